@@ -1,0 +1,32 @@
+# make train   trains the embedded default and shows its result; again: goes on where it was
+# make test    runs the tests
+# make check   lint and format
+# Each sets up its own environment in .venv/ first; `make install` does only that.
+
+PYTHON ?= python3
+EXPERIMENT ?= experiments/quickstart.toml
+BIN := .venv/bin
+
+.PHONY: install train test check format
+
+install: .venv/installed
+
+.venv/installed: setup.cfg pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+# GRAY= and COLOR= name your own piles.
+train: install
+	$(BIN)/cyclecolor train $(EXPERIMENT) $(if $(GRAY),--set data.gray='$(GRAY)') $(if $(COLOR),--set data.color='$(COLOR)')
+
+test: install
+	$(BIN)/python -m pytest
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .

@@ -1,0 +1,25 @@
+"""Colour: sRGB, XYZ, Lab and Luv as pure, batched, differentiable torch functions."""
+
+from .lab import lab_to_rgb, lab_to_xyz, rgb_to_lab, xyz_to_lab
+from .luv import luv_to_rgb, luv_to_xyz, rgb_to_luv, xyz_to_luv
+from .space import SPACES, ColorSpace
+from .srgb import linear_to_srgb, srgb_to_linear
+from .xyz import rgb_to_lightness, rgb_to_xyz, xyz_to_rgb
+
+__all__ = [
+    "SPACES",
+    "ColorSpace",
+    "lab_to_rgb",
+    "lab_to_xyz",
+    "linear_to_srgb",
+    "luv_to_rgb",
+    "luv_to_xyz",
+    "rgb_to_lab",
+    "rgb_to_lightness",
+    "rgb_to_luv",
+    "rgb_to_xyz",
+    "srgb_to_linear",
+    "xyz_to_lab",
+    "xyz_to_luv",
+    "xyz_to_rgb",
+]

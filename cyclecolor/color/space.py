@@ -1,0 +1,101 @@
+"""`ColorSpace`: the one place that knows which channels generators see and emit, and at what scale."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .lab import lab_to_rgb, rgb_to_lab
+from .luv import luv_to_rgb, rgb_to_luv
+from .xyz import rgb_to_lightness
+
+# Bisections of the chroma scale: 2^-14 of a chroma of 180 is a hundredth of a unit.
+GAMUT_STEPS = 14
+# How far outside [0, 1] still counts as inside; a hundredth of an 8-bit level.
+GAMUT_TOLERANCE = 0.01 / 255
+
+
+@dataclass(frozen=True)
+class ColorSpace:
+    """A lightness-chroma space, and the scale at which networks see it.
+
+    Networks see lightness (N, 1, H, W) in [-1, 1] and chroma (N, 2, H, W) within [-1, 1], where zero
+    chroma is zero. The scales cover the whole sRGB gamut of the space, so nothing saturates.
+
+    Attributes
+    ----------
+    name : str
+        The word used in experiment files: a key of `SPACES`.
+    chroma_scale : tuple of float
+        Units of each chroma channel that the networks see as 1.
+    from_rgb, to_rgb : callable
+        (N, 3, H, W) sRGB in [0, 1] to the space's own units, and back without clipping.
+    """
+
+    name: str
+    chroma_scale: tuple[float, float]
+    from_rgb: Callable[[Tensor], Tensor]
+    to_rgb: Callable[[Tensor], Tensor]
+
+    def split(self, rgb: Tensor) -> tuple[Tensor, Tensor]:
+        """sRGB (N, 3, H, W) in [0, 1] to scaled lightness (N, 1, H, W) and chroma (N, 2, H, W)."""
+        lightness, chroma = self.from_rgb(rgb).split((1, 2), dim=1)
+        return lightness / 50 - 1, chroma / self._scale(chroma)
+
+    def lightness(self, rgb: Tensor) -> Tensor:
+        """sRGB (N, 3, H, W) in [0, 1] to scaled lightness (N, 1, H, W): `split` without the chroma."""
+        return rgb_to_lightness(rgb) / 50 - 1
+
+    def merge(self, lightness: Tensor, chroma: Tensor) -> Tensor:
+        """Scaled lightness and chroma to sRGB (N, 3, H, W) in [0, 1].
+
+        Colours outside the gamut give up chroma, at constant lightness and hue angle.
+        """
+        units = self.units(chroma)
+        return self.fit_gamut(torch.cat([(lightness + 1) * 50, units], dim=1))
+
+    def units(self, chroma: Tensor) -> Tensor:
+        """Scaled chroma (N, 2, H, W) in the space's own units."""
+        return chroma * self._scale(chroma)
+
+    def fit_gamut(self, image: Tensor) -> Tensor:
+        """An image (N, 3, H, W) in the space's own units to sRGB in [0, 1].
+
+        Pixels outside the gamut keep lightness and hue angle, and as much of their chroma as fits,
+        found by bisection on those pixels alone.
+        """
+        rgb = self.to_rgb(image)
+        outside = ~_inside(rgb)
+        if outside.any():
+            rgb = rgb.movedim(1, -1).contiguous()
+            pixels = image.movedim(1, -1)[outside]
+            rgb[outside] = self._bisect(pixels.T[None, :, None])[0, :, 0].T
+            rgb = rgb.movedim(-1, 1)
+        return rgb.clamp(0, 1)
+
+    def _bisect(self, pixels: Tensor) -> Tensor:
+        lightness, chroma = pixels[:, :1].clamp(0, 100), pixels[:, 1:]
+        low = torch.zeros_like(lightness)
+        high = torch.ones_like(lightness)
+        for _ in range(GAMUT_STEPS):
+            middle = (low + high) / 2
+            fits = _inside(self.to_rgb(torch.cat([lightness, chroma * middle], dim=1)))[:, None]
+            low, high = torch.where(fits, middle, low), torch.where(fits, high, middle)
+        return self.to_rgb(torch.cat([lightness, chroma * low], dim=1))
+
+    def _scale(self, like: Tensor) -> Tensor:
+        return torch.tensor(self.chroma_scale).to(like).view(1, 2, 1, 1)
+
+
+def _inside(rgb: Tensor) -> Tensor:
+    """Whether each pixel (N, H, W) of (N, 3, H, W) is a colour that sRGB holds."""
+    return ((rgb >= -GAMUT_TOLERANCE) & (rgb <= 1 + GAMUT_TOLERANCE)).all(dim=1)
+
+
+# Scales: the largest |a|, |b| and |u|, |v| over all 8-bit sRGB colours (98.3, 107.9; 175.0, 134.1),
+# with a little room.
+SPACES = {
+    "lab": ColorSpace("lab", (110.0, 110.0), rgb_to_lab, lab_to_rgb),
+    "luv": ColorSpace("luv", (180.0, 140.0), rgb_to_luv, luv_to_rgb),
+}

@@ -1,0 +1,51 @@
+"""CIE XYZ under D65, and the lightness L* that Lab and Luv share."""
+
+import torch
+from torch import Tensor
+
+from .srgb import linear_to_srgb, srgb_to_linear
+
+# Linear sRGB to XYZ, and the D65 white of the 2 degree observer: the constants of scikit-image, so that
+# numbers can be compared digit for digit (CIE 15:2004; ITU-R BT.709 primaries).
+RGB_TO_XYZ = (
+    (0.412453, 0.357580, 0.180423),
+    (0.212671, 0.715160, 0.072169),
+    (0.019334, 0.119193, 0.950227),
+)
+WHITE = (0.95047, 1.0, 1.08883)
+
+EPSILON = (
+    6 / 29
+) ** 3  # light below which the cube root gives way to a straight line (CIE 15:2004)
+KAPPA = (29 / 3) ** 3  # slope of L* on that line
+
+
+def _apply(matrix: Tensor, image: Tensor) -> Tensor:
+    return torch.einsum("ij,njhw->nihw", matrix.to(image), image)
+
+
+def rgb_to_xyz(rgb: Tensor) -> Tensor:
+    """sRGB (N, 3, H, W) in [0, 1] to XYZ; Y is 1 for white."""
+    return _apply(torch.tensor(RGB_TO_XYZ), srgb_to_linear(rgb))
+
+
+def xyz_to_rgb(xyz: Tensor) -> Tensor:
+    """XYZ (N, 3, H, W) to sRGB. Colours outside the gamut leave [0, 1]: nothing is clipped."""
+    inverse = torch.linalg.inv(torch.tensor(RGB_TO_XYZ, dtype=torch.float64))
+    return linear_to_srgb(_apply(inverse, xyz))
+
+
+def y_to_lightness(y: Tensor) -> Tensor:
+    """Relative luminance Y in [0, 1] to CIE L* in [0, 100]; any shape (CIE 15:2004)."""
+    return torch.where(y > EPSILON, 116 * y.clamp(min=EPSILON) ** (1 / 3) - 16, KAPPA * y)
+
+
+def lightness_to_y(lightness: Tensor) -> Tensor:
+    """CIE L* to relative luminance Y; the inverse of `y_to_lightness`."""
+    return torch.where(lightness > 8, ((lightness + 16) / 116) ** 3, lightness / KAPPA)
+
+
+def rgb_to_lightness(rgb: Tensor) -> Tensor:
+    """sRGB (N, 3, H, W) in [0, 1] to CIE L* (N, 1, H, W) in [0, 100]."""
+    y = _apply(torch.tensor(RGB_TO_XYZ)[1:2], srgb_to_linear(rgb))
+    return y_to_lightness(y)

@@ -1,0 +1,151 @@
+"""The 16-bit pictures that Pillow has no mode for: RGB, RGBA and gray with alpha, in PNG and TIFF.
+
+Pillow reads them, but keeps the high bytes only.  So it stays the judge of what is sound, OpenCV
+reads the same bytes again, and what OpenCV says is believed where its high bytes are the ones that
+Pillow saw.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from itertools import accumulate
+from typing import BinaryIO
+
+import cv2
+import numpy as np
+from PIL import Image, TiffImagePlugin, TiffTags
+
+from cyclecolor.photos.exif import descriptive_tags, upright
+from cyclecolor.photos.photo import Metadata
+
+_STRIP_BYTES = 1 << 20
+
+
+def is_deep(image: Image.Image, raw_mode: str) -> bool:
+    """Whether Pillow would cut `image`, whose file stores `raw_mode`, from 16 bits down to 8."""
+    return ";16" in raw_mode and image.mode in ("RGB", "RGBA") and image.format in ("PNG", "TIFF")
+
+
+def read_deep(file: BinaryIO, image: Image.Image, turn: int) -> np.ndarray | None:
+    """Read `file` again at 16 bits.
+
+    Parameters
+    ----------
+    image
+        The same file as loaded by Pillow, mode RGB or RGBA.
+    turn
+        Orientation, 1 to 8, that Pillow applied by itself while loading (it does for TIFF).
+
+    Returns
+    -------
+    (H, W, 3 or 4) uint16: the channels of `image`, then alpha where a PNG keys a color as
+    transparent.  None where the two readers disagree.
+    """
+    file.seek(0)
+    decoded = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_UNCHANGED)
+    if decoded is None or decoded.dtype != np.uint16 or decoded.ndim != 3 or decoded.shape[2] < 3:
+        return None
+    decoded, seen = decoded[..., [2, 1, 0, 3][: decoded.shape[2]]], np.asarray(image)
+    # OpenCV 5 turns TIFFs upright too, OpenCV 4 did not.
+    candidates = (upright(decoded, by) for by in sorted({1, turn}))
+    return next((deep for deep in candidates if _high_bytes_match(deep, seen)), None)
+
+
+def _high_bytes_match(deep: np.ndarray, seen: np.ndarray) -> bool:
+    if deep.shape[:2] != seen.shape[:2] or deep.shape[2] < seen.shape[2]:
+        return False
+    return all(np.array_equal(deep[..., c] >> 8, seen[..., c]) for c in range(seen.shape[2]))
+
+
+def encode_png16(samples: np.ndarray, metadata: Metadata, icc: bytes) -> bytes:
+    """Encode (H, W, 1 to 4) uint16 as PNG: gray, gray and alpha, RGB or RGBA, 16 bits each."""
+    height, width, channels = samples.shape
+    color_type = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
+    chunks = [_chunk(b"IHDR", struct.pack(">2L5B", width, height, 16, color_type, 0, 0, 0))]
+    chunks.append(_chunk(b"iCCP", b"sRGB\0\0" + zlib.compress(icc)))
+    if metadata.dpi:
+        per_meter = (round(value / 0.0254) for value in metadata.dpi)
+        chunks.append(_chunk(b"pHYs", struct.pack(">2LB", *per_meter, 1)))
+    if metadata.exif:
+        chunks.append(_chunk(b"eXIf", metadata.exif.removeprefix(b"Exif\0\0")))
+    if metadata.xmp:
+        chunks.append(_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp))
+    chunks.append(_chunk(b"IDAT", _deflated_rows(samples)))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks) + _chunk(b"IEND", b"")
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">L", len(data)) + name + data + struct.pack(">L", zlib.crc32(name + data))
+
+
+def _deflated_rows(samples: np.ndarray) -> bytes:
+    """Every row as its difference to the row above (PNG's filter 2), wrapping as bytes do."""
+    packer = zlib.compressobj(4)  # 16-bit noise does not compress: higher levels only cost time
+    above = np.zeros((1, samples[0].size * 2), np.uint8)
+    parts = []
+    step = max(1, _STRIP_BYTES // above.size)
+    for row in range(0, len(samples), step):
+        band = samples[row : row + step].astype(">u2").view(np.uint8).reshape(-1, above.size)
+        filtered = band - np.concatenate([above, band[:-1]])
+        parts.append(packer.compress(np.insert(filtered, 0, 2, axis=1).tobytes()))
+        above = band[-1:]
+    return b"".join([*parts, packer.flush()])
+
+
+def encode_tiff(samples: np.ndarray, metadata: Metadata, icc: bytes) -> bytes:
+    """Encode (H, W, 1 to 4) uint8 or uint16 as a little-endian TIFF, deflated without loss.
+
+    Gray and RGB, alpha last.
+    """
+    height, width, channels = samples.shape
+    rows = max(1, _STRIP_BYTES // (width * channels * samples.itemsize))
+    strips = [_tiff_strip(samples[row : row + rows]) for row in range(0, height, rows)]
+    tags = TiffImagePlugin.ImageFileDirectory_v2(prefix=b"II")
+    tags[TiffImagePlugin.IMAGEWIDTH] = width
+    tags[TiffImagePlugin.IMAGELENGTH] = height
+    tags[TiffImagePlugin.BITSPERSAMPLE] = (8 * samples.itemsize,) * channels
+    tags[TiffImagePlugin.COMPRESSION] = 8  # Adobe deflate
+    tags[TiffImagePlugin.PHOTOMETRIC_INTERPRETATION] = 1 if channels < 3 else 2
+    tags[TiffImagePlugin.SAMPLESPERPIXEL] = channels
+    tags[TiffImagePlugin.ROWSPERSTRIP] = rows
+    tags[TiffImagePlugin.PREDICTOR] = 2
+    tags[TiffImagePlugin.PLANAR_CONFIGURATION] = 1
+    if channels in (2, 4):
+        tags[TiffImagePlugin.EXTRASAMPLES] = 2  # alpha, not multiplied in
+    tags[TiffImagePlugin.ICCPROFILE] = icc
+    _describe(tags, metadata)
+    return _assembled(tags, strips)
+
+
+def _tiff_strip(band: np.ndarray) -> bytes:
+    """Every sample as its difference to its left neighbor (TIFF's predictor 2), deflated."""
+    difference = band.copy()
+    difference[:, 1:] -= band[:, :-1]
+    return zlib.compress(difference.astype(difference.dtype.newbyteorder("<")).tobytes(), 4)
+
+
+def _describe(tags: TiffImagePlugin.ImageFileDirectory_v2, metadata: Metadata) -> None:
+    if metadata.dpi:
+        tags[TiffImagePlugin.RESOLUTION_UNIT] = 2  # inch
+        tags[TiffImagePlugin.X_RESOLUTION], tags[TiffImagePlugin.Y_RESOLUTION] = metadata.dpi
+    if metadata.xmp:
+        tags[TiffImagePlugin.XMP] = metadata.xmp
+    if metadata.exif:
+        exif = Image.Exif()
+        exif.load(metadata.exif)
+        for tag, value in descriptive_tags(exif).items():
+            # Pillow reads text as Latin-1 but writes ASCII: bytes keep UTF-8 as it was.
+            tags[tag] = value.encode("latin-1") if isinstance(value, str) else value
+
+
+def _assembled(tags: TiffImagePlugin.ImageFileDirectory_v2, strips: list[bytes]) -> bytes:
+    sizes = [len(strip) for strip in strips]
+    tags.tagtype[TiffImagePlugin.STRIPBYTECOUNTS] = TiffTags.LONG
+    tags[TiffImagePlugin.STRIPBYTECOUNTS] = tuple(sizes)
+    # Counted from the directory's end; Pillow adds where that is.
+    tags[TiffImagePlugin.STRIPOFFSETS] = tuple(accumulate(sizes[:-1], initial=0))
+    out = io.BytesIO()
+    tags.save(out)
+    return b"".join([out.getvalue(), *strips])

@@ -1,0 +1,148 @@
+"""Photographs from files: refused with a reason, or read whole."""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from cyclecolor.photos.decoding import decode, flattened
+from cyclecolor.photos.guard import refusing
+from cyclecolor.photos.photo import Photo, PhotoError, shown
+
+MAX_PIXELS = 200_000_000
+"""Default limit: twice a 100-megapixel scan, some 600 MB of RGB."""
+
+# What archives hold, and only what Pillow recognizes by its first bytes and decodes inside this
+# process: EPS would start Ghostscript, TGA and PCD have no signature worth the name.
+_FORMATS = ("JPEG", "MPO", "PNG", "TIFF", "WEBP", "AVIF", "JPEG2000", "GIF", "BMP", "PPM")
+
+
+def read_photo(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Photo:
+    """Read the photograph at `path`: its first frame, upright, in sRGB, 16 bits where it has them.
+
+    Parameters
+    ----------
+    max_pixels
+        Width times height above this is refused before anything is decoded.
+
+    Raises
+    ------
+    PhotoError
+        The file is refused; `PhotoError.reason` says why in a word.
+    """
+    name = shown(path)
+    with refusing(name), _opened(path, name) as file:
+        return decode(_identified(file, name, max_pixels), name, file)
+
+
+def read_rgb8(
+    path: str | os.PathLike[str], *, short_side: int | None = None, max_pixels: int = MAX_PIXELS
+) -> np.ndarray:
+    """Read a photograph for training: (H, W, 3) uint8 sRGB, gray repeated, alpha laid on white.
+
+    Parameters
+    ----------
+    short_side
+        Shrink, by area averaging with the aspect kept, so that the short side is at most this many
+        pixels; never enlarges.  JPEGs are decoded at 1/2, 1/4 or 1/8 on the way, which is much
+        faster.
+    max_pixels
+        As for `read_photo`; counted at the file's full size.
+
+    Raises
+    ------
+    PhotoError
+        As `read_photo`.
+    """
+    name = shown(path)
+    with refusing(name), _opened(path, name) as file:
+        image = _identified(file, name, max_pixels)
+        if short_side is not None:
+            image.draft(None, _shrunk_size(image.size, short_side))
+        pixels = flattened(decode(image, name))
+    rgb = np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
+    if short_side is None or min(rgb.shape[:2]) <= short_side:
+        return rgb
+    size = _shrunk_size((rgb.shape[1], rgb.shape[0]), short_side)
+    return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+
+
+def _shrunk_size(size: tuple[int, int], short_side: int) -> tuple[int, int]:
+    scale = min(1, short_side / min(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+@contextmanager
+def _opened(path: str | os.PathLike[str], name: str) -> Iterator[BinaryIO]:
+    """Open a regular file that holds something: a FIFO would wait for ever, a device never end."""
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
+        raise PhotoError(
+            f"{name}: not a regular file; give the path of a picture", reason="unreadable"
+        )
+    if status.st_size == 0:
+        raise PhotoError(
+            f"{name}: the file is empty; copy it again from where it came", reason="empty"
+        )
+    with open(path, "rb") as file:
+        yield file
+
+
+def _identified(file: BinaryIO, name: str, max_pixels: int) -> Image.Image:
+    """Parse the header of `file`; nothing is decoded yet.
+
+    Not `Image.open`: its limit on pixels is a global of the whole process, ours belongs to the
+    call.
+    """
+    Image.init()
+    head, failure = file.read(16), None
+    for format_name in _FORMATS:
+        factory, accept = Image.OPEN.get(format_name, (None, None))
+        if factory is None or accept is None or accept(head) is not True:
+            continue
+        file.seek(0)
+        try:
+            image = factory(file, "")
+        except (SyntaxError, IndexError, TypeError, struct.error) as error:  # Pillow's "not mine"
+            failure = error
+            continue
+        _check_size(image, name, max_pixels)
+        _check_claim(image, file, name)
+        return image
+    if failure is not None:
+        raise OSError(f"bad header: {failure}")
+    raise PhotoError(
+        f"{name}: not a picture in a known format; known are {', '.join(_FORMATS)}",
+        reason="not-an-image",
+    )
+
+
+def _check_size(image: Image.Image, name: str, max_pixels: int) -> None:
+    width, height = image.size
+    if width * height > max_pixels:
+        raise PhotoError(
+            f"{name}: {width} x {height} is more than {max_pixels:,} pixels; "
+            "raise the limit if the picture can be trusted",
+            reason="too-many-pixels",
+        )
+
+
+def _check_claim(image: Image.Image, file: BinaryIO, name: str) -> None:
+    """Refuse a PNG too short for its size, which Pillow would fill up with black.
+
+    Deflate shrinks 1,032 times at most (zlib's technical notes), and no pixel has less than a bit.
+    """
+    size = os.fstat(file.fileno()).st_size
+    if image.format == "PNG" and image.width * image.height > 8 * 1032 * size:
+        raise PhotoError(
+            f"{name}: too few bytes for {image.width} x {image.height}; copy it again",
+            reason="truncated",
+        )
