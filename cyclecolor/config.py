@@ -1,0 +1,162 @@
+"""Experiments: TOML files, each a short diff against the typed defaults below."""
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .errors import CycleColorError
+
+
+class Section(BaseModel):
+    """A table of an experiment file: unknown keys and wrong types are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Data(Section):
+    """What is trained on. With neither `root` nor `gray` and `color`: generated scenes."""
+
+    root: str | None = None  # folder with gray_train/ and color_train/, or trainA/ and trainB/
+    gray: str | None = None  # folder of gray photos
+    color: str | None = None  # folder of colour photos
+    size: int = Field(64, ge=16)  # pixels: side of the square crops that networks see
+    load_size: int = Field(160, ge=16)  # pixels: short side at which photos are kept in memory
+    min_scale: float = Field(0.5, gt=0, le=1)  # smallest crop, as a share of the photo's area
+    cache_gb: float = Field(4.0, ge=0)  # memory for decoded photos; the rest is read when needed
+    workers: int = Field(0, ge=0)  # loader processes; changes nothing but speed
+
+
+class Generator(Section):
+    """A generator: `resnet` (width, blocks) or `fusion` (the others)."""
+
+    type: Literal["resnet", "fusion"] = "fusion"
+    width: int = Field(64, ge=1)
+    blocks: int = Field(9, ge=1)
+    encoder: Literal["resnet18", "resnet34", "resnet50"] = "resnet18"
+    stages: int = Field(3, ge=1, le=4)
+    stride: Literal[1, 2, 4] = 4
+    pretrained: bool = False
+
+
+class Discriminator(Section):
+    """Both discriminators."""
+
+    layers: int = Field(2, ge=1, le=5)
+    width: int = Field(32, ge=1)
+    scales: int = Field(1, ge=1, le=4)
+    spectral_norm: bool = False
+    objective: Literal["least_squares", "hinge", "vanilla"] = "least_squares"
+    pool_size: int = Field(50, ge=0)  # images of the past that the discriminators are shown
+
+
+class Weights(Section):
+    """Loss weights. Chroma losses are absolute differences of scaled chroma."""
+
+    lambda_gan: float = Field(1.0, ge=0)
+    lambda_cycle: float = Field(10.0, ge=0)
+    lambda_identity: float = Field(5.0, ge=0)
+    lambda_regression: float = Field(10.0, ge=0)  # pix2pix and regression
+
+
+class Guard(Section):
+    """What stands between the generators, so that gray cannot smuggle colour."""
+
+    quantize: bool = True  # 8 bits, with a straight-through gradient
+    noise: float = Field(0.01, ge=0)  # standard deviation, where black is 0 and white 1
+
+
+class Experiment(Section):
+    """Everything that defines a training run."""
+
+    name: str = "experiment"
+    seed: int = Field(0, ge=0)
+    method: Literal["cyclegan", "pix2pix", "regression"] = "cyclegan"
+    space: Literal["lab", "luv"] = "lab"
+    num_steps: int = Field(10_000, ge=1)
+    batch_size: int = Field(16, ge=1)
+    learning_rate: float = Field(2e-4, gt=0)
+    decay_from: float = Field(0.5, ge=0, le=1)  # share of the steps after which the rate falls to 0
+    ema: float = Field(0.999, ge=0, lt=1)  # decay of the averaged generators
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    save_every: int = Field(500, ge=1)
+    log_every: int = Field(10, ge=1)
+    keep: int = Field(3, ge=1)  # newest checkpoints that are kept
+    data: Data = Data()
+    G_color: Generator = Generator()
+    G_gray: Generator = Generator(type="resnet", width=16, blocks=3)
+    discriminator: Discriminator = Discriminator()
+    weights: Weights = Weights()
+    guard: Guard = Guard()
+
+
+def load_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
+    """Read an experiment file and apply `key=value` overrides (`data.size=96`).
+
+    Raises
+    ------
+    CycleColorError
+        Naming the file, the key and the nearest valid key.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CycleColorError(
+            f"{path}: cannot read the experiment ({error.strerror}); see experiments/ for examples",
+            exit_code=2,
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CycleColorError(f"{path}: not valid TOML: {error}", exit_code=2) from None
+    for override in overrides:
+        _apply(table, override)
+    return parse_experiment({"name": path.stem, **table}, source=str(path))
+
+
+def parse_experiment(table: dict, *, source: str) -> Experiment:
+    """Check a table of settings against the defaults; errors name `source` and the key."""
+    try:
+        return Experiment.model_validate(table)
+    except ValidationError as error:
+        raise CycleColorError(f"{source}: {_explain(error)}", exit_code=2) from None
+
+
+def _apply(table: dict, override: str) -> None:
+    key, equals, value = override.partition("=")
+    *parents, last = key.strip().split(".")
+    if not equals or not last:
+        raise CycleColorError(f"--set {override}: write key=value", exit_code=2)
+    for parent in parents:
+        table = table.setdefault(parent, {})
+        if not isinstance(table, dict):
+            raise CycleColorError(f"--set {override}: {parent} is not a table", exit_code=2)
+    table[last] = _parse_value(value)
+
+
+def _parse_value(text: str) -> object:
+    """A TOML value; what is none (`lab`, a path) is a string as it stands."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] != "extra_forbidden":
+        return f"{key} = {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
+    near = difflib.get_close_matches(key, valid_keys(), n=1, cutoff=0.4)
+    return f"unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+
+
+def valid_keys(section: type[BaseModel] = Experiment, prefix: str = "") -> list[str]:
+    """Every key of an experiment file, dotted."""
+    keys = []
+    for name, field in section.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            keys += valid_keys(field.annotation, f"{prefix}{name}.")
+        else:
+            keys.append(prefix + name)
+    return keys

@@ -1,0 +1,21 @@
+"""The guard between the generators: what a saved gray photo would not keep, it does not let through.
+
+Asked for colours that gray does not hold, a plain CycleGAN hides them in its gray image as faint
+noise (Chu et al., 2017). Quantisation and noise wipe such traces out.
+"""
+
+import torch
+from torch import Tensor
+
+
+def guard(gray: Tensor, *, quantize: bool, noise: float) -> Tensor:
+    """Gray (N, 1, H, W) in [-1, 1] through 8 bits and Gaussian noise, with the gradient passed straight.
+
+    `noise` is the standard deviation where black is 0 and white 1.
+    """
+    guarded = gray.detach().float().clamp(-1, 1)
+    if quantize:
+        guarded = ((guarded + 1) * 127.5).round() / 127.5 - 1
+    if noise:
+        guarded = guarded + 2 * noise * torch.randn_like(guarded)
+    return gray + (guarded - gray.detach())

@@ -1,0 +1,117 @@
+"""`Method`: what every training method has in common."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..color import SPACES
+from ..config import Experiment, Generator
+from ..networks import GENERATORS, GrayResidual, PatchDiscriminator
+from .image_pool import ImagePool
+
+ADAM_BETAS = (0.5, 0.999)  # Radford et al., 2016
+
+
+class Method(ABC):
+    """Networks, their optimizers and pools, and one update of them.
+
+    Attributes
+    ----------
+    networks : dict of str to nn.Module
+        `G_color` always; `G_gray`, `D_color`, `D_gray` where the method has them.
+    optimizers : dict of str to Optimizer
+    pools : dict of str to ImagePool
+    """
+
+    paired = True
+
+    def __init__(self, experiment: Experiment, *, device: torch.device, bfloat16: bool = False):
+        self.experiment = experiment
+        self.device = device
+        self.bfloat16 = bfloat16
+        self.space = SPACES[experiment.space]
+        self.networks: dict[str, nn.Module] = {}
+        self.optimizers: dict[str, torch.optim.Optimizer] = {}
+        self.pools: dict[str, ImagePool] = {}
+        self.build()
+
+    @abstractmethod
+    def build(self) -> None:
+        """Make networks, optimizers and pools."""
+
+    @abstractmethod
+    def train_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """One update from `gray` and `color`, each uint8 sRGB (N, 3, H, W); returns named losses."""
+
+    def add(self, name: str, network: nn.Module) -> nn.Module:
+        """Register a network under its name and move it to the device."""
+        self.networks[name] = network.to(self.device)
+        return self.networks[name]
+
+    def add_optimizer(self, name: str, *networks: nn.Module) -> torch.optim.Optimizer:
+        """Register an Adam over the parameters of some networks."""
+        parameters = [p for network in networks for p in network.parameters()]
+        rate = self.experiment.learning_rate
+        self.optimizers[name] = torch.optim.Adam(parameters, lr=rate, betas=ADAM_BETAS)
+        return self.optimizers[name]
+
+    def read(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """A batch as gray (N, 1, H, W), and the colour photos' lightness and chroma.
+
+        Chroma comes at the size at which `G_color` emits it, area-averaged.
+        """
+        gray, color = (batch[pile].to(self.device).float() / 255 for pile in ("gray", "color"))
+        lightness, chroma = self.space.split(color)
+        return self.space.lightness(gray), lightness, self.shrink(chroma)
+
+    def shrink(self, image: Tensor) -> Tensor:
+        """(N, C, H, W) averaged to the size at which `G_color` emits chroma."""
+        stride = self.networks["G_color"].stride
+        return F.avg_pool2d(image, stride, ceil_mode=True) if stride > 1 else image
+
+    def judged(self, lightness: Tensor, chroma: Tensor) -> Tensor:
+        """What `D_color` sees: lightness and chroma (N, 3, h, w) at the size of the chroma."""
+        return torch.cat([self.shrink(lightness), chroma], dim=1)
+
+    def autocast(self) -> torch.autocast:
+        """Forward passes in bfloat16 where the method was built so, else in float32."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16)
+
+
+def build_generator(name: str, options: Generator) -> nn.Module:
+    """`G_color` (1 channel in, 2 out) or `G_gray` (3 in, 1 out) from its table of the experiment."""
+    if options.type == "resnet":
+        keywords = {"width": options.width, "blocks": options.blocks}
+    else:
+        keywords = options.model_dump(exclude={"type", "blocks"})
+    make = GENERATORS[options.type]
+    return make(1, 2, **keywords) if name == "G_color" else GrayResidual(make(3, 1, **keywords))
+
+
+def build_discriminator(in_channels: int, experiment: Experiment) -> nn.Module:
+    """A `PatchDiscriminator` from the experiment's table."""
+    options = experiment.discriminator.model_dump(exclude={"objective", "pool_size"})
+    return PatchDiscriminator(in_channels, **options)
+
+
+def update(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    """One step of an optimizer down the gradient of a loss."""
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    optimizer.step()
+
+
+@contextmanager
+def frozen(*networks: nn.Module) -> Iterator[None]:
+    """Gradients pass through these networks, but none are kept for their parameters."""
+    for network in networks:
+        network.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for network in networks:
+            network.requires_grad_(True)

@@ -1,0 +1,23 @@
+"""Paired training without a discriminator: the auto-encoder alone."""
+
+from torch import Tensor
+
+from .losses import l1
+from .method import Method, build_generator, update
+
+
+class Regression(Method):
+    """`G_color` learns the chroma of pairs by absolute difference."""
+
+    def build(self) -> None:
+        """Make `G_color` and its optimizer."""
+        self.G_color = self.add("G_color", build_generator("G_color", self.experiment.G_color))
+        self.add_optimizer("G", self.G_color)
+
+    def train_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Update the generator."""
+        real_gray, _, real_color = self.read(batch)
+        with self.autocast():
+            loss = l1(self.G_color(real_gray), real_color)
+        update(self.optimizers["G"], self.experiment.weights.lambda_regression * loss)
+        return {"regression": loss}

@@ -1,0 +1,111 @@
+"""ResNet features, a pooled vector fused into their map, and a resize-convolution decoder."""
+
+import torch
+import torch.nn.functional as F
+import torchvision
+from torch import Tensor, nn
+
+from .padding import pad_to_multiple
+
+ENCODERS = {
+    "resnet18": torchvision.models.resnet18,
+    "resnet34": torchvision.models.resnet34,
+    "resnet50": torchvision.models.resnet50,
+}
+
+
+class FusionGenerator(nn.Module):
+    """Encoder from torchvision, fusion of the pooled features, decoder by resizing.
+
+    The pooled vector says what the scene is, the map says what is where (the fusion layer of Iizuka et
+    al., 2016). Maps of the encoder join the decoder at equal size, so that colours keep to edges.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        Channels of the image and of the output.
+    encoder : str
+        A key of `ENCODERS`.
+    stages : int
+        Residual stages used, 1 to 4; each after the first halves the map.
+    width : int
+        Channels of the decoder.
+    stride : int
+        1, 2 or 4: the output is 1 / stride of the input's size. Chroma needs no more than a quarter.
+    pretrained : bool
+        Start from torchvision's ImageNet weights (downloads them on first use).
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        encoder: str = "resnet18",
+        stages: int = 3,
+        width: int = 64,
+        stride: int = 4,
+        pretrained: bool = False,
+    ):
+        super().__init__()
+        self.stride = stride
+        resnet = ENCODERS[encoder](weights="DEFAULT" if pretrained else None)
+        first = resnet.conv1
+        if in_channels != first.in_channels:
+            resnet.conv1 = _adapt(first, in_channels)
+        self.stem = nn.Sequential(resnet.conv1, resnet.bn1, resnet.relu)
+        self.pool = resnet.maxpool
+        layers = (resnet.layer1, resnet.layer2, resnet.layer3, resnet.layer4)
+        self.stages = nn.ModuleList(layers[:stages])
+        channels = [_out_channels(stage) for stage in self.stages]
+
+        deepest = channels[-1]
+        self.fusion = _conv_norm_relu(2 * deepest, width, kernel=1)
+        # Encoder maps from deep to shallow, the stem (half size) last; then none at full size.
+        skips = [*channels[-2::-1], first.out_channels]
+        steps = stages - 1 + {4: 0, 2: 1, 1: 2}[stride]
+        self.skips = nn.ModuleList(nn.Conv2d(c, width, 1) for c in skips[:steps])
+        self.ups = nn.ModuleList(_conv_norm_relu(width, width, kernel=3) for _ in range(steps))
+        self.output = nn.Conv2d(width, out_channels, 3, padding=1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride)), [-1, 1]."""
+        height, width = (-(-side // self.stride) for side in image.shape[-2:])
+        maps = [self.stem(pad_to_multiple(image, 2 ** (len(self.stages) + 1)))]
+        maps.append(self.stages[0](self.pool(maps[0])))
+        for stage in self.stages[1:]:
+            maps.append(stage(maps[-1]))
+
+        deepest = maps.pop()
+        scene = deepest.mean(dim=(2, 3), keepdim=True).expand_as(deepest)
+        features = self.fusion(torch.cat([deepest, scene], dim=1))
+        for i, up in enumerate(self.ups):
+            features = F.interpolate(features, scale_factor=2, mode="nearest")
+            if i < len(self.skips):
+                features = features + self.skips[i](maps.pop())
+            features = up(features)
+        return torch.tanh(self.output(features))[..., :height, :width]
+
+
+def _adapt(convolution: nn.Conv2d, in_channels: int) -> nn.Conv2d:
+    """The same first convolution for another number of channels.
+
+    Summed over RGB, its weights answer to gray as they did to three equal channels.
+    """
+    adapted = nn.Conv2d(in_channels, convolution.out_channels, 7, 2, 3, bias=False)
+    weight = convolution.weight.detach().sum(dim=1, keepdim=True) / in_channels
+    adapted.weight = nn.Parameter(weight.repeat(1, in_channels, 1, 1))
+    return adapted
+
+
+def _out_channels(stage: nn.Sequential) -> int:
+    convolutions = [m for m in stage[-1].modules() if isinstance(m, nn.Conv2d)]
+    return convolutions[-1].out_channels
+
+
+def _conv_norm_relu(in_channels: int, out_channels: int, kernel: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2, bias=False),
+        nn.BatchNorm2d(out_channels),
+        nn.ReLU(inplace=True),
+    )
