@@ -1,0 +1,43 @@
+"""The one place that knows albumentations."""
+
+import os
+
+import numpy as np
+
+# Its import asks the network for a newer release unless told not to; nothing of ours phones out.
+os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
+
+import albumentations
+import cv2
+
+cv2.setNumThreads(0)  # loader processes are the parallelism; OpenCV's own threads fight them
+
+
+class Augment:
+    """Random crop, resized to a square, and random mirror; a pure function of image and seed.
+
+    Parameters
+    ----------
+    size : int
+        Side of the output in pixels.
+    min_scale : float
+        Smallest crop, as a share of the photo's area; 1 keeps the whole photo in view.
+    """
+
+    def __init__(self, size: int, min_scale: float):
+        self.pipeline = albumentations.Compose(
+            [
+                albumentations.RandomResizedCrop(
+                    size=(size, size),
+                    scale=(min_scale, 1.0),
+                    ratio=(0.8, 1.25),
+                    interpolation=cv2.INTER_AREA,
+                ),
+                albumentations.HorizontalFlip(p=0.5),
+            ]
+        )
+
+    def __call__(self, image: np.ndarray, seed: int) -> np.ndarray:
+        """(H, W, 3) uint8 to (size, size, 3) uint8."""
+        self.pipeline.set_random_seed(seed)
+        return self.pipeline(image=image)["image"]

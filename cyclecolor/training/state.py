@@ -1,0 +1,58 @@
+"""Everything a run must remember, as named tensors, and back again."""
+
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
+
+from ..errors import CycleColorError
+from ..methods import Method
+
+
+def state_tensors(method: Method, ema: dict[str, AveragedModel]) -> dict[str, Tensor]:
+    """Networks, averaged generators, optimizers and pools, flattened to path: tensor."""
+    tensors = {}
+    for group, modules in (("networks", method.networks), ("ema", ema)):
+        for name, module in modules.items():
+            tensors |= {f"{group}/{name}/{key}": t for key, t in module.state_dict().items()}
+    for name, optimizer in method.optimizers.items():
+        for index, slots in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizers/{name}/{index}/{key}": t for key, t in slots.items()}
+    for name, pool in method.pools.items():
+        if pool.images is not None:
+            tensors[f"pools/{name}/images"] = pool.images
+    return tensors
+
+
+def restore(method: Method, ema: dict[str, AveragedModel], checkpoint) -> None:
+    """Put the tensors of a checkpoint where `state_tensors` found them.
+
+    Random states need no place in it: every step seeds its own.
+    """
+    try:
+        for group, modules in (("networks", method.networks), ("ema", ema)):
+            for name, module in modules.items():
+                module.load_state_dict(checkpoint.below(f"{group}/{name}"))
+        for name, optimizer in method.optimizers.items():
+            state = _unflatten(checkpoint.below(f"optimizers/{name}"))
+            optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+    except (RuntimeError, ValueError, KeyError) as error:
+        reason = str(error).splitlines()[0]
+        raise CycleColorError(
+            f"the checkpoint does not fit this experiment ({reason}); start over with --fresh"
+        ) from None
+    for name, pool in method.pools.items():
+        images = checkpoint.below(f"pools/{name}").get("images")
+        pool.images = None if images is None else images.to(method.device)
+
+
+def _unflatten(flat: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+    state: dict[int, dict[str, Tensor]] = {}
+    for path, tensor in flat.items():
+        index, key = path.split("/")
+        state.setdefault(int(index), {})[key] = tensor
+    return state
+
+
+def seed_step(seed: int, step: int) -> None:
+    """Make every random number of a step a function of (seed, step)."""
+    torch.manual_seed((seed << 32) + step)
