@@ -1,0 +1,19 @@
+"""cyclecolor: colour photographs without pairs.
+
+>>> import cyclecolor
+>>> colorizer = cyclecolor.load()  # the released checkpoint
+>>> colored = colorizer(image)  # a PIL image in, a PIL image of the same size out
+"""
+
+from .errors import CycleColorError
+
+__all__ = ["Colorizer", "CycleColorError", "load"]
+
+
+def __getattr__(name: str):
+    # Lazily, so that the command line answers before torch is loaded.
+    if name in ("Colorizer", "load"):
+        from . import inference
+
+        return getattr(inference, name)
+    raise AttributeError(f"module 'cyclecolor' has no attribute {name!r}")

@@ -18,6 +18,10 @@ from .config import Experiment, parse_experiment
 from .errors import CycleColorError
 from .photos import atomic_write
 
+# In a clone, and where a wheel puts it.
+PACKAGE = Path(__file__).resolve().parent
+RELEASED = (PACKAGE.parent / "checkpoints", PACKAGE / "checkpoints")
+
 FORMAT = "cyclecolor-checkpoint-1"
 
 
@@ -92,6 +96,27 @@ def export_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     """Write the averaged generators alone, in half precision: what translation needs."""
     tensors = {f"ema/{name}": _half(t) for name, t in checkpoint.below("ema").items()}
     save_checkpoint(Checkpoint(checkpoint.experiment, checkpoint.step, checkpoint.data, tensors), path)
+
+
+def find_checkpoint(path: Path | None) -> Path:
+    """A checkpoint file: the one given, the newest of a run's folder, or the released one.
+
+    Raises
+    ------
+    CycleColorError
+        If there is none.
+    """
+    if path is None:
+        for folder in RELEASED:
+            if (folder / "default.safetensors").is_file():
+                return folder / "default.safetensors"
+        raise CycleColorError("no released checkpoint is installed; give one with --checkpoint", exit_code=2)
+    if path.is_dir():
+        newest = sorted(path.glob("**/step_*.safetensors"))[-1:]
+        if not newest:
+            raise CycleColorError(f"{path}: no checkpoint in this folder", exit_code=2)
+        return newest[0]
+    return path
 
 
 def _half(tensor: Tensor) -> Tensor:

@@ -86,7 +86,7 @@ class Experiment(Section):
     keep: int = Field(3, ge=1)  # newest checkpoints that are kept
     data: Data = Data()
     G_color: Generator = Generator()
-    G_gray: Generator = Generator(type="resnet", width=16, blocks=3)
+    G_gray: Generator = Generator(stages=2, width=32)
     discriminator: Discriminator = Discriminator()
     weights: Weights = Weights()
     guard: Guard = Guard()

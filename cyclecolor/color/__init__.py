@@ -2,6 +2,7 @@
 
 from .lab import lab_to_rgb, lab_to_xyz, rgb_to_lab, xyz_to_lab
 from .luv import luv_to_rgb, luv_to_xyz, rgb_to_luv, xyz_to_luv
+from .quantize import quantize_rgb
 from .space import SPACES, ColorSpace
 from .srgb import linear_to_srgb, srgb_to_linear
 from .xyz import rgb_to_lightness, rgb_to_xyz, xyz_to_rgb
@@ -14,6 +15,7 @@ __all__ = [
     "linear_to_srgb",
     "luv_to_rgb",
     "luv_to_xyz",
+    "quantize_rgb",
     "rgb_to_lab",
     "rgb_to_lightness",
     "rgb_to_luv",

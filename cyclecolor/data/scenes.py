@@ -27,7 +27,7 @@ def render_scene(seed: int, index: int, *, size: int = 64) -> np.ndarray:
         paint(scene, "sun", disc(x, y, rng.uniform(0.1, 0.9), rng.uniform(0.08, 0.2), 0.08), rng)
     ground = "meadow" if rng.random() < 0.5 else "sand"
     shore = rng.uniform(horizon + 0.15, 0.85)
-    paint(scene, "sea", (y >= horizon) & (y < shore), rng)
+    paint(scene, "sea", y >= horizon, rng)
     paint(scene, ground, y >= shore + 0.04 * np.sin(6 * x + rng.uniform(0, 6)), rng)
     for side in rng.permutation(2)[: rng.integers(1, 3)]:
         center = 0.25 + 0.5 * side + rng.uniform(-0.06, 0.06)

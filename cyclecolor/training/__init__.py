@@ -1,5 +1,6 @@
-"""Training: the loop, its state, and resuming."""
+"""Training: the loop, its state, resuming, and what a finished run shows."""
 
-from .trainer import Trainer, train
+from .result import show_result
+from .trainer import Interrupted, Trainer, train
 
-__all__ = ["Trainer", "train"]
+__all__ = ["Interrupted", "Trainer", "show_result", "train"]

@@ -1,0 +1,5 @@
+"""`python -m cyclecolor`: the command line."""
+
+from .cli import main
+
+main()

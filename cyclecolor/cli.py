@@ -1,0 +1,171 @@
+"""The command line. Heavy imports wait inside the commands, so that `--help` answers at once."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from .errors import CycleColorError
+
+
+class _Commands(click.Group):
+    """Turns a `CycleColorError` into one line and its exit code."""
+
+    def invoke(self, context: click.Context):
+        try:
+            return super().invoke(context)
+        except CycleColorError as error:
+            click.echo(f"cyclecolor: {error}", err=True)
+            context.exit(error.exit_code)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="cyclecolor")
+def main():
+    """Colour photographs without pairs."""
+
+
+@main.command()
+@click.argument("experiment", type=click.Path(path_type=Path))
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting.")
+@click.option("--run-dir", type=click.Path(path_type=Path), help="Where to keep the run [runs/NAME].")
+@click.option("--fresh", is_flag=True, help="Start over; the old run is moved aside, not deleted.")
+def train(experiment: Path, overrides: tuple[str, ...], run_dir: Path | None, fresh: bool):
+    """Train EXPERIMENT (a TOML file); the same command again goes on where it was."""
+    from .config import load_experiment
+    from .training import Interrupted, show_result
+    from .training import train as train_run
+
+    settings = load_experiment(experiment, overrides)
+    run_dir = run_dir or Path("runs") / settings.name
+    if fresh:
+        _set_aside(run_dir)
+    try:
+        checkpoint = train_run(settings, run_dir, say=click.echo)
+    except Interrupted:
+        click.echo(f"stopped and saved in {run_dir}; the same command goes on from here")
+        sys.exit(130)
+    show_result(settings, run_dir, checkpoint, say=click.echo)
+
+
+@main.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="[SOURCE_color beside SOURCE]")
+@click.option("-c", "--checkpoint", type=click.Path(path_type=Path), help="File or run folder.")
+@click.option("--direction", type=click.Choice(["to-color", "to-gray"]), default="to-color")
+@click.option("--size", type=click.IntRange(16), help="Short side that the network sees, in pixels.")
+@click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
+def translate(source, output, checkpoint, direction, size, overwrite):
+    """Translate SOURCE, a photo or a folder of photos, at full size."""
+    from tqdm import tqdm
+
+    from .inference import load
+    from .inference import translate as translate_all
+
+    if not source.exists():
+        raise CycleColorError(f"{source}: no such file or folder", exit_code=2)
+    colorizer = load(checkpoint, size=size)
+    convert = colorizer.colorize if direction == "to-color" else colorizer.to_gray
+    output = output or _sibling(source, direction.removeprefix("to-"))
+    counts = {"translated": 0, "skipped": 0, "refused": 0}
+    walk = translate_all(
+        source,
+        output,
+        convert,
+        overwrite=overwrite,
+        progress=lambda paths: tqdm(paths, unit=" photos", disable=len(paths) == 1),
+    )
+    for outcome in walk:
+        counts[outcome.status] += 1
+        if outcome.status == "refused":
+            tqdm.write(f"refused: {outcome.reason}", file=sys.stderr)
+    click.echo(", ".join(f"{count} {status}" for status, count in counts.items()) + f": {output}")
+    sys.exit(1 if counts["refused"] else 0)
+
+
+@main.command()
+@click.argument("photos", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
+@click.option("--test-share", type=click.FloatRange(0, 0.9), default=0.05, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+def prepare(photos, output, test_share, seed):
+    """Split a folder of colour PHOTOS into unpaired piles."""
+    from tqdm import tqdm
+
+    from .data.prepare import prepare as prepare_piles
+
+    result = prepare_piles(
+        photos,
+        output,
+        test_share=test_share,
+        seed=seed,
+        progress=lambda paths: tqdm(paths, unit=" photos"),
+    )
+    for name, count in result.counts.items():
+        click.echo(f"{count:6,} {name}")
+    click.echo(f"{len(result.set_aside):6,} set aside, listed in {output / 'set_aside.csv'}")
+    click.echo(f"next: cyclecolor train experiments/photos.toml --set data.root={output}")
+
+
+@main.command()
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("--color", type=click.Path(path_type=Path), required=True, help="The truth.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the scores here.")
+@click.option("--sheet", type=click.Path(path_type=Path), help="Write a contact sheet (PNG) here.")
+def evaluate(checkpoint, color, json_path, sheet):
+    """Score CHECKPOINT on photos of known colour, beside doing nothing."""
+    from .evaluation.report import evaluate_folder
+
+    evaluate_folder(checkpoint, color, json_path=json_path, sheet_path=sheet, say=click.echo)
+
+
+@main.command()
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+def info(checkpoint):
+    """Say what CHECKPOINT is and how to use it."""
+    import json
+
+    from .checkpoint import find_checkpoint, read_checkpoint
+
+    path = find_checkpoint(checkpoint)
+    loaded = read_checkpoint(path)
+    experiment = loaded.experiment
+    click.echo(f"{path}: {experiment.method} in {experiment.space}, step {loaded.step:,}")
+    click.echo(f"images seen   {loaded.step * experiment.batch_size:,} of each pile")
+    click.echo(f"data          {json.dumps(loaded.data)}")
+    for name in ("G_color", "G_gray"):
+        tensors = loaded.below(f"ema/{name}").values()
+        if tensors:
+            click.echo(f"{name:<13} {sum(t.numel() for t in tensors):,} parameters")
+    click.echo(f"experiment    {experiment.model_dump_json(exclude_defaults=True)}")
+    click.echo(f"use           cyclecolor translate PHOTOS --checkpoint {path}")
+
+
+@main.command()
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("output", type=click.Path(path_type=Path))
+def export(checkpoint, output):
+    """Write CHECKPOINT's generators alone, in half precision, as one small file for release."""
+    from .checkpoint import export_checkpoint, find_checkpoint, read_checkpoint
+
+    export_checkpoint(read_checkpoint(find_checkpoint(checkpoint)), output)
+    click.echo(f"{output}: {output.stat().st_size / 1e6:.1f} MB")
+
+
+def _sibling(source: Path, word: str) -> Path:
+    """`scans` to `scans_color`, `a.jpg` to `a_color.jpg`."""
+    source = source.resolve()
+    return source.with_name(f"{source.stem if source.is_file() else source.name}_{word}").with_suffix(
+        source.suffix if source.is_file() else ""
+    )
+
+
+def _set_aside(run_dir: Path) -> None:
+    """Move an old run out of the way."""
+    if not run_dir.exists():
+        return
+    number = 1
+    while (aside := run_dir.with_name(f"{run_dir.name}.old-{number}")).exists():
+        number += 1
+    run_dir.rename(aside)
+    click.echo(f"the old run is now {aside}")

@@ -1,0 +1,115 @@
+"""From one folder of colour photos, the unpaired piles of an experiment."""
+
+import csv
+import io
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..color import SPACES, quantize_rgb, rgb_to_lab
+from ..errors import CycleColorError
+from ..photos import Photo, PhotoError, atomic_write, find_photos, read_photo, read_rgb8, write_photo
+
+NEAR_GRAY = 4.0  # mean chroma in Lab below which a photo teaches no colour
+THUMBNAIL = 64  # pixels, enough to tell gray from colour
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """How many photos went where, and what was set aside with its reason."""
+
+    counts: dict[str, int]
+    set_aside: list[tuple[Path, str]]
+
+
+def prepare(
+    photos: Path,
+    output: Path,
+    *,
+    test_share: float = 0.05,
+    seed: int = 0,
+    progress: Callable[[list[Path]], Iterable[Path]] = iter,
+) -> Prepared:
+    """Split colour photos into `gray_train/`, `color_train/`, `gray_test/` and `color_test/`.
+
+    No gray of the training piles has its colour twin in them. The test piles hold twins of equal name, so
+    that results can be scored. Colour photos are copied, grays are their lightness as PNG; what is near
+    gray or unreadable is listed in `set_aside.csv`.
+
+    Raises
+    ------
+    CycleColorError
+        If the output exists already, or fewer than four colour photos are left.
+    """
+    if output.exists() and any(output.iterdir()):
+        raise CycleColorError(f"{output}: exists and is not empty; choose another --output", exit_code=2)
+    kept, set_aside = _sort(find_photos(photos), progress)
+    if len(kept) < 4:
+        raise CycleColorError(f"{photos}: {len(kept)} colour photos are too few to make piles of")
+    shuffled = [kept[i] for i in np.random.default_rng(seed).permutation(len(kept))]
+    tests = max(1, round(test_share * len(kept)))
+    test, train = shuffled[:tests], shuffled[tests:]
+    half = len(train) // 2
+    piles = {"gray_train": train[:half], "color_train": train[half:], "gray_test": test, "color_test": test}
+    for name, paths in piles.items():
+        for path in paths:
+            target = output / name / path.relative_to(photos)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if name.startswith("gray"):
+                write_photo(lightness_photo(read_photo(path)), _as_png(target))
+            else:
+                shutil.copyfile(path, target)
+    _list(set_aside, output / "set_aside.csv")
+    return Prepared({name: len(paths) for name, paths in piles.items()}, set_aside)
+
+
+def lightness_photo(photo: Photo) -> Photo:
+    """The gray photo of equal lightness, one channel, same depth."""
+    levels = int(np.iinfo(photo.pixels.dtype).max)
+    samples = torch.from_numpy(photo.pixels.astype(np.float32) / levels).permute(2, 0, 1)[None]
+    lab = rgb_to_lab(samples.expand(-1, 3, -1, -1))
+    # Of a neutral colour, green is the gray level itself.
+    gray = _neutral(lab[:, :1], levels)
+    return Photo(gray.numpy().astype(photo.pixels.dtype)[..., None], metadata=photo.metadata)
+
+
+def _neutral(lightness: torch.Tensor, levels: int) -> torch.Tensor:
+    gray = SPACES["lab"].merge(lightness / 50 - 1, torch.zeros_like(lightness).expand(-1, 2, -1, -1))
+    return quantize_rgb(gray, lightness, levels)[0, 1]
+
+
+def _sort(paths: list[Path], progress: Callable) -> tuple[list[Path], list[tuple[Path, str]]]:
+    kept, set_aside = [], []
+    for path in progress(paths):
+        try:
+            chroma = mean_chroma(read_rgb8(path, short_side=THUMBNAIL))
+        except PhotoError as error:
+            set_aside.append((path, error.reason))
+            continue
+        if chroma < NEAR_GRAY:
+            set_aside.append((path, f"near gray (mean chroma {chroma:.1f})"))
+        else:
+            kept.append(path)
+    return kept, set_aside
+
+
+def mean_chroma(image: np.ndarray) -> float:
+    """Mean chroma in Lab of (H, W, 3) uint8 sRGB."""
+    rgb = torch.from_numpy(image.astype(np.float32) / 255).permute(2, 0, 1)[None]
+    return rgb_to_lab(rgb)[:, 1:].norm(dim=1).mean().item()
+
+
+def _as_png(target: Path) -> Path:
+    """The name with `.png`; with its old suffix kept if another photo has that name."""
+    renamed = target.with_suffix(".png")
+    return target.with_name(target.name + ".png") if renamed.exists() else renamed
+
+
+def _list(set_aside: list[tuple[Path, str]], path: Path) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([("file", "reason"), *set_aside])
+    atomic_write(path, lambda file: file.write(text.getvalue().encode("utf-8", "surrogateescape")))

@@ -1,0 +1,74 @@
+"""Metrics of colour, as pure torch functions of batches."""
+
+import torch
+from torch import Tensor
+
+
+def ciede2000(first: Tensor, second: Tensor) -> Tensor:
+    """CIEDE2000 colour difference (CIE 142-2001; Sharma et al., 2005), with kL = kC = kH = 1.
+
+    Parameters
+    ----------
+    first, second : Tensor
+        Lab, (N, 3, H, W).
+
+    Returns
+    -------
+    Tensor
+        (N, H, W); about 1 is just noticeable.
+    """
+    l1, a1, b1 = first.unbind(1)
+    l2, a2, b2 = second.unbind(1)
+    mean_c = (torch.hypot(a1, b1) + torch.hypot(a2, b2)) / 2
+    g = 0.5 * (1 - torch.sqrt(mean_c**7 / (mean_c**7 + 25.0**7)))
+    a1, a2 = a1 * (1 + g), a2 * (1 + g)
+    c1, c2 = torch.hypot(a1, b1), torch.hypot(a2, b2)
+    h1, h2 = (torch.rad2deg(torch.atan2(b, a)) % 360 for a, b in ((a1, b1), (a2, b2)))
+    grays = c1 * c2 == 0
+
+    turn = h2 - h1
+    turn = turn - 360 * (turn > 180) + 360 * (turn < -180)
+    turn = torch.where(grays, 0, turn)
+    delta_l, delta_c = l2 - l1, c2 - c1
+    delta_h = 2 * torch.sqrt(c1 * c2) * torch.sin(torch.deg2rad(turn / 2))
+
+    mean_l, mean_c = (l1 + l2) / 2, (c1 + c2) / 2
+    total = h1 + h2
+    mean_h = torch.where((h1 - h2).abs() > 180, (total + 360 - 720 * (total >= 360)) / 2, total / 2)
+    mean_h = torch.where(grays, total, mean_h)
+    t = (
+        1
+        - 0.17 * _cosine(mean_h - 30)
+        + 0.24 * _cosine(2 * mean_h)
+        + 0.32 * _cosine(3 * mean_h + 6)
+        - 0.20 * _cosine(4 * mean_h - 63)
+    )
+    lightness = (mean_l - 50) ** 2
+    s_l = 1 + 0.015 * lightness / torch.sqrt(20 + lightness)
+    s_c = 1 + 0.045 * mean_c
+    s_h = 1 + 0.015 * mean_c * t
+    bend = 30 * torch.exp(-(((mean_h - 275) / 25) ** 2))
+    r_c = 2 * torch.sqrt(mean_c**7 / (mean_c**7 + 25.0**7))
+    r_t = -torch.sin(torch.deg2rad(2 * bend)) * r_c
+    l, c, h = delta_l / s_l, delta_c / s_c, delta_h / s_h
+    return torch.sqrt((l**2 + c**2 + h**2 + r_t * c * h).clamp(min=0))
+
+
+def ab_rmse(first: Tensor, second: Tensor) -> Tensor:
+    """Root mean square distance of a*b* of Lab images (N, 3, H, W), one value an image."""
+    return ((first - second)[:, 1:] ** 2).sum(dim=1).mean(dim=(1, 2)).sqrt()
+
+
+def colorfulness(rgb: Tensor) -> Tensor:
+    """Colourfulness of Hasler and Süsstrunk (2003), signed opponents; sRGB (N, 3, H, W) in [0, 1].
+
+    One value an image, in units of 8-bit levels: 0 is gray, 33 moderately and 82 highly colourful.
+    """
+    red, green, blue = (255 * rgb).unbind(1)
+    opponents = torch.stack([red - green, (red + green) / 2 - blue], dim=1)
+    spread = opponents.var(dim=(2, 3), correction=0).sum(dim=1).sqrt()
+    return spread + 0.3 * opponents.mean(dim=(2, 3)).norm(dim=1)
+
+
+def _cosine(degrees: Tensor) -> Tensor:
+    return torch.cos(torch.deg2rad(degrees))
