@@ -31,9 +31,7 @@ from cyclecolor.photos import (
 )
 
 H, W = 48, 64
-RAMP = np.add.outer(2 * np.arange(H), 2 * np.arange(W)).astype(
-    np.uint8
-)  # 0 to 220, smooth for JPEG
+RAMP = np.add.outer(2 * np.arange(H), 2 * np.arange(W)).astype(np.uint8)  # 0 to 220, smooth for JPEG
 RGB = np.dstack([RAMP, 255 - RAMP, RAMP // 2 + 60])
 ALPHA = np.where(np.arange(W) < W // 2, 255, 40).astype(np.uint8) * np.ones((H, 1), np.uint8)
 RAMP16 = np.arange(65536, dtype=np.uint16).reshape(256, 256)
@@ -215,9 +213,7 @@ def test_adobe_inverted_cmyk_jpeg(tmp_path):
 
 def png_file(path, width, height, depth, color_type, rows, *chunks):
     def chunk(name, data):
-        return (
-            struct.pack(">L", len(data)) + name + data + struct.pack(">L", zlib.crc32(name + data))
-        )
+        return struct.pack(">L", len(data)) + name + data + struct.pack(">L", zlib.crc32(name + data))
 
     header = struct.pack(">2L5B", width, height, depth, color_type, 0, 0, 0)
     body = b"".join(chunk(name, data) for name, data in chunks)
@@ -286,9 +282,7 @@ def test_16_bit_white_is_zero(tmp_path):
 
 def test_12_bit_tiff_reaches_white(tmp_path):
     packed = bytes([0x00, 0x0F, 0xFF, 0x80, 0x00, 0x00])  # 0, 4095, 2048, 0
-    path = tiff_file(
-        tmp_path / "a.tif", np.zeros((1, 4, 1), np.uint16), photometric=1, bits=12, data=packed
-    )
+    path = tiff_file(tmp_path / "a.tif", np.zeros((1, 4, 1), np.uint16), photometric=1, bits=12, data=packed)
     assert np.abs(read_photo(path).pixels[0, :, 0] - [0, 65535, 32775.5, 0]).max() < 1
 
 
@@ -311,9 +305,7 @@ def test_first_frame_of_several(tmp_path):
     for suffix, size in (("tif", (5, 5)), ("gif", (8, 6)), ("webp", (8, 6))):
         more = {"save_all": True, "append_images": [Image.new("RGB", size)]}
         image = Image.new("RGB", (8, 6), (255, 255, 255))
-        photo = read_photo(
-            save(image, tmp_path / f"a.{suffix}", **more, **LOSSLESS.get(suffix, {}))
-        )
+        photo = read_photo(save(image, tmp_path / f"a.{suffix}", **more, **LOSSLESS.get(suffix, {})))
         assert photo.pixels.shape == (6, 8, 3)
         assert photo.pixels.min() == 255
 
@@ -412,9 +404,7 @@ P3 = ((0.51512, 0.24120, -0.00105), (0.29198, 0.69225, 0.04189), (0.15710, 0.066
 ADOBE_D65 = [[0.57667, 0.18556, 0.18823], [0.29734, 0.62736, 0.07529], [0.02703, 0.07069, 0.99134]]
 P3_D65 = [[0.48657, 0.26567, 0.19822], [0.22897, 0.69174, 0.07929], [0.0, 0.04511, 1.04394]]
 SRGB_D65 = [[0.41246, 0.35758, 0.18044], [0.21267, 0.71515, 0.07217], [0.01933, 0.11919, 0.95030]]
-SRGB_CURVE = b"para\0\0\0\0\0\3\0\0" + profiles._fixed(
-    2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045
-)
+SRGB_CURVE = b"para\0\0\0\0\0\3\0\0" + profiles._fixed(2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 
 
 def gamma_curve(gamma):
@@ -657,9 +647,7 @@ def test_mutants_are_read_or_refused(tmp_path, suffix):
 def test_warning_filters_survive_threads(tmp_path):
     path = save(Image.fromarray(RGB), tmp_path / "a.png")
     before = list(warnings.filters)
-    threads = [
-        threading.Thread(target=lambda: [read_photo(path) for _ in range(20)]) for _ in range(4)
-    ]
+    threads = [threading.Thread(target=lambda: [read_photo(path) for _ in range(20)]) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

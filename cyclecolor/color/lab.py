@@ -33,7 +33,7 @@ def lab_to_xyz(lab: Tensor) -> Tensor:
 
 
 def rgb_to_lab(rgb: Tensor) -> Tensor:
-    """sRGB (N, 3, H, W) in [0, 1] to Lab."""
+    """SRGB (N, 3, H, W) in [0, 1] to Lab."""
     return xyz_to_lab(rgb_to_xyz(rgb))
 
 

@@ -37,7 +37,7 @@ def luv_to_xyz(luv: Tensor) -> Tensor:
 
 
 def rgb_to_luv(rgb: Tensor) -> Tensor:
-    """sRGB (N, 3, H, W) in [0, 1] to Luv."""
+    """SRGB (N, 3, H, W) in [0, 1] to Luv."""
     return xyz_to_luv(rgb_to_xyz(rgb))
 
 

@@ -39,12 +39,12 @@ class ColorSpace:
     to_rgb: Callable[[Tensor], Tensor]
 
     def split(self, rgb: Tensor) -> tuple[Tensor, Tensor]:
-        """sRGB (N, 3, H, W) in [0, 1] to scaled lightness (N, 1, H, W) and chroma (N, 2, H, W)."""
+        """SRGB (N, 3, H, W) in [0, 1] to scaled lightness (N, 1, H, W) and chroma (N, 2, H, W)."""
         lightness, chroma = self.from_rgb(rgb).split((1, 2), dim=1)
         return lightness / 50 - 1, chroma / self._scale(chroma)
 
     def lightness(self, rgb: Tensor) -> Tensor:
-        """sRGB (N, 3, H, W) in [0, 1] to scaled lightness (N, 1, H, W): `split` without the chroma."""
+        """SRGB (N, 3, H, W) in [0, 1] to scaled lightness (N, 1, H, W): `split` without the chroma."""
         return rgb_to_lightness(rgb) / 50 - 1
 
     def merge(self, lightness: Tensor, chroma: Tensor) -> Tensor:

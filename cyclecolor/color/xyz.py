@@ -14,9 +14,7 @@ RGB_TO_XYZ = (
 )
 WHITE = (0.95047, 1.0, 1.08883)
 
-EPSILON = (
-    6 / 29
-) ** 3  # light below which the cube root gives way to a straight line (CIE 15:2004)
+EPSILON = (6 / 29) ** 3  # light below which the cube root gives way to a straight line (CIE 15:2004)
 KAPPA = (29 / 3) ** 3  # slope of L* on that line
 
 
@@ -25,7 +23,7 @@ def _apply(matrix: Tensor, image: Tensor) -> Tensor:
 
 
 def rgb_to_xyz(rgb: Tensor) -> Tensor:
-    """sRGB (N, 3, H, W) in [0, 1] to XYZ; Y is 1 for white."""
+    """SRGB (N, 3, H, W) in [0, 1] to XYZ; Y is 1 for white."""
     return _apply(torch.tensor(RGB_TO_XYZ), srgb_to_linear(rgb))
 
 
@@ -46,6 +44,6 @@ def lightness_to_y(lightness: Tensor) -> Tensor:
 
 
 def rgb_to_lightness(rgb: Tensor) -> Tensor:
-    """sRGB (N, 3, H, W) in [0, 1] to CIE L* (N, 1, H, W) in [0, 100]."""
+    """SRGB (N, 3, H, W) in [0, 1] to CIE L* (N, 1, H, W) in [0, 100]."""
     y = _apply(torch.tensor(RGB_TO_XYZ)[1:2], srgb_to_linear(rgb))
     return y_to_lightness(y)

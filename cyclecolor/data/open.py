@@ -53,7 +53,9 @@ def open_dataset(
 
 def _folders(data: Data) -> dict[str, Path | None]:
     if data.root is None:
-        return {name: folder and Path(folder) for name, folder in (("gray", data.gray), ("color", data.color))}
+        return {
+            name: folder and Path(folder) for name, folder in (("gray", data.gray), ("color", data.color))
+        }
     root = Path(data.root)
     for gray, color in LAYOUTS:
         if (root / gray).is_dir() and (root / color).is_dir():

@@ -12,7 +12,15 @@ import torch
 
 from ..color import SPACES, quantize_rgb, rgb_to_lab
 from ..errors import CycleColorError
-from ..photos import Photo, PhotoError, atomic_write, find_photos, read_photo, read_rgb8, write_photo
+from ..photos import (
+    Photo,
+    PhotoError,
+    atomic_write,
+    find_photos,
+    read_photo,
+    read_rgb8,
+    write_photo,
+)
 
 NEAR_GRAY = 4.0  # mean chroma in Lab below which a photo teaches no colour
 THUMBNAIL = 64  # pixels, enough to tell gray from colour
@@ -54,7 +62,12 @@ def prepare(
     tests = max(1, round(test_share * len(kept)))
     test, train = shuffled[:tests], shuffled[tests:]
     half = len(train) // 2
-    piles = {"gray_train": train[:half], "color_train": train[half:], "gray_test": test, "color_test": test}
+    piles = {
+        "gray_train": train[:half],
+        "color_train": train[half:],
+        "gray_test": test,
+        "color_test": test,
+    }
     for name, paths in piles.items():
         for path in paths:
             target = output / name / path.relative_to(photos)

@@ -50,8 +50,8 @@ def ciede2000(first: Tensor, second: Tensor) -> Tensor:
     bend = 30 * torch.exp(-(((mean_h - 275) / 25) ** 2))
     r_c = 2 * torch.sqrt(mean_c**7 / (mean_c**7 + 25.0**7))
     r_t = -torch.sin(torch.deg2rad(2 * bend)) * r_c
-    l, c, h = delta_l / s_l, delta_c / s_c, delta_h / s_h
-    return torch.sqrt((l**2 + c**2 + h**2 + r_t * c * h).clamp(min=0))
+    lightness, chroma, hue = delta_l / s_l, delta_c / s_c, delta_h / s_h
+    return torch.sqrt((lightness**2 + chroma**2 + hue**2 + r_t * chroma * hue).clamp(min=0))
 
 
 def ab_rmse(first: Tensor, second: Tensor) -> Tensor:

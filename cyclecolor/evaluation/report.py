@@ -36,9 +36,7 @@ def evaluate_folder(
         say(f"sheet: {sheet_path}")
 
 
-def save_sheet(
-    colorizer: Colorizer, photos: Sequence[np.ndarray], path: Path, *, truth: bool = True
-) -> None:
+def save_sheet(colorizer: Colorizer, photos: Sequence[np.ndarray], path: Path, *, truth: bool = True) -> None:
     """Write a contact sheet of photos spread evenly over the list, as PNG."""
     picks = np.linspace(0, len(photos) - 1, min(SHEET_PHOTOS, len(photos))).round().astype(int)
     sheet = contact_sheet(colorizer, [photos[i] for i in picks], truth=truth)

@@ -133,5 +133,3 @@ def load(checkpoint: str | Path | None = None, *, size: int | None = None) -> Co
 
 def _levels(photo: Photo) -> int:
     return int(np.iinfo(photo.pixels.dtype).max)
-
-

@@ -82,12 +82,8 @@ class CycleGAN(Method):
         fake_gray = self.pools["gray"].query(fake_gray.float())
         with self.autocast():
             return {
-                "D_color": discriminator_loss(
-                    self.D_color(real_photo), self.D_color(fake_photo), objective
-                ),
-                "D_gray": discriminator_loss(
-                    self.D_gray(real_gray), self.D_gray(fake_gray), objective
-                ),
+                "D_color": discriminator_loss(self.D_color(real_photo), self.D_color(fake_photo), objective),
+                "D_gray": discriminator_loss(self.D_gray(real_gray), self.D_gray(fake_gray), objective),
             }
 
     def join(self, lightness: Tensor, chroma: Tensor) -> Tensor:

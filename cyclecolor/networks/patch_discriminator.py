@@ -32,9 +32,7 @@ class PatchDiscriminator(nn.Module):
         spectral_norm: bool = False,
     ):
         super().__init__()
-        self.judges = nn.ModuleList(
-            _judge(in_channels, layers, width, spectral_norm) for _ in range(scales)
-        )
+        self.judges = nn.ModuleList(_judge(in_channels, layers, width, spectral_norm) for _ in range(scales))
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """(N, in_channels, H, W) to one map of logits (N, 1, h, w) for each scale."""

@@ -65,9 +65,7 @@ class ResnetGenerator(nn.Module):
 def _convolution(
     in_channels: int, out_channels: int, kernel: int, stride: int = 1, padding_mode: str = "zeros"
 ) -> list[nn.Module]:
-    convolution = nn.Conv2d(
-        in_channels, out_channels, kernel, stride, kernel // 2, padding_mode=padding_mode
-    )
+    convolution = nn.Conv2d(in_channels, out_channels, kernel, stride, kernel // 2, padding_mode=padding_mode)
     return [convolution, nn.InstanceNorm2d(out_channels)]
 
 

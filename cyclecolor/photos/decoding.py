@@ -89,9 +89,7 @@ def _raw_mode(image: Image.Image) -> str:
     return first if isinstance(first, str) else ""
 
 
-def _planes(
-    image: Image.Image, raw_mode: str, turn: int, name: str, file: BinaryIO | None
-) -> Planes:
+def _planes(image: Image.Image, raw_mode: str, turn: int, name: str, file: BinaryIO | None) -> Planes:
     icc = image.info.get("icc_profile")
     if image.mode.startswith(("I", "F")):
         return _wide_gray_planes(image, raw_mode, icc, name)
@@ -160,9 +158,7 @@ def _scaled_key(key: int | tuple[int, ...], raw_mode: str) -> int | tuple[int, .
     return key * {"L;2": 85, "L;4": 17}.get(raw_mode, 1)
 
 
-def _deep_planes(
-    deep: np.ndarray, image: Image.Image, gray: bool, icc: bytes | None
-) -> Planes | None:
+def _deep_planes(deep: np.ndarray, image: Image.Image, gray: bool, icc: bytes | None) -> Planes | None:
     has_alpha = image.has_transparency_data and deep.shape[2] == 4
     alpha = np.ascontiguousarray(deep[..., 3]) if has_alpha else None
     if gray:

@@ -16,9 +16,7 @@ PHOTO_SUFFIXES = (
 """Lower-case suffixes of files that count as photographs in a folder."""
 
 
-def find_photos(
-    root: str | os.PathLike[str], *, suffixes: tuple[str, ...] = PHOTO_SUFFIXES
-) -> list[Path]:
+def find_photos(root: str | os.PathLike[str], *, suffixes: tuple[str, ...] = PHOTO_SUFFIXES) -> list[Path]:
     """List the photographs under `root`, at any depth, sorted by relative POSIX path.
 
     Hidden files and folders are passed over.  Links to folders are not followed: one that stays

@@ -56,9 +56,7 @@ class Photo:
         if len(shape) != 3 or shape[2] not in (1, 3) or dtype not in (np.uint8, np.uint16):
             raise ValueError(f"pixels must be (H, W, 1 or 3) uint8 or uint16, got {shape} {dtype}")
         if self.alpha is not None and (self.alpha.shape, self.alpha.dtype) != (shape[:2], dtype):
-            raise ValueError(
-                f"alpha must be {shape[:2]} {dtype}, got {self.alpha.shape} {self.alpha.dtype}"
-            )
+            raise ValueError(f"alpha must be {shape[:2]} {dtype}, got {self.alpha.shape} {self.alpha.dtype}")
 
 
 class PhotoError(CycleColorError):

@@ -22,9 +22,7 @@ _SRGB_COLORANTS = (
 )
 _D50 = (0.9642, 1.0, 0.8249)
 _D65_TO_D50 = (1.04788, 0.02292, -0.05022, 0.02959, 0.99048, -0.01707, -0.00925, 0.01508, 0.75168)
-_BAND_ROWS = (
-    256  # rows converted at a time: floats of a whole 100-megapixel scan would be gigabytes
-)
+_BAND_ROWS = 256  # rows converted at a time: floats of a whole 100-megapixel scan would be gigabytes
 
 
 def _fixed(*values: float) -> bytes:
@@ -253,9 +251,7 @@ def _parametric(x: np.ndarray, tag: bytes) -> np.ndarray:
     g, a, b, c, d, e, f = (*given, *(1, 0, 0, 0, 0, 0)[len(given) - 1 :])
     if kind in (1, 2):  # no linear part: below -b/a the curve rests at c
         c, d, e, f = 0, -b / a, c, c
-    return (
-        np.where(x >= d, np.maximum(a * x + b, 0) ** g + e, c * x + f).clip(0, 1).astype(np.float32)
-    )
+    return np.where(x >= d, np.maximum(a * x + b, 0) ** g + e, c * x + f).clip(0, 1).astype(np.float32)
 
 
 def _encoded(linear: np.ndarray) -> np.ndarray:

@@ -85,13 +85,9 @@ def _opened(path: str | os.PathLike[str], name: str) -> Iterator[BinaryIO]:
     """Open a regular file that holds something: a FIFO would wait for ever, a device never end."""
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):
-        raise PhotoError(
-            f"{name}: not a regular file; give the path of a picture", reason="unreadable"
-        )
+        raise PhotoError(f"{name}: not a regular file; give the path of a picture", reason="unreadable")
     if status.st_size == 0:
-        raise PhotoError(
-            f"{name}: the file is empty; copy it again from where it came", reason="empty"
-        )
+        raise PhotoError(f"{name}: the file is empty; copy it again from where it came", reason="empty")
     with open(path, "rb") as file:
         yield file
 

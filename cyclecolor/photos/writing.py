@@ -181,9 +181,7 @@ def _png(photo: Photo) -> bytes:
     options: dict[str, Any] = {"compress_level": _PNG_LEVEL}
     if photo.metadata.xmp:
         options["pnginfo"] = PngInfo()
-        options["pnginfo"].add_itxt(
-            "XML:com.adobe.xmp", photo.metadata.xmp.decode("utf-8", "replace")
-        )
+        options["pnginfo"].add_itxt("XML:com.adobe.xmp", photo.metadata.xmp.decode("utf-8", "replace"))
     return _saved(photo, encode_image(photo), "PNG", **options)
 
 

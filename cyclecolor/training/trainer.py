@@ -46,9 +46,7 @@ class Trainer:
         device = pick_device()
         torch.manual_seed(experiment.seed)
         method = METHODS[experiment.method]
-        self.method = method(
-            experiment, device=device, bfloat16=use_bfloat16(experiment.precision, device)
-        )
+        self.method = method(experiment, device=device, bfloat16=use_bfloat16(experiment.precision, device))
         average = get_ema_multi_avg_fn(experiment.ema)
         self.ema = {
             name: AveragedModel(network, multi_avg_fn=average, use_buffers=True)
@@ -78,9 +76,7 @@ class Trainer:
             After Ctrl-C, with the state saved.
         """
         experiment = self.experiment
-        dataset = open_dataset(
-            self.piles, experiment.data, paired=self.method.paired, seed=experiment.seed
-        )
+        dataset = open_dataset(self.piles, experiment.data, paired=self.method.paired, seed=experiment.seed)
         walk = batches(
             dataset,
             start=self.step,
@@ -159,8 +155,8 @@ class Trainer:
         values = {name: loss.item() for name, loss in losses.items()}
         with open(self.run_dir / "log.jsonl", "a", encoding="utf-8") as file:
             file.write(json.dumps({"step": self.step, **values}) + "\n")
-        bar.set_description(f"step {self.step}")
-        bar.set_postfix({name: f"{value:.3f}" for name, value in values.items()})
+        bar.set_description(f"step {self.step}", refresh=False)
+        bar.set_postfix({name: f"{value:.3f}" for name, value in values.items()}, refresh=False)
 
     def _trim_log(self) -> None:
         """Drop the lines of steps that will be done again."""

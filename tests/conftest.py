@@ -1,0 +1,46 @@
+"""Fixtures: a tiny experiment that trains in a second."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from cyclecolor.config import Experiment, parse_experiment
+from cyclecolor.data import render_scene
+
+torch.set_num_threads(1)
+
+
+def tiny_experiment(**changes) -> Experiment:
+    """Small networks on small scenes, float32."""
+    table = {
+        "num_steps": 6,
+        "batch_size": 2,
+        "precision": "float32",
+        "save_every": 3,
+        "log_every": 1,
+        "data": {"size": 32},
+        "G_color": {"stages": 2, "width": 8},
+        "G_gray": {"stages": 2, "width": 8},
+        "discriminator": {"layers": 1, "width": 8, "pool_size": 3},
+        **changes,
+    }
+    return parse_experiment(table, source="test")
+
+
+@pytest.fixture
+def photo_folder(tmp_path):
+    """Six colour photos in two formats, one of them in a subfolder."""
+    folder = tmp_path / "photos"
+    (folder / "sub").mkdir(parents=True)
+    for i in range(6):
+        image = Image.fromarray(render_scene(7, i, size=48).repeat(1 + i % 2, axis=1))
+        name = f"sub/{i}.png" if i == 5 else f"{i}.{'jpg' if i % 2 else 'png'}"
+        image.save(folder / name)
+    return folder
+
+
+@pytest.fixture
+def rng():
+    """Seeded random numbers."""
+    return np.random.default_rng(0)

@@ -1,0 +1,145 @@
+"""The command line as a user types it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from conftest import tiny_experiment
+from PIL import Image
+
+import cyclecolor
+from cyclecolor.cli import main
+from cyclecolor.photos import read_photo
+from cyclecolor.training import train
+
+OPTIONS = {
+    "train": {"experiment", "overrides", "run_dir", "fresh"},
+    "translate": {"source", "output", "checkpoint", "direction", "size", "overwrite"},
+    "prepare": {"photos", "output", "test_share", "seed"},
+    "evaluate": {"checkpoint", "color", "json_path", "sheet"},
+    "info": {"checkpoint"},
+    "export": {"checkpoint", "output"},
+}
+
+
+def call(*arguments, code: int = 0) -> str:
+    result = CliRunner().invoke(main, [str(a) for a in arguments])
+    assert result.exit_code == code, result.output
+    assert "Traceback" not in result.output
+    return result.output
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory) -> Path:
+    return train(tiny_experiment(), tmp_path_factory.mktemp("run"), say=lambda text: None)
+
+
+def test_options_are_frozen():
+    found = {name: {p.name for p in command.params} for name, command in main.commands.items()}
+    assert found == OPTIONS
+    assert sorted(cyclecolor.__all__) == ["Colorizer", "CycleColorError", "load"]
+
+
+def test_translate_mirrors_a_folder(photo_folder, checkpoint, tmp_path):
+    (photo_folder / "broken.jpg").write_bytes(b"no image")
+    Image.new("P", (9, 9)).save(photo_folder / "0.gif")
+    output = call("translate", photo_folder, "--checkpoint", checkpoint, code=1)
+    assert "7 translated, 0 skipped, 1 refused" in output
+    assert "broken.jpg" in output
+    mirrored = tmp_path / "photos_color"
+    names = {p.relative_to(mirrored).as_posix() for p in mirrored.rglob("*") if p.is_file()}
+    assert names == {"0.png", "0.gif.png", "1.jpg", "2.png", "3.jpg", "4.png", "sub/5.png"}
+    assert read_photo(mirrored / "1.jpg").pixels.shape == read_photo(photo_folder / "1.jpg").pixels.shape
+    again = call("translate", photo_folder, "--checkpoint", checkpoint, code=1)
+    assert "0 translated, 7 skipped, 1 refused" in again
+
+
+def test_translate_keeps_lightness(photo_folder, checkpoint, tmp_path):
+    source, target = photo_folder / "0.png", tmp_path / "out.png"
+    Image.fromarray(np.arange(48 * 48, dtype=np.uint8).reshape(48, 48)).save(source)
+    call("translate", source, "--output", target, "--checkpoint", checkpoint)
+    gray = read_photo(source).pixels[..., 0].astype(float)
+    color = read_photo(target).pixels / 255
+    linear = np.where(color > 0.04045, ((color + 0.055) / 1.055) ** 2.4, color / 12.92)
+    y = linear @ [0.212671, 0.715160, 0.072169]
+    back = np.where(y > 0.0031308, 1.055 * y ** (1 / 2.4) - 0.055, 12.92 * y) * 255
+    assert abs(back - gray).max() <= 0.5
+
+
+def test_translate_to_gray(photo_folder, checkpoint, tmp_path):
+    call(
+        "translate",
+        photo_folder / "0.png",
+        "-o",
+        tmp_path / "g.png",
+        "-c",
+        checkpoint,
+        "--direction",
+        "to-gray",
+    )
+    assert read_photo(tmp_path / "g.png").pixels.shape == (48, 48, 1)
+
+
+def test_python_api(checkpoint):
+    colorizer = cyclecolor.load(checkpoint)
+    image = Image.new("L", (37, 51), 120)
+    assert colorizer(image).size == image.size
+    assert colorizer(image).mode == "RGB"
+
+
+def test_prepare_makes_disjoint_piles(photo_folder, tmp_path):
+    Image.new("RGB", (40, 40), (90, 90, 91)).save(photo_folder / "gray.png")
+    (photo_folder / "bad.png").write_bytes(b"bad")
+    out = tmp_path / "piles"
+    call("prepare", photo_folder, "--output", out, "--test-share", "0.3")
+    names = {
+        pile: {p.relative_to(out / pile).with_suffix("").as_posix() for p in (out / pile).rglob("*.*")}
+        for pile in ("gray_train", "color_train", "gray_test", "color_test")
+    }
+    assert not names["gray_train"] & names["color_train"]
+    assert names["gray_test"] == names["color_test"]
+    assert not names["gray_test"] & (names["gray_train"] | names["color_train"])
+    listed = (out / "set_aside.csv").read_text()
+    assert "gray.png" in listed
+    assert "bad.png" in listed
+
+
+def test_train_evaluate_info_export(photo_folder, tmp_path):
+    piles, run = tmp_path / "piles", tmp_path / "run"
+    call("prepare", photo_folder, "--output", piles, "--test-share", "0.3")
+    experiment = tmp_path / "x.toml"
+    experiment.write_text("num_steps = 2\nbatch_size = 2\n[data]\nsize = 32\n[discriminator]\nlayers = 1\n")
+    said = call("train", experiment, "--run-dir", run, "--set", f"data.root={piles}")
+    assert "CIEDE2000" in said
+    assert (run / "sheet.png").is_file()
+    table = call("evaluate", run, "--color", piles / "color_test", "--json", tmp_path / "s.json")
+    assert "do_nothing" in table
+    assert "cyclegan in lab, step 2" in call("info", run)
+    call("export", run, tmp_path / "small.safetensors")
+    call("translate", piles / "gray_test", "--checkpoint", tmp_path / "small.safetensors")
+    call("train", experiment, "--run-dir", run, "--fresh", "--set", f"data.root={piles}")
+    assert (tmp_path / "run.old-1").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["train", "missing.toml"], 2, "missing.toml"),
+        (["translate", "missing", "-c", "x"], 2, "missing"),
+        (["translate", ".", "-c", "missing.safetensors"], 2, "missing.safetensors"),
+        (["translate", "empty", "-c", "CHECKPOINT"], 2, "empty"),
+        (["info", "missing"], 2, "missing"),
+        (["info", "bad.safetensors"], 1, "bad.safetensors"),
+        (["prepare", "empty", "-o", "out"], 2, "empty"),
+        (["evaluate", "CHECKPOINT", "--color", "empty"], 2, "empty"),
+    ],
+)
+def test_mistakes_get_one_line(arguments, code, says, tmp_path, monkeypatch, checkpoint):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "bad.safetensors").write_bytes(b"bad")
+    arguments = [str(checkpoint) if a == "CHECKPOINT" else a for a in arguments]
+    output = call(*arguments, code=code)
+    assert says in output
+    assert len(output.strip().splitlines()) == 1

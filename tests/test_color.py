@@ -1,0 +1,102 @@
+"""Colour against scikit-image and colour-science, and by round trips."""
+
+import numpy as np
+import pytest
+import skimage.color
+import torch
+
+from cyclecolor import color
+from cyclecolor.color import SPACES
+from cyclecolor.color.xyz import RGB_TO_XYZ, WHITE
+
+SKIMAGE = {"lab": skimage.color.rgb2lab, "luv": skimage.color.rgb2luv}
+
+
+def lattice(step: int) -> torch.Tensor:
+    values = torch.arange(0, 256, step) / 255
+    return torch.stack(torch.meshgrid(values, values, values, indexing="ij")).flatten(2)[None]
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_agrees_with_scikit_image(name):
+    rgb = lattice(15)
+    expected = SKIMAGE[name](rgb[0].movedim(0, -1).double().numpy())
+    ours = SPACES[name].from_rgb(rgb)[0].movedim(0, -1).numpy()
+    np.testing.assert_allclose(ours, expected, atol=1e-3)
+
+
+@pytest.mark.filterwarnings("ignore")  # of the import of colour-science: optional parts are missing
+def test_agrees_with_colour_science():
+    import colour
+
+    rgb = lattice(15)
+    points = rgb[0].movedim(0, -1).double().numpy()
+    xyz = np.asarray(colour.models.eotf_sRGB(points)) @ np.array(RGB_TO_XYZ).T
+    illuminant = colour.XYZ_to_xy(np.array(WHITE))
+    for ours, theirs in (
+        (color.rgb_to_lab, colour.XYZ_to_Lab),
+        (color.rgb_to_luv, colour.XYZ_to_Luv),
+    ):
+        inside = xyz[1:, 1:]  # pure black is 0/0 in Luv
+        expected = theirs(inside, illuminant)
+        np.testing.assert_allclose(ours(rgb)[0].movedim(0, -1).numpy()[1:, 1:], expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_every_8_bit_color_comes_back(name):
+    values = torch.arange(256) / 255
+    wrong = 0
+    for red in range(0, 256, 8):
+        block = torch.meshgrid(values[red : red + 8], values, values, indexing="ij")
+        rgb = torch.stack(block).flatten(2)[None]
+        again = SPACES[name].to_rgb(SPACES[name].from_rgb(rgb))
+        wrong += ((again * 255).round() != (rgb * 255).round()).sum().item()
+    assert wrong == 0
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_gradients_are_finite_even_at_black(name):
+    space = SPACES[name]
+    for convert in (space.from_rgb, space.to_rgb):
+        image = torch.zeros(1, 3, 2, 2)
+        image[..., 1] = 0.5
+        image.requires_grad_()
+        convert(image).sum().backward()
+        assert image.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_scales_cover_the_gamut(name):
+    lightness, chroma = SPACES[name].split(lattice(5))
+    assert lightness.abs().max() <= 1 + 1e-6
+    assert 0.9 < chroma.abs().max() <= 1
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_gamut_mapping_keeps_lightness_and_hue(name):
+    torch.manual_seed(0)
+    space = SPACES[name]
+    lightness = torch.rand(1, 1, 64, 64) * 1.8 - 0.9
+    chroma = torch.rand(1, 2, 64, 64) * 2 - 1
+    rgb = space.merge(lightness, chroma)
+    assert rgb.min() >= 0
+    assert rgb.max() <= 1
+    again, kept = space.split(rgb)
+    assert (again - lightness).abs().max() * 50 < 0.02
+    wanted, got = space.units(chroma), space.units(kept)
+    cross = wanted[:, :1] * got[:, 1:] - wanted[:, 1:] * got[:, :1]
+    assert (cross / wanted.norm(dim=1, keepdim=True)).abs().max() < 0.1
+    assert ((wanted * got).sum(dim=1) > 0).all()
+
+
+@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize("levels", [255, 65535])
+def test_lightness_survives_rounding_within_half_a_level(name, levels):
+    torch.manual_seed(0)
+    gray = torch.arange(256).view(1, 1, 256, 1).expand(1, 3, 256, 256) / 255
+    space = SPACES[name]
+    lightness = space.lightness(gray)
+    rgb = space.merge(lightness, torch.rand(1, 2, 256, 256) * 2 - 1)
+    rounded = color.quantize_rgb(rgb, (lightness + 1) * 50, levels) / levels
+    back = space.merge(space.lightness(rounded), torch.zeros(1, 2, 256, 256))[:, 1]
+    assert (back - gray[:, 1]).abs().max() * levels <= (0.5 if levels == 255 else 2)

@@ -1,0 +1,102 @@
+"""The house: imports go down, nothing is pickled, experiments load, `--help` is quick."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import tiny_experiment
+
+from cyclecolor.config import load_experiment, valid_keys
+from cyclecolor.errors import CycleColorError
+from cyclecolor.training import train
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "cyclecolor"
+
+# Top to bottom: a room imports only rooms below its own.
+ROOMS = (
+    ["__main__"],
+    ["cli"],
+    ["training"],
+    ["evaluation"],
+    ["inference"],
+    ["checkpoint"],
+    ["methods", "data"],
+    ["config"],
+    ["color", "networks", "photos"],
+    ["errors"],
+)
+LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
+
+
+def imports(path: Path):
+    """Rooms of ours that a file imports."""
+    depth = len(path.relative_to(PACKAGE).parts)
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level == depth:
+            names = [node.module] if node.module else [alias.name for alias in node.names]
+            yield from (name.split(".")[0] for name in names)
+
+
+def test_imports_only_go_down():
+    for path in PACKAGE.rglob("*.py"):
+        room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        if room == "__init__":
+            continue
+        for other in imports(path):
+            assert LEVEL[other] > LEVEL[room], f"{path.relative_to(ROOT)} imports {other}"
+
+
+def test_nothing_is_pickled():
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                assert not {alias.name for alias in node.names} & {"pickle", "joblib", "shelve"}, path
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                assert (node.value.id, node.attr) not in {("torch", "load"), ("torch", "save")}, path
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "experiments").glob("*.toml")), ids=lambda p: p.stem)
+def test_every_experiment_loads_and_steps(path, tmp_path):
+    assert len(path.read_text().splitlines()) <= 20
+    experiment = load_experiment(path)
+    shrunk = tiny_experiment(
+        num_steps=1,
+        method=experiment.method,
+        space=experiment.space,
+        G_color={"stages": 2, "width": 8},
+    )
+    train(shrunk, tmp_path, say=lambda text: None)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("num_step = 3", r"x\.toml: unknown key 'num_step'; did you mean 'num_steps'"),
+        ("[data]\nsiz = 3", r"did you mean 'data\.size'"),
+        ('num_steps = "3"', "num_steps = '3'"),
+        ("num_steps = ", "not valid TOML"),
+        ('space = "hsv"', "space = 'hsv'"),
+    ],
+)
+def test_a_typo_is_named(tmp_path, text, message):
+    path = tmp_path / "x.toml"
+    path.write_text(text)
+    with pytest.raises(CycleColorError, match=message):
+        load_experiment(path)
+
+
+def test_overrides(tmp_path):
+    path = tmp_path / "x.toml"
+    path.write_text("num_steps = 3")
+    experiment = load_experiment(path, ("data.size=96", "space=luv", "learning_rate=2e-4"))
+    assert (experiment.data.size, experiment.space, experiment.learning_rate) == (96, "luv", 2e-4)
+    assert experiment.name == "x"
+    assert "data.size" in valid_keys()
+
+
+def test_help_does_not_import_torch():
+    code = "import sys; from cyclecolor.cli import main; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

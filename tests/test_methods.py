@@ -1,0 +1,81 @@
+"""Methods: every one with every generator in every space, and that something is learned."""
+
+import pytest
+import torch
+from conftest import tiny_experiment
+
+from cyclecolor.methods import METHODS
+from cyclecolor.methods.guard import guard
+from cyclecolor.methods.image_pool import ImagePool
+from cyclecolor.methods.losses import discriminator_loss, generator_loss
+
+CPU = torch.device("cpu")
+
+
+def batch(size: int = 32) -> dict[str, torch.Tensor]:
+    torch.manual_seed(1)
+    return {name: torch.randint(256, (2, 3, size, size), dtype=torch.uint8) for name in ("gray", "color")}
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("generator", ["resnet", "fusion"])
+@pytest.mark.parametrize("space", ["lab", "luv"])
+def test_every_combination_trains(method, generator, space):
+    options = {"type": generator, "width": 4, "blocks": 1, "stages": 2}
+    experiment = tiny_experiment(method=method, space=space, G_color=options, G_gray=options)
+    trained = METHODS[method](experiment, device=CPU)
+    before = {name: [p.clone() for p in net.parameters()] for name, net in trained.networks.items()}
+    losses = trained.train_step(batch())
+    assert all(loss.isfinite() for loss in losses.values())
+    for name, network in trained.networks.items():
+        pairs = zip(before[name], network.parameters(), strict=True)
+        assert any(not torch.equal(old, new) for old, new in pairs), name
+
+
+@pytest.mark.parametrize("bfloat16", [False, True])
+def test_regression_learns_a_color_it_is_shown(bfloat16):
+    torch.manual_seed(0)
+    experiment = tiny_experiment(method="regression", learning_rate=5e-3)
+    method = METHODS["regression"](experiment, device=CPU, bfloat16=bfloat16)
+    images = batch()
+    images["color"][:, 0], images["color"][:, 1:] = 200, 60
+    losses = [method.train_step(images)["regression"].item() for _ in range(30)]
+    assert losses[-1] < 0.2 * losses[0]
+
+
+@pytest.mark.parametrize(
+    ("objective", "generator", "discriminator"),
+    [
+        ("least_squares", (0.25 - 1) ** 2, ((0.5 - 1) ** 2 + 0.25**2) / 2),
+        ("hinge", -0.25, ((1 - 0.5) + (1 + 0.25)) / 2),
+        ("vanilla", 0.5759394, (0.4740770 + 0.8259394) / 2),  # log(1 + exp(-x))
+    ],
+)
+def test_gan_losses_by_closed_form(objective, generator, discriminator):
+    real, fake = [torch.full((2, 1, 3, 3), 0.5)], [torch.full((2, 1, 3, 3), 0.25)]
+    assert generator_loss(fake, objective).item() == pytest.approx(generator, abs=1e-6)
+    assert discriminator_loss(real, fake, objective).item() == pytest.approx(discriminator, abs=1e-6)
+
+
+def test_guard_leaves_256_levels_and_the_gradient():
+    gray = torch.linspace(-1.2, 1.2, 5000).view(1, 1, 50, 100).requires_grad_()
+    guarded = guard(gray, quantize=True, noise=0)
+    assert len(guarded.detach().round(decimals=4).unique()) == 256
+    guarded.sum().backward()
+    assert torch.equal(gray.grad, torch.ones_like(gray))
+
+
+def test_guard_noise_has_the_stated_size():
+    torch.manual_seed(0)
+    noise = guard(torch.zeros(1, 1, 200, 200), quantize=False, noise=0.05) / 2
+    assert noise.std().item() == pytest.approx(0.05, rel=0.02)
+
+
+def test_pool_returns_past_images_half_of_the_time():
+    torch.manual_seed(0)
+    pool = ImagePool(10)
+    for i in range(10):
+        assert pool.query(torch.full((1, 1, 1, 1), float(i))).item() == i
+    returned = [pool.query(torch.full((1, 1, 1, 1), float(i))).item() == i for i in range(100, 500)]
+    assert 0.4 < sum(returned) / 400 < 0.6
+    assert len(pool.images) == 10

@@ -1,0 +1,55 @@
+"""Networks: any size in, the promised size out, and gradients everywhere."""
+
+import pytest
+import torch
+
+from cyclecolor.networks import ENCODERS, FusionGenerator, PatchDiscriminator, ResnetGenerator
+
+SIZES = [(1, 1), (7, 5), (33, 64), (50, 47)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("stride", [1, 2, 4])
+def test_fusion_generator_takes_any_size(size, stride):
+    generator = FusionGenerator(1, 2, width=8, stride=stride).eval()
+    output = generator(torch.rand(2, 1, *size))
+    assert output.shape == (2, 2, -(-size[0] // stride), -(-size[1] // stride))
+    assert output.abs().max() <= 1
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_resnet_generator_takes_any_size(size):
+    generator = ResnetGenerator(3, 1, width=4, blocks=1)
+    assert generator(torch.rand(2, 3, *size)).shape == (2, 1, *size)
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+@pytest.mark.parametrize("stages", [1, 4])
+def test_every_parameter_of_the_fusion_generator_learns(encoder, stages):
+    generator = FusionGenerator(1, 2, encoder=encoder, stages=stages, width=8, stride=1)
+    generator(torch.rand(2, 1, 64, 64)).square().mean().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in generator.parameters())
+
+
+def test_global_features_reach_every_place():
+    generator = FusionGenerator(1, 2, stages=1, width=8).eval()
+    image = torch.rand(1, 1, 128, 128)
+    changed = image.clone()
+    changed[..., :8, :8] = 1 - changed[..., :8, :8]
+    difference = (generator(image) - generator(changed)).abs()
+    assert difference[..., -4:, -4:].min() > 0
+
+
+@pytest.mark.parametrize(("layers", "field"), [(1, 16), (2, 34), (3, 70)])
+def test_patches_have_the_size_of_the_paper(layers, field):
+    judge = PatchDiscriminator(1, layers=layers, width=4, spectral_norm=True).eval()
+    image = torch.rand(1, 1, 160, 160, requires_grad=True)
+    logits = judge(image)[0]
+    logits[0, 0, logits.shape[2] // 2, logits.shape[3] // 2].backward()
+    rows = image.grad[0, 0].abs().sum(dim=1).nonzero()
+    assert rows.max() - rows.min() + 1 == field
+
+
+def test_discriminator_scales():
+    logits = PatchDiscriminator(3, layers=2, width=4, scales=3)(torch.rand(1, 3, 96, 96))
+    assert [map_.shape[-1] for map_ in logits] == [22, 10, 4]

@@ -1,0 +1,122 @@
+"""Resuming, checkpoints, data order."""
+
+import json
+
+import pytest
+import torch
+from conftest import tiny_experiment
+
+from cyclecolor.checkpoint import export_checkpoint, read_checkpoint
+from cyclecolor.data import ScenePile, UnpairedDataset, batches
+from cyclecolor.data.augment import Augment
+from cyclecolor.errors import CycleColorError
+from cyclecolor.inference import Colorizer
+from cyclecolor.training import Trainer, train
+from cyclecolor.training.trainer import checkpoints_in, rate_scale
+
+silent = {"say": lambda text: None}
+
+
+@pytest.mark.parametrize("method", ["cyclegan", "pix2pix", "regression"])
+@pytest.mark.parametrize("stop", [1, 4])
+def test_resumed_equals_uninterrupted_bit_for_bit(tmp_path, method, stop):
+    experiment = tiny_experiment(method=method)
+    whole = read_checkpoint(train(experiment, tmp_path / "whole", **silent))
+
+    first = Trainer(experiment, tmp_path / "parts", **silent)
+    dataset_walk = walk(first, experiment)
+    for _ in range(stop):
+        first.advance(next(dataset_walk))
+    first.save()
+    parts = read_checkpoint(train(experiment, tmp_path / "parts", **silent))
+
+    assert whole.tensors.keys() == parts.tensors.keys()
+    assert all(torch.equal(whole.tensors[name], parts.tensors[name]) for name in whole.tensors)
+    logs = [(tmp_path / run / "log.jsonl").read_text().splitlines() for run in ("whole", "parts")]
+    assert logs[0][stop:] == logs[1]
+
+
+def test_different_steps_differ(tmp_path):
+    paths = [
+        train(tiny_experiment(num_steps=steps, decay_from=1.0), tmp_path / str(steps), **silent)
+        for steps in (2, 3)
+    ]
+    two, three = (read_checkpoint(path).tensors for path in paths)
+    assert any(not torch.equal(two[name], three[name]) for name in two)
+
+
+def walk(trainer: Trainer, experiment):
+    from cyclecolor.data import open_dataset
+
+    dataset = open_dataset(trainer.piles, experiment.data, paired=trainer.method.paired, seed=experiment.seed)
+    return batches(dataset, start=0, stop=experiment.num_steps, batch_size=2, workers=0)
+
+
+def test_workers_and_start_change_nothing():
+    dataset = UnpairedDataset(
+        ScenePile(1, 5, size=32), ScenePile(2, 3, size=32), augment=Augment(32, 0.5), seed=0
+    )
+    alone = list(batches(dataset, start=0, stop=4, batch_size=2, workers=0))
+    later = list(batches(dataset, start=2, stop=4, batch_size=2, workers=0))
+    shared = list(batches(dataset, start=0, stop=4, batch_size=2, workers=2))
+    for one, other in [*zip(alone, shared, strict=True), *zip(alone[2:], later, strict=True)]:
+        assert all(torch.equal(one[name], other[name]) for name in ("gray", "color"))
+
+
+def test_every_photo_once_an_epoch():
+    class Numbers(ScenePile):
+        def __getitem__(self, index):
+            return torch.full((4, 4, 3), index, dtype=torch.uint8).numpy()
+
+    dataset = UnpairedDataset(
+        Numbers(0, 7, size=4), Numbers(0, 5, size=4), augment=lambda image, seed: image, seed=0
+    )
+    drawn = [int(dataset[position]["gray"][0, 0, 0]) for position in range(14)]
+    assert sorted(drawn[:7]) == sorted(drawn[7:]) == list(range(7))
+    assert drawn[:7] != drawn[7:]
+
+
+def test_damaged_newest_checkpoint_gives_way_to_the_one_before(tmp_path):
+    experiment = tiny_experiment()
+    train(experiment, tmp_path, **silent)
+    newest = checkpoints_in(tmp_path)[-1]
+    content = bytearray(newest.read_bytes())
+    content[-100] ^= 1
+    newest.write_bytes(content)
+    said = []
+    assert Trainer(experiment, tmp_path, say=said.append).step == 3
+    assert "checksum" in said[0]
+
+
+def test_other_settings_are_refused(tmp_path):
+    train(tiny_experiment(num_steps=1), tmp_path, **silent)
+    with pytest.raises(CycleColorError, match="learning_rate"):
+        Trainer(tiny_experiment(learning_rate=1.0), tmp_path, **silent)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"\x08\0\0\0\0\0\0\0{}      "])
+def test_foreign_files_are_refused(tmp_path, content):
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(CycleColorError, match=r"x\.safetensors"):
+        read_checkpoint(path)
+
+
+def test_exported_checkpoint_colors_alike(tmp_path):
+    checkpoint = read_checkpoint(train(tiny_experiment(), tmp_path / "run", **silent))
+    export_checkpoint(checkpoint, tmp_path / "small.safetensors")
+    exported = read_checkpoint(tmp_path / "small.safetensors")
+    lightness = torch.rand(1, 1, 40, 40) * 2 - 1
+    ours, theirs = (Colorizer(c).chroma(lightness) for c in (checkpoint, exported))
+    assert (ours - theirs).abs().max() < 2e-3
+    assert len(exported.tensors) < len(checkpoint.tensors) / 2
+
+
+def test_rate_schedule():
+    assert [rate_scale(p, 0.5) for p in (0, 0.49, 0.75, 1)] == [1, 1, 0.5, 0]
+
+
+def test_log_has_a_line_each_step(tmp_path):
+    train(tiny_experiment(), tmp_path, **silent)
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
