@@ -12,8 +12,8 @@ from .xyz import rgb_to_lightness
 
 # Bisections of the chroma scale: 2^-14 of a chroma of 180 is a hundredth of a unit.
 GAMUT_STEPS = 14
-# How far outside [0, 1] still counts as inside; a hundredth of an 8-bit level.
-GAMUT_TOLERANCE = 0.01 / 255
+# How far outside [0, 1] still counts as inside: rounding of float32, an eighth of a 16-bit level.
+GAMUT_TOLERANCE = 2e-6
 
 
 @dataclass(frozen=True)
