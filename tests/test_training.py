@@ -12,6 +12,7 @@ from cyclecolor.data.augment import Augment
 from cyclecolor.errors import CycleColorError
 from cyclecolor.inference import Colorizer
 from cyclecolor.training import Trainer, train
+from cyclecolor.training.ema import average_of
 from cyclecolor.training.trainer import checkpoints_in, rate_scale
 
 silent = {"say": lambda text: None}
@@ -120,3 +121,15 @@ def test_log_has_a_line_each_step(tmp_path):
     train(tiny_experiment(), tmp_path, **silent)
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
+
+
+def test_average_forgets_the_start_and_follows_its_decay():
+    network = torch.nn.Linear(1, 1, bias=False)
+    average = average_of(network, 0.9)
+    weights = [1.0, 3.0, 5.0]
+    for weight in weights:
+        torch.nn.init.constant_(network.weight, weight)
+        average.update_parameters(network)
+    # n = 0 copies; then decay 2/11 and 3/12.
+    expected = (1.0 * 2 / 11 + 3.0 * 9 / 11) * 3 / 12 + 5.0 * 9 / 12
+    assert average.module.weight.item() == pytest.approx(expected, rel=1e-6)

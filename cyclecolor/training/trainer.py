@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from ..checkpoint import Checkpoint, read_checkpoint, save_checkpoint
@@ -16,6 +15,7 @@ from ..data import batches, open_dataset, open_piles
 from ..errors import CycleColorError
 from ..methods import METHODS
 from ..photos import atomic_write
+from .ema import average_of
 from .precision import pick_device, use_bfloat16
 from .state import restore, seed_step, state_tensors
 
@@ -47,9 +47,8 @@ class Trainer:
         torch.manual_seed(experiment.seed)
         method = METHODS[experiment.method]
         self.method = method(experiment, device=device, bfloat16=use_bfloat16(experiment.precision, device))
-        average = get_ema_multi_avg_fn(experiment.ema)
         self.ema = {
-            name: AveragedModel(network, multi_avg_fn=average, use_buffers=True)
+            name: average_of(network, experiment.ema)
             for name, network in self.method.networks.items()
             if name.startswith("G_")
         }
