@@ -88,6 +88,11 @@ def test_python_api(checkpoint):
     assert colorizer(image).mode == "RGB"
 
 
+def test_released_checkpoint_is_found():
+    image = Image.new("L", (40, 30), 120)
+    assert cyclecolor.load()(image).size == (40, 30)
+
+
 def test_prepare_makes_disjoint_piles(photo_folder, tmp_path):
     Image.new("RGB", (40, 40), (90, 90, 91)).save(photo_folder / "gray.png")
     (photo_folder / "bad.png").write_bytes(b"bad")

@@ -63,6 +63,10 @@ def test_colours_are_strong(lab):
     assert 25 < lab[:, 1:].norm(dim=1).mean() < 40
 
 
+def test_no_pixel_is_left_bare(lab):
+    assert lab[:, 0].min() > 15
+
+
 def test_colours_fit_srgb(lab):
     composed = np.array([compose_scene(SEED, i) for i in range(FITTED)])
     difference = (lab[:FITTED] - torch.from_numpy(composed)).norm(dim=1)

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 
 from ..color import lab_to_rgb
 
-LIGHTNESS = (44.0, 74.0)  # L* of every material; wider, and sRGB cannot hold the chroma below
+LIGHTNESS = (47.0, 75.0)  # L* of every material; wider, and sRGB cannot hold the chroma below
 CONTRAST = (3.0, 6.0)  # standard deviation of the texture, in L*
 HUE_SPREAD, CHROMA_SPREAD = 4.0, 0.06  # standard deviations per object: degrees, and a share
 UNITS = 64  # patterns are as many units wide as a scene has pixels by default
@@ -113,7 +113,7 @@ class Canvas:
 def sky(canvas: Canvas, horizon: float) -> None:
     """Sky with, often, a sun, a cloud or two, and a balloon."""
     rng = canvas.rng
-    canvas.paint("sky", canvas.y < horizon + 0.1)
+    canvas.paint("sky", np.ones_like(canvas.y))
     places = rng.permutation((0.17, 0.5, 0.83)) + rng.uniform(-0.05, 0.05, 3)
     things = (sun, cloud, balloon, cloud)
     chosen = rng.permutation(4)[: rng.integers(1, 4)]
