@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .errors import CycleColorError
 
+FilmName = Literal["panchromatic", "orthochromatic", "blue_plate", "faded_print", "generic"]
+
 
 class Section(BaseModel):
     """A table of an experiment file: unknown keys and wrong types are errors."""
@@ -27,12 +29,13 @@ class Data(Section):
     min_scale: float = Field(0.5, gt=0, le=1)  # smallest crop, as a share of the photo's area
     cache_gb: float = Field(4.0, ge=0)  # memory for decoded photos; the rest is read when needed
     workers: int = Field(0, ge=0)  # loader processes; changes nothing but speed
+    film: FilmName | None = None  # grays are made from colour photos by this built-in film
 
 
 class Generator(Section):
-    """A generator: `resnet` (width, blocks) or `fusion` (the others)."""
+    """A generator: `resnet` (width, blocks), `fusion` (all but blocks), or, for gray, `film` (encoder, stages)."""
 
-    type: Literal["resnet", "fusion"] = "fusion"
+    type: Literal["resnet", "fusion", "film"] = "fusion"
     width: int = Field(64, ge=1)
     blocks: int = Field(9, ge=1)
     encoder: Literal["resnet18", "resnet34", "resnet50"] = "resnet18"
@@ -49,15 +52,21 @@ class Discriminator(Section):
     scales: int = Field(1, ge=1, le=4)
     spectral_norm: bool = False
     objective: Literal["least_squares", "hinge", "vanilla"] = "least_squares"
+    learning_rate: float = Field(2e-4, gt=0)
     pool_size: int = Field(50, ge=0)  # images of the past that the discriminators are shown
 
 
 class Weights(Section):
-    """Loss weights. Chroma losses are absolute differences of scaled chroma."""
+    """Loss weights; chroma losses are absolute differences of scaled chroma.
 
-    lambda_gan: float = Field(1.0, ge=0)
-    lambda_cycle: float = Field(10.0, ge=0)
-    lambda_identity: float = Field(5.0, ge=0)
+    What has weight 0 is not computed. A film's fading and grain cannot be taken back, so `cycle_gray` and the
+    identity are for a `G_gray` that is no film.
+    """
+
+    lambda_gan: float = Field(0.1, ge=0)
+    lambda_cycle_color: float = Field(10.0, ge=0)
+    lambda_cycle_gray: float = Field(0.0, ge=0)
+    lambda_identity: float = Field(0.0, ge=0)
     lambda_regression: float = Field(10.0, ge=0)  # pix2pix and regression
 
 
@@ -66,6 +75,7 @@ class Guard(Section):
 
     quantize: bool = True  # 8 bits, with a straight-through gradient
     noise: float = Field(0.01, ge=0)  # standard deviation, where black is 0 and white 1
+    gradient: bool = False  # whether cycle_color teaches G_gray too; if so, it learns to hide colour
 
 
 class Experiment(Section):
@@ -86,7 +96,7 @@ class Experiment(Section):
     keep: int = Field(3, ge=1)  # newest checkpoints that are kept
     data: Data = Data()
     G_color: Generator = Generator()
-    G_gray: Generator = Generator(stages=2, width=32)
+    G_gray: Generator = Generator(type="film", stages=2)
     discriminator: Discriminator = Discriminator()
     weights: Weights = Weights()
     guard: Guard = Guard()

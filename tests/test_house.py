@@ -24,8 +24,9 @@ ROOMS = (
     ["inference"],
     ["checkpoint"],
     ["methods", "data"],
-    ["config"],
-    ["color", "networks", "photos"],
+    ["config", "networks"],
+    ["film"],
+    ["color", "photos"],
     ["errors"],
 )
 LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}

@@ -5,13 +5,14 @@ from .luv import luv_to_rgb, luv_to_xyz, rgb_to_luv, xyz_to_luv
 from .quantize import quantize_rgb
 from .space import SPACES, ColorSpace
 from .srgb import linear_to_srgb, srgb_to_linear
-from .xyz import rgb_to_lightness, rgb_to_xyz, xyz_to_rgb
+from .xyz import lightness_to_y, rgb_to_lightness, rgb_to_xyz, xyz_to_rgb, y_to_lightness
 
 __all__ = [
     "SPACES",
     "ColorSpace",
     "lab_to_rgb",
     "lab_to_xyz",
+    "lightness_to_y",
     "linear_to_srgb",
     "luv_to_rgb",
     "luv_to_xyz",
@@ -24,4 +25,5 @@ __all__ = [
     "xyz_to_lab",
     "xyz_to_luv",
     "xyz_to_rgb",
+    "y_to_lightness",
 ]

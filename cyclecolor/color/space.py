@@ -8,6 +8,7 @@ from torch import Tensor
 
 from .lab import lab_to_rgb, rgb_to_lab
 from .luv import luv_to_rgb, rgb_to_luv
+from .srgb import srgb_to_linear
 from .xyz import rgb_to_lightness
 
 # Bisections of the chroma scale: 2^-14 of a chroma of 180 is a hundredth of a unit.
@@ -54,6 +55,12 @@ class ColorSpace:
         """
         units = self.units(chroma)
         return self.fit_gamut(torch.cat([(lightness + 1) * 50, units], dim=1))
+
+    def linear(self, image: Tensor) -> Tensor:
+        """Scaled lightness and chroma (N, 3, H, W) to linear sRGB (N, 3, H, W), clipped to [0, 1]."""
+        lightness, chroma = image.split((1, 2), dim=1)
+        rgb = self.to_rgb(torch.cat([(lightness + 1) * 50, self.units(chroma)], dim=1))
+        return srgb_to_linear(rgb.clamp(0, 1))
 
     def units(self, chroma: Tensor) -> Tensor:
         """Scaled chroma (N, 2, H, W) in the space's own units."""

@@ -8,44 +8,53 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from ..film import render
 from .augment import Augment
 from .piles import Pile
 
-GRAY, COLOR = 0, 1  # streams of random numbers
+GRAY, COLOR, FILM = 0, 1, 2  # streams of random numbers
 
 
 class UnpairedDataset(Dataset):
     """Position k of an endless walk through a gray pile and, independently, a colour pile.
 
-    Each pile is walked in a fresh random order an epoch; the shorter one starts over sooner.
+    Each pile is walked in a fresh random order an epoch; the shorter one starts over sooner. With a `film`,
+    a key of `cyclecolor.film.FILMS`, the gray pile is colour photos that the film makes gray.
     """
 
-    def __init__(self, gray: Pile, color: Pile, *, augment: Augment, seed: int):
-        self.gray, self.color, self.augment, self.seed = gray, color, augment, seed
+    def __init__(self, gray: Pile, color: Pile, *, augment: Augment, seed: int, film: str | None = None):
+        self.gray, self.color, self.augment, self.seed, self.film = gray, color, augment, seed, film
 
     def __getitem__(self, position: int) -> dict[str, Tensor]:
         return {
-            "gray": self._draw(self.gray, GRAY, position),
+            "gray": self._draw(self.gray, GRAY, position, self.film),
             "color": self._draw(self.color, COLOR, position),
         }
 
-    def _draw(self, pile: Pile, stream: int, position: int) -> Tensor:
+    def _draw(self, pile: Pile, stream: int, position: int, film: str | None = None) -> Tensor:
         epoch, place = divmod(position, len(pile))
-        image = pile[_order(self.seed, stream, epoch, len(pile))[place]]
-        seeds = np.random.SeedSequence((self.seed, stream, position))
-        image = self.augment(image, int(seeds.generate_state(1)[0]))
+        index = int(_order(self.seed, stream, epoch, len(pile))[place])
+        image = pile[index]
+        if film:
+            # A photo has one scan, the same in every epoch; the generic mixture is augmentation, ever new.
+            image = render(image, film, self._seed(FILM, position if film == "generic" else index))
+        image = self.augment(image, self._seed(stream, position))
         return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)
+
+    def _seed(self, stream: int, number: int) -> int:
+        return int(np.random.SeedSequence((self.seed, stream, number)).generate_state(1)[0])
 
 
 class PairedDataset(UnpairedDataset):
-    """Colour photos, each its own gray: `gray` and `color` are one image."""
+    """Colour photos, each its own gray: `gray` and `color` are one image, or its film and itself."""
 
-    def __init__(self, color: Pile, *, augment: Augment, seed: int):
-        super().__init__(color, color, augment=augment, seed=seed)
+    def __init__(self, color: Pile, *, augment: Augment, seed: int, film: str | None = None):
+        super().__init__(color, color, augment=augment, seed=seed, film=film)
 
     def __getitem__(self, position: int) -> dict[str, Tensor]:
-        image = self._draw(self.color, COLOR, position)
-        return {"gray": image, "color": image}
+        color = self._draw(self.color, COLOR, position)
+        gray = self._draw(self.color, COLOR, position, self.film) if self.film else color
+        return {"gray": gray, "color": color}
 
 
 @lru_cache(maxsize=8)

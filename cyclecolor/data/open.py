@@ -47,8 +47,8 @@ def open_dataset(
     """Make the data set of a method from its piles."""
     augment = Augment(data.size, data.min_scale)
     if paired:
-        return PairedDataset(piles["color"], augment=augment, seed=seed)
-    return UnpairedDataset(piles["gray"], piles["color"], augment=augment, seed=seed)
+        return PairedDataset(piles["color"], augment=augment, seed=seed, film=data.film)
+    return UnpairedDataset(piles["gray"], piles["color"], augment=augment, seed=seed, film=data.film)
 
 
 def _folders(data: Data) -> dict[str, Path | None]:

@@ -65,12 +65,10 @@ class Colorizer:
                 "trained with method cyclegan",
                 exit_code=2,
             )
-        lightness, chroma = self.space.split(self._rgb(photo))
-        small = self._small(torch.cat([lightness, chroma], dim=1), stride=1)
+        image = torch.cat(self.space.split(self._rgb(photo)), dim=1)
         with torch.inference_mode():
-            residual = self.generators["G_gray"].residual(small)
-        full = F.interpolate(residual, size=lightness.shape[-2:], mode="bilinear")
-        gray = self.space.merge((lightness + full).clamp(-1, 1), torch.zeros_like(chroma))
+            gray = self.generators["G_gray"].full_size(image, self._small(image, stride=1))
+        gray = self.space.merge(gray, torch.zeros_like(image[:, 1:]))
         levels = _levels(photo)
         return self._photo((gray[:, 1:2] * levels).round(), photo)
 
@@ -87,7 +85,7 @@ class Colorizer:
 
     def _generator(self, name: str, checkpoint: Checkpoint) -> torch.nn.Module:
         options = getattr(self.experiment, name).model_copy(update={"pretrained": False})
-        generator = build_generator(name, options)
+        generator = build_generator(name, self.experiment.model_copy(update={name: options}))
         weights = {
             key.removeprefix("module."): tensor.float() if tensor.is_floating_point() else tensor
             for key, tensor in checkpoint.below(f"ema/{name}").items()

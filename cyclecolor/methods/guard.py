@@ -8,14 +8,15 @@ import torch
 from torch import Tensor
 
 
-def guard(gray: Tensor, *, quantize: bool, noise: float) -> Tensor:
-    """Gray (N, 1, H, W) in [-1, 1] through 8 bits and Gaussian noise, with the gradient passed straight.
+def guard(gray: Tensor, *, quantize: bool, noise: float, gradient: bool) -> Tensor:
+    """Gray (N, 1, H, W) in [-1, 1] through 8 bits and Gaussian noise.
 
-    `noise` is the standard deviation where black is 0 and white 1.
+    `noise` is the standard deviation where black is 0 and white 1. The gradient is passed straight or, by
+    default, stopped: what is never taught to hide colour does not.
     """
     guarded = gray.detach().float().clamp(-1, 1)
     if quantize:
         guarded = ((guarded + 1) * 127.5).round() / 127.5 - 1
     if noise:
         guarded = guarded + 2 * noise * torch.randn_like(guarded)
-    return gray + (guarded - gray.detach())
+    return gray + (guarded - gray.detach()) if gradient else guarded

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..color import SPACES
-from ..config import Experiment, Generator
-from ..networks import GENERATORS, GrayResidual, PatchDiscriminator
+from ..config import Experiment
+from ..networks import GENERATORS, FilmGenerator, GrayResidual, PatchDiscriminator
 from .image_pool import ImagePool
 
 ADAM_BETAS = (0.5, 0.999)  # Radford et al., 2016
@@ -52,21 +52,17 @@ class Method(ABC):
         self.networks[name] = network.to(self.device)
         return self.networks[name]
 
-    def add_optimizer(self, name: str, *networks: nn.Module) -> torch.optim.Optimizer:
-        """Register an Adam over the parameters of some networks."""
+    def add_optimizer(self, name: str, *networks: nn.Module, rate: float) -> torch.optim.Optimizer:
+        """Register an Adam over the parameters of some networks, with the learning rate it starts from."""
         parameters = [p for network in networks for p in network.parameters()]
-        rate = self.experiment.learning_rate
-        self.optimizers[name] = torch.optim.Adam(parameters, lr=rate, betas=ADAM_BETAS)
+        groups = [{"params": parameters, "lr": rate, "initial_lr": rate}]
+        self.optimizers[name] = torch.optim.Adam(groups, betas=ADAM_BETAS)
         return self.optimizers[name]
 
-    def read(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        """A batch as gray (N, 1, H, W), and the colour photos' lightness and chroma.
-
-        Chroma comes at the size at which `G_color` emits it, area-averaged.
-        """
+    def read(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """A batch as gray (N, 1, H, W), and the colour photos as lightness and chroma (N, 3, H, W)."""
         gray, color = (batch[pile].to(self.device).float() / 255 for pile in ("gray", "color"))
-        lightness, chroma = self.space.split(color)
-        return self.space.lightness(gray), lightness, self.shrink(chroma)
+        return self.space.lightness(gray), torch.cat(self.space.split(color), dim=1)
 
     def shrink(self, image: Tensor) -> Tensor:
         """(N, C, H, W) averaged to the size at which `G_color` emits chroma."""
@@ -82,8 +78,12 @@ class Method(ABC):
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16)
 
 
-def build_generator(name: str, options: Generator) -> nn.Module:
+def build_generator(name: str, experiment: Experiment) -> nn.Module:
     """`G_color` (1 channel in, 2 out) or `G_gray` (3 in, 1 out) from its table of the experiment."""
+    options = getattr(experiment, name)
+    if options.type == "film":
+        space = SPACES[experiment.space]
+        return FilmGenerator(space.linear, encoder=options.encoder, stages=options.stages)
     if options.type == "resnet":
         keywords = {"width": options.width, "blocks": options.blocks}
     else:
@@ -94,7 +94,7 @@ def build_generator(name: str, options: Generator) -> nn.Module:
 
 def build_discriminator(in_channels: int, experiment: Experiment) -> nn.Module:
     """A `PatchDiscriminator` from the experiment's table."""
-    options = experiment.discriminator.model_dump(exclude={"objective", "pool_size"})
+    options = experiment.discriminator.model_dump(exclude={"objective", "learning_rate", "pool_size"})
     return PatchDiscriminator(in_channels, **options)
 
 

@@ -11,12 +11,13 @@ class Regression(Method):
 
     def build(self) -> None:
         """Make `G_color` and its optimizer."""
-        self.G_color = self.add("G_color", build_generator("G_color", self.experiment.G_color))
-        self.add_optimizer("G", self.G_color)
+        self.G_color = self.add("G_color", build_generator("G_color", self.experiment))
+        self.add_optimizer("G", self.G_color, rate=self.experiment.learning_rate)
 
     def train_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Update the generator."""
-        real_gray, _, real_color = self.read(batch)
+        real_gray, real_photo = self.read(batch)
+        real_color = self.shrink(real_photo[:, 1:])
         with self.autocast():
             loss = l1(self.G_color(real_gray), real_color)
         update(self.optimizers["G"], self.experiment.weights.lambda_regression * loss)

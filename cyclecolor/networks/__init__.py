@@ -1,6 +1,8 @@
-"""Networks: two generators and a discriminator, plain `nn.Module`s that know nothing of colour."""
+"""Networks: generators and a discriminator, plain `nn.Module`s."""
 
-from .fusion_generator import ENCODERS, FusionGenerator
+from .encoders import ENCODERS
+from .film_generator import FilmGenerator
+from .fusion_generator import FusionGenerator
 from .gray_residual import GrayResidual
 from .patch_discriminator import PatchDiscriminator
 from .resnet_generator import ResnetGenerator
@@ -10,6 +12,7 @@ GENERATORS = {"resnet": ResnetGenerator, "fusion": FusionGenerator}
 __all__ = [
     "ENCODERS",
     "GENERATORS",
+    "FilmGenerator",
     "FusionGenerator",
     "GrayResidual",
     "PatchDiscriminator",

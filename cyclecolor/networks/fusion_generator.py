@@ -2,16 +2,10 @@
 
 import torch
 import torch.nn.functional as F
-import torchvision
 from torch import Tensor, nn
 
+from .encoders import encoder_parts, out_channels_of
 from .padding import pad_to_multiple
-
-ENCODERS = {
-    "resnet18": torchvision.models.resnet18,
-    "resnet34": torchvision.models.resnet34,
-    "resnet50": torchvision.models.resnet50,
-}
 
 
 class FusionGenerator(nn.Module):
@@ -49,20 +43,15 @@ class FusionGenerator(nn.Module):
     ):
         super().__init__()
         self.stride = stride
-        resnet = ENCODERS[encoder](weights="DEFAULT" if pretrained else None)
-        first = resnet.conv1
-        if in_channels != first.in_channels:
-            resnet.conv1 = _adapt(first, in_channels)
-        self.stem = nn.Sequential(resnet.conv1, resnet.bn1, resnet.relu)
-        self.pool = resnet.maxpool
-        layers = (resnet.layer1, resnet.layer2, resnet.layer3, resnet.layer4)
-        self.stages = nn.ModuleList(layers[:stages])
-        channels = [_out_channels(stage) for stage in self.stages]
+        self.stem, self.pool, self.stages = encoder_parts(
+            encoder, in_channels=in_channels, stages=stages, pretrained=pretrained
+        )
+        channels = [out_channels_of(stage) for stage in self.stages]
 
         deepest = channels[-1]
         self.fusion = _conv_norm_relu(2 * deepest, width, kernel=1)
         # Encoder maps from deep to shallow, the stem (half size) last; then none at full size.
-        skips = [*channels[-2::-1], first.out_channels]
+        skips = [*channels[-2::-1], self.stem[0].out_channels]
         steps = stages - 1 + {4: 0, 2: 1, 1: 2}[stride]
         self.skips = nn.ModuleList(nn.Conv2d(c, width, 1) for c in skips[:steps])
         self.ups = nn.ModuleList(_conv_norm_relu(width, width, kernel=3) for _ in range(steps))
@@ -85,22 +74,6 @@ class FusionGenerator(nn.Module):
                 features = features + self.skips[i](maps.pop())
             features = up(features)
         return torch.tanh(self.output(features))[..., :height, :width]
-
-
-def _adapt(convolution: nn.Conv2d, in_channels: int) -> nn.Conv2d:
-    """The same first convolution for another number of channels.
-
-    Summed over RGB, its weights answer to gray as they did to three equal channels.
-    """
-    adapted = nn.Conv2d(in_channels, convolution.out_channels, 7, 2, 3, bias=False)
-    weight = convolution.weight.detach().sum(dim=1, keepdim=True) / in_channels
-    adapted.weight = nn.Parameter(weight.repeat(1, in_channels, 1, 1))
-    return adapted
-
-
-def _out_channels(stage: nn.Sequential) -> int:
-    convolutions = [m for m in stage[-1].modules() if isinstance(m, nn.Conv2d)]
-    return convolutions[-1].out_channels
 
 
 def _conv_norm_relu(in_channels: int, out_channels: int, kernel: int) -> nn.Sequential:

@@ -27,6 +27,11 @@ class GrayResidual(nn.Module):
         """Lightness and chroma (N, 3, H, W) to gray (N, 1, H, W)."""
         return color[:, :1] + self.residual(color)
 
+    def full_size(self, color: Tensor, small: Tensor) -> Tensor:
+        """Gray at the size of `color` (N, 3, H, W), with the residual that its `small` copy asks for."""
+        residual = F.interpolate(self.residual(small), size=color.shape[-2:], mode="bilinear")
+        return (color[:, :1] + residual).clamp(-1, 1)
+
     def residual(self, color: Tensor) -> Tensor:
         """The change of lightness alone (N, 1, H, W), within [-bound, bound]."""
         residual = self.generator(color)

@@ -108,7 +108,7 @@ class Trainer:
         scale = rate_scale(self.step / self.experiment.num_steps, self.experiment.decay_from)
         for optimizer in self.method.optimizers.values():
             for group in optimizer.param_groups:
-                group["lr"] = self.experiment.learning_rate * scale
+                group["lr"] = group["initial_lr"] * scale
         losses = self.method.train_step(batch)
         for name, average in self.ema.items():
             average.update_parameters(self.method.networks[name])

@@ -1,0 +1,120 @@
+"""`FilmGenerator`: a generator of gray that is a film whose parameters a ResNet sets."""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..film import blur, grain, slow_field, tone, transmitted
+from .encoders import encoder_parts, out_channels_of
+
+LUMINANCE = (0.2127, 0.7152, 0.0722)  # of sRGB's primaries: an emulsion that sees as we do
+
+# Raw parameters and where they start; 0 spectral change, exposure and curve are those of lightness itself,
+# and what hides detail starts near nothing (sigmoids at -3 and -4).
+STARTS = {
+    "red": 0.0,
+    "green": 0.0,
+    "blue": 0.0,
+    "stops": 0.0,
+    "contrast": 0.0,
+    "shift": 0.0,
+    "black": -4.0,
+    "white": -4.0,
+    "softness": -3.0,
+    "unevenness": -4.0,
+    "grain": -3.0,
+    "coarseness": 0.0,
+}
+# A learned number is stored this much smaller than it acts, so that Adam, whose steps are of one size for
+# all, moves it this much faster than the weights of a network.
+GAIN = 30.0
+SPREAD_START = -2.0  # softplus(-2) = 0.13
+BIAS_LIMIT = 1.0  # how far the scene may move a parameter from the film's mean
+KNOTS = 4  # to a side, of unevenness
+
+
+class FilmGenerator(nn.Module):
+    """Renders colour photos as a film whose few parameters are learned: nothing else is repainted.
+
+    Each parameter has a learned mean and a learned spread, sampled for each image; a ResNet that sees the
+    photo moves the means (exposure follows the scene). Grain and unevenness are fresh noise. A film this
+    narrow cannot draw colour into the gray, so the cycle through it is honest by construction.
+
+    Parameters
+    ----------
+    to_linear : callable
+        From what the network sees, lightness and chroma (N, 3, H, W), to linear sRGB in [0, 1].
+    encoder : str
+        A key of `ENCODERS`.
+    stages : int
+        Residual stages used, 1 to 4.
+    """
+
+    def __init__(self, to_linear: Callable[[Tensor], Tensor], *, encoder: str = "resnet18", stages: int = 2):
+        super().__init__()
+        self.to_linear = to_linear
+        stem, pool, blocks = encoder_parts(encoder, in_channels=3, stages=stages)
+        self.encoder = nn.Sequential(stem, pool, *blocks)
+        self.scene = nn.Linear(out_channels_of(blocks[-1]), len(STARTS))
+        nn.init.zeros_(self.scene.weight)
+        nn.init.zeros_(self.scene.bias)
+        self.mean = nn.Parameter(torch.tensor(list(STARTS.values())) / GAIN)
+        self.spread = nn.Parameter(torch.full((len(STARTS),), SPREAD_START / GAIN))
+
+    def forward(self, color: Tensor) -> Tensor:
+        """Lightness and chroma (N, 3, H, W) to gray (N, 1, H, W) in [-1, 1]."""
+        return self.develop(color, self.parameters_of(color))
+
+    def parameters_of(self, color: Tensor) -> dict[str, Tensor]:
+        """Raw parameters, each (N, 1, 1, 1), of photos (N, 3, H, W); with their spread while training."""
+        # What a scene needs in exposure shows at half the size.
+        features = self.encoder(F.avg_pool2d(color, 2, ceil_mode=True)).mean(dim=(2, 3))
+        raw = GAIN * self.mean + BIAS_LIMIT * torch.tanh(self.scene(features).float())
+        if self.training:
+            raw = raw + F.softplus(GAIN * self.spread) * torch.randn_like(raw)
+        return dict(zip(STARTS, raw[..., None, None].split(1, dim=1), strict=True))
+
+    def develop(self, color: Tensor, raw: dict[str, Tensor]) -> Tensor:
+        """Expose, develop, fade and scan: (N, 3, H, W) to gray (N, 1, H, W) in [-1, 1]."""
+        color = color.float()
+        gray = transmitted(self.to_linear(color), spectral_weights(raw), raw["stops"])
+        gray = gray + torch.sigmoid(raw["softness"]) * (blur(gray, 1.0) - gray)
+        gray = tone(gray, torch.exp(raw["contrast"] / 2), raw["shift"] / 2)
+        black, white = 0.5 * torch.sigmoid(raw["black"]), 1 - 0.5 * torch.sigmoid(raw["white"])
+        gray = black + (white - black) * gray + self._noise(gray, raw)
+        return 2 * gray.clamp(0, 1) - 1
+
+    def full_size(self, color: Tensor, small: Tensor) -> Tensor:
+        """Gray at the size of `color` (N, 3, H, W), with the parameters that its `small` copy asks for."""
+        return self.develop(color, self.parameters_of(small))
+
+    def _noise(self, gray: Tensor, raw: dict[str, Tensor]) -> Tensor:
+        # In use, one photo gives one gray, whenever and wherever it is made.
+        source = None if self.training else torch.Generator(gray.device).manual_seed(0)
+        white = torch.randn(gray.shape, device=gray.device, generator=source)
+        speckle = grain(white, torch.sigmoid(raw["coarseness"]))
+        knots = torch.randn((len(gray), 1, KNOTS, KNOTS), device=gray.device, generator=source)
+        slow = slow_field(knots, gray.shape[-2:])
+        return 0.2 * (torch.sigmoid(raw["grain"]) * speckle + torch.sigmoid(raw["unevenness"]) * slow)
+
+    @torch.no_grad()
+    def describe(self) -> dict[str, float]:
+        """What the film has become: weights, exposure, curve and so on, at the means."""
+        raw = {name: (GAIN * value).view(1, 1, 1, 1) for name, value in zip(STARTS, self.mean, strict=True)}
+        weights = spectral_weights(raw).flatten().tolist()
+        scales = {"black": 0.5, "white": 0.5, "softness": 1.0, "unevenness": 0.2, "grain": 0.2}
+        return {
+            **dict(zip(("red", "green", "blue"), weights, strict=True)),
+            "stops": raw["stops"].item(),
+            "contrast": torch.exp(raw["contrast"] / 2).item(),
+            "shift": raw["shift"].item() / 2,
+            **{name: scale * torch.sigmoid(raw[name]).item() for name, scale in scales.items()},
+        }
+
+
+def spectral_weights(raw: dict[str, Tensor]) -> Tensor:
+    """Sensitivities (N, 3, 1, 1) of sum 1: those of luminance where the raw ones are 0."""
+    changes = torch.cat([raw["red"], raw["green"], raw["blue"]], dim=1)
+    return torch.softmax(changes + torch.tensor(LUMINANCE).to(changes).log().view(1, 3, 1, 1), dim=1)
