@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from .errors import CycleColorError
 
@@ -33,7 +33,7 @@ class Data(Section):
 
 
 class Generator(Section):
-    """A generator: `resnet` (width, blocks), `fusion` (all but blocks), or, for gray, `film` (encoder, stages)."""
+    """`resnet` (width, blocks), `fusion` (all but blocks) or, for G_gray, `film` (encoder, stages)."""
 
     type: Literal["resnet", "fusion", "film"] = "fusion"
     width: int = Field(64, ge=1)
@@ -100,6 +100,13 @@ class Experiment(Section):
     discriminator: Discriminator = Discriminator()
     weights: Weights = Weights()
     guard: Guard = Guard()
+
+    @field_validator("G_color")
+    @classmethod
+    def _colors(cls, options: Generator) -> Generator:
+        if options.type == "film":
+            raise ValueError("a film makes gray: choose resnet or fusion")
+        return options
 
 
 def load_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:

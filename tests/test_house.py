@@ -79,6 +79,7 @@ def test_every_experiment_loads_and_steps(path, tmp_path):
         ("[data]\nsiz = 3", r"did you mean 'data\.size'"),
         ('num_steps = "3"', "num_steps = '3'"),
         ("num_steps = ", "not valid TOML"),
+        ('[G_color]\ntype = "film"', "G_color = .*a film makes gray"),
         ('space = "hsv"', "space = 'hsv'"),
     ],
 )

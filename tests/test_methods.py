@@ -22,7 +22,10 @@ def batch(size: int = 32) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("space", ["lab", "luv"])
 def test_every_combination_trains(method, generator, space):
     options = {"type": generator, "width": 4, "blocks": 1, "stages": 2}
-    experiment = tiny_experiment(method=method, space=space, G_color=options, G_gray=options)
+    everything = {"lambda_cycle_gray": 10.0, "lambda_identity": 5.0}
+    experiment = tiny_experiment(
+        method=method, space=space, G_color=options, G_gray=options, weights=everything
+    )
     trained = METHODS[method](experiment, device=CPU)
     before = {name: [p.clone() for p in net.parameters()] for name, net in trained.networks.items()}
     losses = trained.train_step(batch())
@@ -30,6 +33,18 @@ def test_every_combination_trains(method, generator, space):
     for name, network in trained.networks.items():
         pairs = zip(before[name], network.parameters(), strict=True)
         assert any(not torch.equal(old, new) for old, new in pairs), name
+
+
+@pytest.mark.parametrize("space", ["lab", "luv"])
+def test_a_film_is_learned_by_its_discriminator_alone(space):
+    """Whatever `cycle_color` says, it does not reach `G_gray`: there is no way to be taught to hide."""
+    for lambda_gan, moves in ((0.0, False), (1.0, True)):
+        experiment = tiny_experiment(space=space, G_gray={"type": "film"}, weights={"lambda_gan": lambda_gan})
+        trained = METHODS["cyclegan"](experiment, device=CPU)
+        before = trained.G_gray.mean.detach().clone()
+        losses = trained.train_step(batch())
+        assert torch.equal(before, trained.G_gray.mean) is not moves
+    assert set(losses) == {"gan_color", "gan_gray", "cycle_color", "D_color", "D_gray"}
 
 
 @pytest.mark.parametrize("bfloat16", [False, True])

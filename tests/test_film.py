@@ -1,0 +1,153 @@
+"""Film: closed forms of its physics, what each emulsion sees, and that a film can be learned."""
+
+from typing import get_args
+
+import numpy as np
+import pytest
+import torch
+
+from cyclecolor.color import SPACES, rgb_to_lightness, srgb_to_linear
+from cyclecolor.config import FilmName
+from cyclecolor.data import render_scene
+from cyclecolor.film import FILMS, blur, grain, render, slow_field, tone, transmitted
+from cyclecolor.networks import FilmGenerator
+from cyclecolor.networks.film_generator import GAIN, LUMINANCE, STARTS
+
+LAB = SPACES["lab"]
+
+
+def value(number: float) -> torch.Tensor:
+    return torch.tensor(number).view(1, 1, 1, 1)
+
+
+def scenes(count: int, size: int = 48) -> torch.Tensor:
+    photos = np.array([render_scene(5, i, size=size) for i in range(count)])
+    return torch.from_numpy(photos).permute(0, 3, 1, 2) / 255
+
+
+def test_an_emulsion_that_sees_as_we_do_records_lightness():
+    rgb = torch.rand(2, 3, 9, 7)
+    weights = torch.tensor(LUMINANCE).view(1, 3, 1, 1)
+    gray = transmitted(srgb_to_linear(rgb), weights, value(0.0))
+    assert (100 * gray - rgb_to_lightness(rgb)).abs().max() < 0.05
+
+
+def test_a_stop_doubles_the_light():
+    linear = torch.rand(1, 3, 8, 8) / 2
+    weights = torch.tensor([0.2, 0.5, 0.3]).view(1, 3, 1, 1)
+    torch.testing.assert_close(
+        transmitted(linear, weights, value(1.0)), transmitted(2 * linear, weights, value(0.0))
+    )
+
+
+def test_tone_is_a_line_in_log_odds():
+    gray = torch.linspace(0.01, 0.99, 50).view(1, 1, 1, -1)
+    torch.testing.assert_close(tone(gray, value(1.0), value(0.0)), gray)
+    curved = torch.logit(tone(gray, value(1.7), value(-0.4)))
+    torch.testing.assert_close(curved, 1.7 * torch.logit(gray) - 0.4, atol=1e-4, rtol=1e-4)
+
+
+def test_blur_is_gaussian():
+    point = torch.zeros(1, 1, 41, 41)
+    point[..., 20, 20] = 1
+    spread = blur(point, 2.0)[0, 0]
+    places = torch.arange(41) - 20.0
+    assert spread.sum().item() == pytest.approx(1, abs=1e-5)
+    assert (spread.sum(dim=0) * places**2).sum().sqrt().item() == pytest.approx(2, rel=0.02)
+
+
+@pytest.mark.parametrize("coarseness", [0.0, 0.5, 1.0])
+def test_grain_has_unit_variance_and_clumps(coarseness):
+    torch.manual_seed(0)
+    field = grain(torch.randn(2, 1, 128, 128), value(coarseness))
+    assert field.std().item() == pytest.approx(1, rel=0.02)
+    neighbors = (field[..., 1:] * field[..., :-1]).mean().item()
+    # Neighbours of a Gaussian of 1 pixel correlate by exp(-1/4).
+    assert neighbors == pytest.approx({0.0: 0, 0.5: 0.38, 1.0: np.exp(-0.25)}[coarseness], abs=0.1)
+
+
+def test_slow_field_passes_through_its_knots():
+    knots = torch.randn(1, 1, 4, 4)
+    field = slow_field(knots, (31, 31))
+    torch.testing.assert_close(field[..., ::30, ::30], knots[..., ::3, ::3], atol=1e-5, rtol=0)
+
+
+def test_config_names_the_films():
+    assert set(get_args(FilmName)) == set(FILMS)
+
+
+@pytest.mark.parametrize("film", FILMS)
+def test_a_scan_is_gray_and_a_pure_function_of_photo_and_seed(film):
+    photo = render_scene(3, 0, size=40)
+    scan = render(photo, film, 7)
+    assert scan.shape == photo.shape
+    assert scan.dtype == np.uint8
+    assert (scan == scan[..., :1]).all()
+    assert (scan == render(photo, film, 7)).all()
+    assert (scan != render(photo, film, 8)).any()
+
+
+@pytest.mark.parametrize(
+    ("film", "blind"), [("blue_plate", ("red", "green")), ("orthochromatic", ("red",)), ("panchromatic", ())]
+)
+def test_what_each_emulsion_does_not_see_is_dark(film, blind):
+    primaries = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
+    for name, color in primaries.items():
+        photo = np.full((24, 24, 3), color, np.uint8)
+        level = np.mean([render(photo, film, seed).mean() for seed in range(8)])
+        assert (level < 75) == (name in blind), (name, level)
+
+
+def test_a_faded_print_has_no_black_and_no_white():
+    ramp = np.repeat(np.linspace(0, 255, 64).astype(np.uint8)[None, :, None], 64, axis=0).repeat(3, axis=2)
+    scans = np.array([render(ramp, "faded_print", seed) for seed in range(8)])
+    assert scans.min() > 25
+    assert scans.max() < 245
+
+
+def test_film_generator_starts_as_lightness():
+    generator = FilmGenerator(LAB.linear, stages=1).eval()
+    photo = torch.cat(LAB.split(scenes(4)), dim=1)
+    with torch.no_grad():
+        gray = generator(photo)
+    assert gray.shape == photo[:, :1].shape
+    assert (gray - photo[:, :1]).abs().mean() < 0.05
+
+
+def test_film_generator_is_random_in_training_only():
+    generator = FilmGenerator(LAB.linear, stages=1)
+    photo = torch.cat(LAB.split(scenes(2)), dim=1)
+    with torch.no_grad():
+        assert not torch.equal(generator(photo), generator(photo))
+        generator.eval()
+        assert torch.equal(generator(photo), generator(photo))
+
+
+def test_film_generator_finds_a_film_by_gradient():
+    """Shown pairs (only here), it moves to the sensitivities of a faded blue plate."""
+    torch.manual_seed(0)
+    patches = torch.rand(16, 3, 4, 4).repeat_interleave(4, dim=2).repeat_interleave(4, dim=3)
+    photo = torch.cat(LAB.split(patches), dim=1)
+    target = FilmGenerator(LAB.linear, stages=1).eval()
+    with torch.no_grad():
+        for name, raw in {"red": -2.0, "green": -1.0, "blue": 2.0, "black": 0.0}.items():
+            target.mean[list(STARTS).index(name)] = raw / GAIN
+        gray = target(photo)
+    generator = FilmGenerator(LAB.linear, stages=1).eval()
+    optimizer = torch.optim.Adam([generator.mean], lr=5e-3)
+    distances = []
+    for _ in range(150):
+        optimizer.zero_grad()
+        distances.append((generator(photo) - gray).abs().mean())
+        distances[-1].backward()
+        optimizer.step()
+    found, wanted = generator.describe(), target.describe()
+    assert distances[-1] < 0.1 * distances[0]
+    for name in ("red", "green", "blue"):
+        assert found[name] == pytest.approx(wanted[name], abs=0.05), found
+
+
+def test_full_size_gray_keeps_the_size():
+    generator = FilmGenerator(LAB.linear, stages=1).eval()
+    with torch.no_grad():
+        assert generator.full_size(torch.rand(1, 3, 70, 50), torch.rand(1, 3, 32, 24)).shape == (1, 1, 70, 50)
