@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from .encoders import encoder_parts, out_channels_of
 from .padding import pad_to_multiple
+from .winograd import use_winograd
 
 
 class FusionGenerator(nn.Module):
@@ -56,6 +57,7 @@ class FusionGenerator(nn.Module):
         self.skips = nn.ModuleList(nn.Conv2d(c, width, 1) for c in skips[:steps])
         self.ups = nn.ModuleList(_conv_norm_relu(width, width, kernel=3) for _ in range(steps))
         self.output = nn.Conv2d(width, out_channels, 3, padding=1)
+        use_winograd(self)
 
     def forward(self, image: Tensor) -> Tensor:
         """(N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride)), [-1, 1]."""

@@ -4,6 +4,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm as spectral
 
+from .winograd import WinogradConv2d
+
 
 class PatchDiscriminator(nn.Module):
     """Judges overlapping patches: each value of the output sees one patch of the image.
@@ -46,7 +48,7 @@ class PatchDiscriminator(nn.Module):
 
 def _judge(in_channels: int, layers: int, width: int, spectral_norm: bool) -> nn.Sequential:
     def convolution(inputs: int, outputs: int, stride: int) -> nn.Module:
-        module = nn.Conv2d(inputs, outputs, 4, stride, 1)
+        module = (WinogradConv2d if stride == 1 else nn.Conv2d)(inputs, outputs, 4, stride, 1)
         return spectral(module) if spectral_norm else module
 
     def norm(channels: int) -> list[nn.Module]:

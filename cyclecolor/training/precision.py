@@ -1,8 +1,14 @@
-"""Where bfloat16 pays."""
+"""Number types, memory layout and memory: how a run uses the machine that it finds."""
 
+import ctypes
+import sys
 from pathlib import Path
 
 import torch
+from torch import nn
+
+# glibc's mallopt: keys of <malloc.h>.
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 
 
 def pick_device() -> torch.device:
@@ -18,3 +24,19 @@ def use_bfloat16(precision: str, device: torch.device) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     cpuinfo = Path("/proc/cpuinfo")
     return cpuinfo.is_file() and "avx512_bf16" in cpuinfo.read_text()
+
+
+def lay_out(network: nn.Module) -> nn.Module:
+    """Put a network's weights, and with them all its maps, into the layout that convolutions like: NHWC."""
+    return network.to(memory_format=torch.channels_last)
+
+
+def keep_memory() -> None:
+    """Let freed memory be used again, where that is ours to say (glibc).
+
+    By default, large blocks go back to the system and come again as new pages, each to be cleared: up to
+    half the time of a map larger than the processor's cache.
+    """
+    if sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "mallopt"):
+        library.mallopt(M_MMAP_MAX, 0)
+        library.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)

@@ -16,7 +16,7 @@ from ..errors import CycleColorError
 from ..methods import METHODS
 from ..photos import atomic_write
 from .ema import average_of
-from .precision import pick_device, use_bfloat16
+from .precision import keep_memory, lay_out, pick_device, use_bfloat16
 from .state import restore, seed_step, state_tensors
 
 # Settings that may differ between a run and its resumption.
@@ -46,7 +46,10 @@ class Trainer:
         device = pick_device()
         torch.manual_seed(experiment.seed)
         method = METHODS[experiment.method]
+        keep_memory()
         self.method = method(experiment, device=device, bfloat16=use_bfloat16(experiment.precision, device))
+        for network in self.method.networks.values():
+            lay_out(network)
         self.ema = {
             name: average_of(network, experiment.ema)
             for name, network in self.method.networks.items()

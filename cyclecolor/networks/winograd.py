@@ -1,0 +1,178 @@
+"""Convolutions with a fraction of the multiplications, for training on CPU (Winograd, 1980).
+
+A tile of m x m outputs of a convolution with r x r taps is, after a transform of both its inputs, a product
+of (m + r - 1)^2 values in place of m^2 r^2 (Lavin and Gray, 2016); the sums over channels are then matrix
+products, which every processor does well. On a GPU, cuDNN chooses such ways by itself.
+
+In here images are (N, H, W, C) and dense, which is how `torch.channels_last` lies in memory.
+"""
+
+from functools import cache
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+# Where polynomials are evaluated, and at infinity. Unlike signs and sizes keep rounding errors small: three
+# times those of the direct sum.
+POINTS = (0, 1, -1, 2, -0.5)
+TILES = {3: (4, 3), 4: (3,)}  # sides of the output tiles that are tried, by taps
+LEAST_CHANNELS, LEAST_TILES = 64, 96  # below, the transforms cost more than they save
+BLOCK = 2**20  # values worked on at a time: they stay in the processor's cache
+
+
+class WinogradConv2d(nn.Conv2d):
+    """`nn.Conv2d`, with its parameters, that takes the short way where that pays."""
+
+    def _conv_forward(self, image: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        if not pays(image, weight):
+            return super()._conv_forward(image, weight, bias)
+        if self.padding_mode == "zeros":
+            padding = self.padding[0]
+        else:
+            image = F.pad(image, self._reversed_padding_repeated_twice, mode=self.padding_mode)
+            padding = 0
+        features = _Convolve.apply(image, weight, padding)
+        return features if bias is None else features + bias.view(-1, 1, 1)
+
+
+def use_winograd(network: nn.Module) -> nn.Module:
+    """Let every convolution of `network` of stride 1 take the short way; parameters stay where they are."""
+    for module in network.modules():
+        if type(module) is nn.Conv2d and module.stride == (1, 1) and module.groups == 1:
+            module.__class__ = WinogradConv2d  # the same parameters, another `_conv_forward`
+    return network
+
+
+def pays(image: Tensor, weight: Tensor) -> bool:
+    """Whether the short way is there and shorter, for (N, C, H, W) and weights (K, C, r, r) at stride 1.
+
+    Without gradients, sums stay direct: what a trained network answers is then a little more exact.
+    """
+    taps, count = weight.shape[-1], image.shape[0] * image.shape[2] * image.shape[3]
+    return (
+        torch.is_grad_enabled()
+        and image.device.type == "cpu"
+        and image.dtype == torch.float32
+        and not torch.is_autocast_enabled("cpu")
+        and taps in TILES
+        and min(weight.shape[:2]) >= LEAST_CHANNELS
+        and count >= LEAST_TILES * TILES[taps][0] ** 2
+    )
+
+
+class _Convolve(torch.autograd.Function):
+    """Cross-correlation of (N, C, H, W) with (K, C, r, r) at stride 1, zero-padded."""
+
+    @staticmethod
+    def forward(ctx, image: Tensor, weight: Tensor, padding: int) -> Tensor:
+        ctx.save_for_backward(image, weight)
+        ctx.padding = padding
+        return convolve(image.permute(0, 2, 3, 1), weight, padding).permute(0, 3, 1, 2)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient: Tensor):
+        image, weight = ctx.saved_tensors
+        gradient, of_image, of_weight = gradient.permute(0, 2, 3, 1), None, None
+        if ctx.needs_input_grad[0]:
+            turned = weight.flip(2, 3).transpose(0, 1)
+            of_image = convolve(gradient, turned, weight.shape[-1] - 1 - ctx.padding).permute(0, 3, 1, 2)
+        if ctx.needs_input_grad[1]:
+            of_weight = weight_gradient(image.permute(0, 2, 3, 1), gradient, weight.shape[-1], ctx.padding)
+        return of_image, of_weight, None
+
+
+def convolve(image: Tensor, weight: Tensor, padding: int) -> Tensor:
+    """(N, H, W, C) and (K, C, r, r) to (N, H + 2 padding - r + 1, W + 2 padding - r + 1, K)."""
+    taps, channels = weight.shape[-1], weight.shape[0]
+    height, width = (side + 2 * padding - taps + 1 for side in image.shape[1:3])
+    side = tile_side(height, width, taps)
+    to_output, to_weight, to_input = transforms(side, taps)
+    tiles = input_tiles(image, side, taps, padding)
+    weights = both_sides(to_weight, weight.permute(2, 3, 1, 0))
+    n, _, count, rows, columns, _ = tiles.shape
+    output = image.new_empty(count, rows, side, columns, side, channels)
+    for part in blocks(tiles):
+        transformed = both_sides(to_input, tiles[:, :, :, part])
+        products = torch.bmm(transformed.view(n * n, -1, weight.shape[1]), weights.flatten(0, 1))
+        result = both_sides(to_output, products.view(n, n, count, -1, columns, channels))
+        output[:, part] = result.permute(2, 3, 0, 4, 1, 5)
+    return output.view(count, rows * side, columns * side, channels)[:, :height, :width]
+
+
+def weight_gradient(image: Tensor, gradient: Tensor, taps: int, padding: int) -> Tensor:
+    """Gradient (K, C, r, r) of `convolve`'s weights, from its input and the gradient of its output."""
+    height, width, channels = gradient.shape[1:]
+    side = tile_side(height, width, taps)
+    to_output, to_weight, to_input = transforms(side, taps)
+    tiles = input_tiles(image, side, taps, padding)
+    n, _, _, rows, columns, _ = tiles.shape
+    padded = F.pad(gradient, (0, 0, 0, columns * side - width, 0, rows * side - height))
+    gradients = padded.unflatten(1, (rows, side)).unflatten(3, (columns, side)).permute(2, 4, 0, 1, 3, 5)
+    total = image.new_zeros(n * n, image.shape[-1], channels)
+    for part in blocks(tiles):
+        transformed = both_sides(to_input, tiles[:, :, :, part]).view(n * n, -1, image.shape[-1])
+        spread = both_sides(to_output.T, gradients[:, :, :, part]).view(n * n, -1, channels)
+        total.baddbmm_(transformed.transpose(1, 2), spread)
+    return both_sides(to_weight.T, total.view(n, n, -1, channels)).permute(3, 2, 0, 1)
+
+
+def input_tiles(image: Tensor, side: int, taps: int, padding: int) -> Tensor:
+    """A view (n, n, N, rows, columns, C) of overlapping tiles, n = side + taps - 1, of a padded image."""
+    n = side + taps - 1
+    height, width = image.shape[1:3]
+    rows, columns = (-(-(s + 2 * padding - taps + 1) // side) for s in (height, width))
+    right, bottom = columns * side + taps - 1 - width - padding, rows * side + taps - 1 - height - padding
+    padded = F.pad(image, (0, 0, padding, right, padding, bottom)).contiguous()
+    whole, row, column, channel = padded.stride()
+    return padded.as_strided(
+        (n, n, image.shape[0], rows, columns, image.shape[-1]),
+        (row, column, whole, side * row, side * column, channel),
+    )
+
+
+def blocks(tiles: Tensor) -> list[slice]:
+    """Ranges of tile rows that are worked on together."""
+    rows = tiles.shape[3]
+    step = max(1, BLOCK * rows // tiles.numel())
+    return [slice(start, start + step) for start in range(0, rows, step)]
+
+
+def both_sides(matrix: Tensor, blocks: Tensor) -> Tensor:
+    """`matrix` (m, n) times (n, n, ...) along the first axis and along the second: (m, m, ...)."""
+    m, n = matrix.shape
+    half = (matrix @ blocks.reshape(n, -1)).view(m, n, -1)
+    return torch.bmm(matrix.expand(m, m, n), half).view(m, m, *blocks.shape[2:])
+
+
+def tile_side(height: int, width: int, taps: int) -> int:
+    """The side of output tiles that takes fewest multiplications."""
+
+    def cost(side: int) -> int:
+        return -(-height // side) * -(-width // side) * (side + taps - 1) ** 2
+
+    return min(TILES[taps], key=cost)
+
+
+@cache
+def transforms(side: int, taps: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The matrices (side, n), (n, taps) and (n, n) for outputs, weights and inputs (Toom, 1963; Cook, 1966).
+
+    Multiplying polynomials of degrees side - 1 and taps - 1 by their values at n points, transposed.
+    """
+    n = side + taps - 1
+    points = np.array(POINTS[: n - 1], float)
+    others = [np.delete(points, i) for i in range(n - 1)]
+    infinity = np.zeros((1, side)), np.zeros((1, taps))
+    for row in infinity:
+        row[0, -1] = 1
+    to_output = np.vstack([np.vander(points, side, increasing=True), infinity[0]]).T
+    scale = np.array([np.prod(p - rest) for p, rest in zip(points, others, strict=True)])
+    to_weight = np.vstack([np.vander(points, taps, increasing=True) / scale[:, None], infinity[1]])
+    to_input = np.zeros((n, n))
+    for row, roots in zip(to_input, [*others, points], strict=True):
+        row[: len(roots) + 1] = np.poly(roots)[::-1]
+    return tuple(torch.tensor(matrix, dtype=torch.float32) for matrix in (to_output, to_weight, to_input))
