@@ -1,5 +1,6 @@
 """The command line as a user types it."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ OPTIONS = {
     "train": {"experiment", "overrides", "run_dir", "fresh"},
     "translate": {"source", "output", "checkpoint", "direction", "size", "overwrite"},
     "prepare": {"photos", "output", "test_share", "seed"},
-    "evaluate": {"checkpoint", "color", "json_path", "sheet"},
+    "evaluate": {"checkpoint", "color", "gray", "pile", "json_path", "sheet"},
     "info": {"checkpoint"},
     "export": {"checkpoint", "output"},
 }
@@ -118,8 +119,11 @@ def test_train_evaluate_info_export(photo_folder, tmp_path):
     said = call("train", experiment, "--run-dir", run, "--set", f"data.root={piles}")
     assert "CIEDE2000" in said
     assert (run / "sheet.png").is_file()
-    table = call("evaluate", run, "--color", piles / "color_test", "--json", tmp_path / "s.json")
+    color, gray = piles / "color_test", piles / "gray_test"
+    table = call("evaluate", run, "--color", color, "--gray", gray, "--json", tmp_path / "s.json")
     assert "do_nothing" in table
+    for name in json.loads((tmp_path / "s.json").read_text())["scores"]:
+        assert name in table
     assert "cyclegan in lab, step 2" in call("info", run)
     call("export", run, tmp_path / "small.safetensors")
     call("translate", piles / "gray_test", "--checkpoint", tmp_path / "small.safetensors")
@@ -138,11 +142,16 @@ def test_train_evaluate_info_export(photo_folder, tmp_path):
         (["info", "bad.safetensors"], 1, "bad.safetensors"),
         (["prepare", "empty", "-o", "out"], 2, "empty"),
         (["evaluate", "CHECKPOINT", "--color", "empty"], 2, "empty"),
+        (["evaluate", "CHECKPOINT", "--color", "photos", "--gray", "empty"], 2, "empty"),
+        (["evaluate", "CHECKPOINT", "--color", "photos", "--gray", "scans"], 2, "no scan for 1 of the 1"),
     ],
 )
 def test_mistakes_get_one_line(arguments, code, says, tmp_path, monkeypatch, checkpoint):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
+    for name in ("photos/a.png", "scans/b.png"):
+        (tmp_path / name).parent.mkdir()
+        Image.new("RGB", (40, 40)).save(tmp_path / name)
     (tmp_path / "bad.safetensors").write_bytes(b"bad")
     arguments = [str(checkpoint) if a == "CHECKPOINT" else a for a in arguments]
     output = call(*arguments, code=code)

@@ -3,9 +3,21 @@
 import numpy as np
 import pytest
 import skimage.color
+import skimage.metrics
 import torch
 
-from cyclecolor.evaluation import ab_rmse, ciede2000, colorfulness
+from cyclecolor.color import rgb_to_lightness
+from cyclecolor.evaluation import (
+    ab_rmse,
+    cast,
+    ciede2000,
+    colorfulness,
+    colorfulness_absolute,
+    hue_agreement,
+    lightness_error,
+    psnr,
+    ssim,
+)
 
 # Pairs of Sharma, Wu and Dalal (2005), table 1: L1 a1 b1, L2 a2 b2, CIEDE2000.
 SHARMA = np.array(
@@ -74,3 +86,68 @@ def test_colorfulness_by_closed_form():
     red[:, 0] = 1
     assert colorfulness(gray).item() == pytest.approx(0, abs=1e-4)
     assert colorfulness(red).item() == pytest.approx(0.3 * np.hypot(255, 127.5), rel=1e-5)
+
+
+def test_absolute_colorfulness_by_closed_form():
+    # Half red, half cyan: the signed opponents average out, the absolute ones do not spread.
+    halves = torch.zeros(1, 3, 8, 8)
+    halves[:, 0, :4] = halves[:, 1, 4:] = halves[:, 2, 4:] = 1
+    assert colorfulness(halves).item() == pytest.approx(np.hypot(255, 127.5), rel=1e-5)
+    assert colorfulness_absolute(halves).item() == pytest.approx(0.3 * np.hypot(255, 127.5), rel=1e-5)
+
+
+def test_colorfulness_agrees_with_the_definition_in_numpy(rng):
+    image = rng.uniform(0, 1, (9, 7, 3))
+    r, g, b = (255 * image).transpose(2, 0, 1)
+    rg, yb = r - g, (r + g) / 2 - b
+    expected = np.hypot(rg.std(), yb.std()) + 0.3 * np.hypot(rg.mean(), yb.mean())
+    ours = colorfulness(torch.from_numpy(image).permute(2, 0, 1)[None])
+    assert ours.item() == pytest.approx(expected)
+
+
+def _lab(*pixels):
+    """Pixels (L, a, b) in a row, as Lab (1, 3, 1, N)."""
+    return torch.tensor(pixels, dtype=torch.float64).T[None, :, None]
+
+
+def test_hue_agreement_is_circular_and_judges_only_what_has_hue():
+    turn = np.deg2rad([350, 10, 90])
+    output = _lab(*[(50, 30 * np.cos(h), 30 * np.sin(h)) for h in turn], (50, 0.1, 0.1))
+    truth = _lab((50, 20, 0), (50, 20, 0), (50, 5, 0), (50, 0, 20))  # the third is too pale to be judged
+    degrees, cosine, count = hue_agreement(output, truth)[0].tolist()
+    assert degrees == pytest.approx(10 + 10 + 90)
+    assert cosine == pytest.approx(2 * np.cos(np.deg2rad(10)))
+    assert count == 3
+
+
+def test_cast_tells_a_tint_from_balance():
+    sepia, balanced = _lab((50, 6, 8), (60, 3, 4)), _lab((50, 6, 8), (60, -6, -8))
+    assert cast(sepia)[0].tolist() == pytest.approx([4.5, 6, 7.5])
+    assert cast(balanced)[0].tolist() == pytest.approx([0, 0, 10])
+
+
+def test_ssim_and_psnr_agree_with_scikit_image(rng):
+    first = rng.uniform(0, 1, (40, 30, 3))
+    second = np.clip(first + rng.normal(0, 0.1, first.shape), 0, 1)
+    tensors = [torch.from_numpy(x).permute(2, 0, 1)[None] for x in (first, second)]
+    expected = skimage.metrics.structural_similarity(
+        first,
+        second,
+        channel_axis=2,
+        data_range=1,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+    )
+    assert ssim(*tensors).item() == pytest.approx(expected, abs=1e-6)
+    expected = skimage.metrics.peak_signal_noise_ratio(first, second, data_range=1)
+    assert psnr(*tensors).item() == pytest.approx(expected)
+    assert psnr(tensors[0], tensors[0]).item() == 100
+
+
+def test_lightness_error_is_in_levels_of_gray():
+    gray = torch.arange(256.0).view(1, 1, 16, 16)
+    first, second = (rgb_to_lightness((x / 255).expand(-1, 3, -1, -1)) for x in (gray, gray + 0.25))
+    largest, mean = lightness_error(first, second)[0].tolist()
+    assert largest == pytest.approx(0.25, abs=2e-3)
+    assert mean == pytest.approx(0.25, abs=1e-3)

@@ -1,104 +1,132 @@
 """Scores of a checkpoint on photos of known colour, each beside what doing nothing scores."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from ..color import SPACES, quantize_rgb, rgb_to_lab, rgb_to_lightness
 from ..inference import Colorizer
-from .metrics import ab_rmse, ciede2000, colorfulness
+from .pictures import OF_LIGHTNESS, SET_DISTANCES, STATISTICS, judge, measure
+from .scores import Score, halves, score
 
-BOOTSTRAPS = 1000
+BATCH_PIXELS = 2**18  # pixels that are worked on at a time
+AT_TRUE_LIGHTNESS = "_at_true_lightness"
 
-
-@dataclass(frozen=True)
-class Score:
-    """Mean over images with its bootstrap 95% interval."""
-
-    mean: float
-    low: float
-    high: float
+Scores = dict[str, dict[str, Score | None]]
 
 
-def evaluate(colorizer: Colorizer, photos: Sequence[np.ndarray]) -> dict[str, dict[str, Score]]:
-    """Score colours made from the truth's own lightness.
+def evaluate(
+    colorizer: Colorizer,
+    photos: Sequence[np.ndarray],
+    grays: Sequence[np.ndarray] | None = None,
+    *,
+    pile: Iterable[np.ndarray] = (),
+    only: Sequence[str] = tuple(STATISTICS),
+) -> Scores:
+    """Score the colours of outputs, in 8 bits as they would be saved.
 
     Parameters
     ----------
     colorizer : Colorizer
     photos : sequence of (H, W, 3) uint8 arrays
-        The truth, in sRGB.
+        The truth, in sRGB; sides of at least 32.
+    grays : sequence of (H, W, 3) uint8 arrays, optional
+        The input of each photo, of equal size; only its lightness is used. Without, the truth's own
+        lightness is the input. With, colours are judged at the truth's lightness, and the metrics in which
+        lightness takes part are called `..._at_true_lightness`.
+    pile : iterable of (H, W, 3) uint8 arrays
+        Colour photos to which the set's colours are compared.
+    only : sequence of str
+        The metrics to compute: keys of `STATISTICS`.
 
     Returns
     -------
     dict
-        Metric (`ciede2000`, `ab_rmse`, `colorfulness`) to the scores of `ours`, `do_nothing` (gray),
-        `mean_color` (the mean chroma of these photos on every pixel) and `truth` itself.
+        Metric to the scores of `ours`, `do_nothing` (gray), `mean_color` (the mean chroma of the truth on
+        every pixel: nobody who colours knows it), `truth` itself, and `floor` (one half of the truth
+        against the other); None where a score is undefined.
     """
-    mean = torch.stack([rgb_to_lab(_tensor(p))[:, 1:].mean(dim=(0, 2, 3)) for p in photos]).mean(0)
-    values: dict[str, dict[str, list[float]]] = {}
-    for photo in photos:
-        truth = _tensor(photo)
-        outputs = {**_outputs(colorizer, truth, mean), "truth": truth}
-        for name, output in outputs.items():
-            for metric, value in _compare(output, truth).items():
-                values.setdefault(metric, {}).setdefault(name, []).append(value)
-    return {
-        metric: {name: _score(np.array(series)) for name, series in rows.items()}
-        for metric, rows in values.items()
+    mean_ab = torch.stack([rgb_to_lab(to_tensor([p]))[:, 1:].mean(dim=(0, 2, 3)) for p in photos]).mean(0)
+    pile_means = _pile_means(pile)
+    measured: dict[str, dict[str, list[Tensor]]] = {name: {} for name in only if name in STATISTICS}
+    for batch in _batches(photos):
+        truth = to_tensor([photos[i] for i in batch])
+        gray = None if grays is None else to_tensor([grays[i] for i in batch])
+        for name, values in _measure_batch(colorizer, truth, gray, mean_ab, pile_means).items():
+            for column, value in values.items():
+                if name in measured:
+                    measured[name].setdefault(column, []).append(value)
+    scores = {}
+    for name, columns in measured.items():
+        if columns:
+            suffix = AT_TRUE_LIGHTNESS if grays is not None and name in OF_LIGHTNESS else ""
+            scores[name + suffix] = {
+                column: (halves if column == "floor" else score)(torch.cat(values), STATISTICS[name])
+                for column, values in columns.items()
+            }
+    return scores
+
+
+def _measure_batch(
+    colorizer: Colorizer, truth: Tensor, gray: Tensor | None, mean_ab: Tensor, pile_means: dict[str, Tensor]
+) -> dict[str, dict[str, Tensor]]:
+    """Metric to column to what was measured on each image (N, k)."""
+    same = gray is None
+    lightness = rgb_to_lightness(truth if same else gray)
+    true_picture = judge(truth, lightness, truth, same_lightness=same)
+    pictures = {
+        name: judge(saved, lightness, truth, same_lightness=same)
+        for name, saved in outputs(colorizer, lightness, mean_ab).items()
     }
+    measured: dict[str, dict[str, Tensor]] = {}
+    for column, picture in {**pictures, "truth": true_picture}.items():
+        values = measure(picture, true_picture)
+        for name, mean in pile_means.items():
+            values[f"{name}_to_pile"] = picture.described[name] - mean
+        for name, value in values.items():
+            measured.setdefault(name, {})[column] = value
+    for name in true_picture.described:
+        measured[name]["floor"] = true_picture.described[name]
+    return measured
 
 
-def contact_sheet(
-    colorizer: Colorizer, photos: Iterable[np.ndarray], *, truth: bool = True, height: int = 150
-) -> Image.Image:
-    """A row for each kind (gray, ours, and truth if it is known), a column for each photo."""
-    columns = []
-    for photo in photos:
-        rgb = _tensor(photo)
-        lightness = colorizer.space.lightness(rgb)
-        gray = colorizer.space.merge(lightness, torch.zeros_like(rgb[:, 1:]))
-        ours = colorizer.colorize_lightness(lightness.to(colorizer.device)).cpu()
-        column = torch.cat([gray, ours, rgb] if truth else [gray, ours])
-        columns.append(torch.nn.functional.interpolate(column, size=(height, height), mode="area"))
-    rows = torch.cat(columns, dim=3)
-    pixels = (torch.cat(list(rows), dim=1) * 255).round().byte().permute(1, 2, 0)
-    return Image.fromarray(pixels.numpy())
-
-
-def _outputs(colorizer: Colorizer, truth: Tensor, mean: Tensor) -> dict[str, Tensor]:
-    space = colorizer.space
-    lightness = space.lightness(truth)
-    nothing = torch.zeros_like(truth[:, 1:])
-    chroma = mean.view(1, 2, 1, 1).expand_as(nothing)
-    lab = torch.cat([rgb_to_lightness(truth), chroma], dim=1)
-    outputs = {
-        "ours": colorizer.colorize_lightness(lightness.to(colorizer.device)).cpu(),
-        "do_nothing": space.merge(lightness, nothing),
-        "mean_color": SPACES["lab"].fit_gamut(lab),
+def outputs(colorizer: Colorizer, lightness: Tensor, mean_ab: Tensor) -> dict[str, Tensor]:
+    """From CIE L* (N, 1, H, W): ours and the baselines in 8-bit levels, as sRGB (N, 3, H, W) in [0, 1]."""
+    scaled = lightness / 50 - 1
+    chroma = mean_ab.view(1, 2, 1, 1).expand(len(lightness), -1, *lightness.shape[2:])
+    gray = SPACES["lab"].merge(scaled, torch.zeros_like(chroma))
+    made = {
+        "ours": colorizer.colorize_lightness(scaled.to(colorizer.device)).cpu(),
+        "do_nothing": gray,
+        "mean_color": SPACES["lab"].fit_gamut(torch.cat([lightness, chroma], dim=1)),
     }
-    # Judged is what would be saved: 8 bits.
-    return {n: quantize_rgb(o, rgb_to_lightness(truth), 255) / 255 for n, o in outputs.items()}
+    return {name: quantize_rgb(rgb, lightness, 255) / 255 for name, rgb in made.items()}
 
 
-def _compare(output: Tensor, truth: Tensor) -> dict[str, float]:
-    lab, true_lab = rgb_to_lab(output), rgb_to_lab(truth)
-    return {
-        "ciede2000": ciede2000(lab, true_lab).mean().item(),
-        "ab_rmse": ab_rmse(lab, true_lab).item(),
-        "colorfulness": colorfulness(output).item(),
-    }
+def _pile_means(pile: Iterable[np.ndarray]) -> dict[str, Tensor]:
+    """For each distance between sets, the mean over a pile of what it compares."""
+    totals: dict[str, Tensor] = {}
+    count = 0
+    for photo in pile:
+        lab = rgb_to_lab(to_tensor([photo]))
+        for name, describe in SET_DISTANCES.items():
+            totals[name] = totals.get(name, 0) + describe(lab)[0]
+        count += 1
+    return {name: total / count for name, total in totals.items()}
 
 
-def _score(values: np.ndarray) -> Score:
-    picks = np.random.default_rng(0).integers(len(values), size=(BOOTSTRAPS, len(values)))
-    low, high = np.percentile(values[picks].mean(axis=1), (2.5, 97.5))
-    return Score(float(values.mean()), float(low), float(high))
+def _batches(photos: Sequence[np.ndarray]) -> Iterator[list[int]]:
+    """Indices of photos of equal size, as many as are worked on at a time."""
+    by_shape: dict[tuple[int, ...], list[int]] = {}
+    for i, photo in enumerate(photos):
+        by_shape.setdefault(photo.shape, []).append(i)
+    for (height, width, _), indices in by_shape.items():
+        count = max(1, BATCH_PIXELS // (height * width))
+        yield from (indices[i : i + count] for i in range(0, len(indices), count))
 
 
-def _tensor(photo: np.ndarray) -> Tensor:
-    return torch.from_numpy(photo.astype(np.float32) / 255).permute(2, 0, 1)[None]
+def to_tensor(photos: Sequence[np.ndarray]) -> Tensor:
+    """Photos of equal size (H, W, 3) uint8 as one (N, 3, H, W) in [0, 1]."""
+    return torch.from_numpy(np.stack(photos).astype(np.float32) / 255).permute(0, 3, 1, 2)

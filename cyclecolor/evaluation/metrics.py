@@ -3,6 +3,9 @@
 import torch
 from torch import Tensor
 
+HUE_CHROMA = 10.0  # chroma above which a colour has a hue worth comparing
+NO_CHROMA = 1.0  # chroma below which there is none: about just noticeable
+
 
 def ciede2000(first: Tensor, second: Tensor) -> Tensor:
     """CIEDE2000 colour difference (CIE 142-2001; Sharma et al., 2005), with kL = kC = kH = 1.
@@ -59,13 +62,65 @@ def ab_rmse(first: Tensor, second: Tensor) -> Tensor:
     return ((first - second)[:, 1:] ** 2).sum(dim=1).mean(dim=(1, 2)).sqrt()
 
 
+def chroma_of(lab: Tensor) -> Tensor:
+    """Chroma (N, H, W) of Lab images (N, 3, H, W): the distance from gray."""
+    return torch.hypot(lab[:, 1], lab[:, 2])
+
+
+def hue_agreement(lab: Tensor, true_lab: Tensor) -> Tensor:
+    """How well hue angles agree where the truth has one: its chroma is above `HUE_CHROMA`.
+
+    A pixel without colour (chroma below `NO_CHROMA`) has no hue; it scores as chance does, 90 degrees and
+    a cosine of 0.
+
+    Parameters
+    ----------
+    lab, true_lab : Tensor
+        Lab, (N, 3, H, W).
+
+    Returns
+    -------
+    Tensor
+        (N, 3): sums over those pixels of the hue difference in degrees [0, 180] and of its cosine, and
+        how many pixels they are.
+    """
+    ab, true_ab = lab[:, 1:], true_lab[:, 1:]
+    chroma, true_chroma = chroma_of(lab), chroma_of(true_lab)
+    cosine = (ab * true_ab).sum(dim=1) / (chroma * true_chroma).clamp(min=1e-6)
+    cosine = torch.where(chroma < NO_CHROMA, 0, cosine.clamp(-1, 1))
+    counted = true_chroma > HUE_CHROMA
+    sums = (torch.rad2deg(torch.acos(cosine)), cosine, torch.ones_like(cosine))
+    return torch.stack([(values * counted).sum(dim=(1, 2)) for values in sums], dim=1)
+
+
+def cast(lab: Tensor) -> Tensor:
+    """Mean a*, mean b* and mean chroma of Lab images (N, 3, H, W): (N, 3).
+
+    Over a set, the length of the mean a*b* as a share of the mean chroma says how much of the colour is
+    one tint: 1 for a sepia print, near 0 where colours balance.
+    """
+    return torch.cat([lab[:, 1:], chroma_of(lab)[:, None]], dim=1).mean(dim=(2, 3))
+
+
 def colorfulness(rgb: Tensor) -> Tensor:
     """Colourfulness of Hasler and Süsstrunk (2003), signed opponents; sRGB (N, 3, H, W) in [0, 1].
 
     One value an image, in units of 8-bit levels: 0 is gray, 33 moderately and 82 highly colourful.
     """
+    return _colorfulness(_opponents(rgb))
+
+
+def colorfulness_absolute(rgb: Tensor) -> Tensor:
+    """The variant of `colorfulness` in wide use that takes absolute opponents; it reads lower."""
+    return _colorfulness(_opponents(rgb).abs())
+
+
+def _opponents(rgb: Tensor) -> Tensor:
     red, green, blue = (255 * rgb).unbind(1)
-    opponents = torch.stack([red - green, (red + green) / 2 - blue], dim=1)
+    return torch.stack([red - green, (red + green) / 2 - blue], dim=1)
+
+
+def _colorfulness(opponents: Tensor) -> Tensor:
     spread = opponents.var(dim=(2, 3), correction=0).sum(dim=1).sqrt()
     return spread + 0.3 * opponents.mean(dim=(2, 3)).norm(dim=1)
 

@@ -1,54 +1,96 @@
-"""Scores as a table, as JSON and as a contact sheet."""
+"""Scores as a table and as JSON."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
-from ..inference import Colorizer, load
-from ..photos import atomic_write, find_photos, read_rgb8
-from .evaluate import Score, contact_sheet, evaluate
-
-SHEET_PHOTOS = 10
+from ..errors import CycleColorError
+from ..inference import load
+from ..photos import PhotoError, atomic_write, find_photos
+from .evaluate import Scores, evaluate
+from .inputs import SHORT_SIDE, read_inputs, read_large_enough
+from .scores import Score
+from .sheet import save_sheet
 
 
 def evaluate_folder(
     checkpoint: Path,
     color: Path,
     *,
+    gray: Path | None = None,
+    pile: Path | None = None,
     json_path: Path | None = None,
     sheet_path: Path | None = None,
     say: Callable[[str], None] = print,
 ) -> None:
-    """Score a checkpoint on a folder of colour photos and say so."""
+    """Score a checkpoint on a folder of colour photos, and say so."""
     colorizer = load(checkpoint)
-    photos = [read_rgb8(path, short_side=512) for path in find_photos(color)]
-    scores = evaluate(colorizer, photos)
+    inputs = read_inputs(color, gray)
+    skipped = inputs.skipped
+    reals = () if pile is None else _readable(pile, skipped)
+    scores = evaluate(colorizer, inputs.photos, inputs.grays, pile=reals)
+    for reason in skipped:
+        say(f"skipped: {reason}")
+    seen = "the photos' own lightness" if gray is None else f"scans in {gray}"
+    say(
+        f"{len(inputs.photos)} photos from {color}, read at a short side of at most {SHORT_SIDE} px; "
+        f"input: {seen}; bootstrap 95% intervals over images"
+    )
     say(table(scores))
     if json_path:
-        record = {m: {n: asdict(s) for n, s in rows.items()} for m, rows in scores.items()}
-        text = json.dumps({"photos": len(photos), "scores": record}, indent=2) + "\n"
-        atomic_write(json_path, lambda file: file.write(text.encode()))
+        record = {
+            "checkpoint": str(checkpoint),
+            "color": str(color),
+            "gray": gray and str(gray),
+            "pile": pile and str(pile),
+            "short_side": SHORT_SIDE,
+            "photos": len(inputs.photos),
+            "skipped": skipped,
+            "scores": {m: {n: s and asdict(s) for n, s in row.items()} for m, row in scores.items()},
+        }
+        write_json(record, json_path)
     if sheet_path:
-        save_sheet(colorizer, photos, sheet_path)
+        save_sheet(colorizer, inputs.photos, sheet_path, inputs.grays)
         say(f"sheet: {sheet_path}")
 
 
-def save_sheet(colorizer: Colorizer, photos: Sequence[np.ndarray], path: Path, *, truth: bool = True) -> None:
-    """Write a contact sheet of photos spread evenly over the list, as PNG."""
-    picks = np.linspace(0, len(photos) - 1, min(SHEET_PHOTOS, len(photos))).round().astype(int)
-    sheet = contact_sheet(colorizer, [photos[i] for i in picks], truth=truth)
-    atomic_write(path, lambda file: sheet.save(file, format="PNG"))
+def table(scores: Scores) -> str:
+    """Metrics as rows, what is scored as columns, values with their 95% intervals."""
+    columns = list(dict.fromkeys(column for row in scores.values() for column in row))
+    width = max(map(len, scores))
+    lines = [" " * width + "".join(f"{column:>24}" for column in columns)]
+    for name, row in scores.items():
+        cells = "".join(f"{cell(row.get(column)):>24}" for column in columns)
+        lines.append(f"{name:<{width}}{cells}")
+    return "\n".join(lines)
 
 
-def table(scores: dict[str, dict[str, Score]]) -> str:
-    """Metrics as rows, what is scored as columns, means with 95% intervals."""
-    names = list(next(iter(scores.values())))
-    lines = [f"{'':<14}" + "".join(f"{name:>22}" for name in names)]
-    for metric, row in scores.items():
-        cells = (f"{s.mean:6.2f} [{s.low:5.2f}, {s.high:5.2f}]" for s in row.values())
-        lines.append(f"{metric:<14}" + "".join(f"{cell:>22}" for cell in cells))
-    ours, truth = scores["colorfulness"]["ours"], scores["colorfulness"]["truth"]
-    return "\n".join([*lines, f"{'colorfulness ratio':<24}{ours.mean / truth.mean:12.2f}"])
+def cell(score: Score | None) -> str:
+    """A value and its interval, or a dash."""
+    if score is None:
+        return "-"
+    digits = 2 if abs(score.value) >= 1 else 3
+    return f"{score.value:.{digits}f} [{score.low:.{digits}f}, {score.high:.{digits}f}]"
+
+
+def write_json(record: dict, path: Path) -> None:
+    """Write a record atomically."""
+    text = json.dumps(record, indent=2, allow_nan=False) + "\n"
+    atomic_write(path, lambda file: file.write(text.encode("utf-8", "surrogateescape")))
+
+
+def _readable(folder: Path, skipped: list[str]) -> Iterator[np.ndarray]:
+    """The photos of a folder that can be used; the others are added to `skipped`."""
+    any_read = False
+    for path in find_photos(folder):
+        try:
+            yield read_large_enough(path)
+        except PhotoError as error:
+            skipped.append(str(error))
+        else:
+            any_read = True
+    if not any_read:
+        raise CycleColorError(f"{folder}: none of its photos can be used")

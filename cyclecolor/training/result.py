@@ -5,8 +5,7 @@ from pathlib import Path
 
 from ..config import Experiment
 from ..data import SCENES, ScenePile
-from ..evaluation import evaluate
-from ..evaluation.report import save_sheet
+from ..evaluation import evaluate, save_sheet
 from ..inference import load
 from ..photos import find_photos, read_rgb8
 
@@ -24,8 +23,8 @@ def show_result(
     save_sheet(colorizer, photos, sheet, truth=truth)
     say(f"sheet       {sheet} ({'gray, ours, truth' if truth else 'gray, ours'})")
     if truth:
-        rows = evaluate(colorizer, photos)["ciede2000"]
-        ours, nothing = rows["ours"].mean, rows["do_nothing"].mean
+        rows = evaluate(colorizer, photos, only=("ciede2000",))["ciede2000"]
+        ours, nothing = rows["ours"].value, rows["do_nothing"].value
         say(f"score       CIEDE2000 {ours:.2f}; doing nothing {nothing:.2f} ({ours / nothing:.0%})")
     say(f"checkpoint  {checkpoint}")
     say(f"next        cyclecolor translate PHOTOS --checkpoint {checkpoint}")

@@ -1,0 +1,106 @@
+"""What is scored: colour photos, and the gray input that belongs to each."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ..errors import CycleColorError
+from ..photos import PhotoError, find_photos, read_rgb8
+from .pictures import SMALLEST
+
+SHORT_SIDE = 512  # pixels at which photos are read; larger ones are shrunk
+ASPECT_TOLERANCE = 0.02  # how far a scan's aspect may be off its truth's
+
+
+@dataclass
+class Inputs:
+    """Colour photos, their grays (None: the photos' own lightness), and what could not be used and why."""
+
+    names: list[str]
+    photos: list[np.ndarray]
+    grays: list[np.ndarray] | None
+    skipped: list[str]
+
+
+def read_inputs(color: Path, gray: Path | None = None, *, short_side: int = SHORT_SIDE) -> Inputs:
+    """Read colour photos and what the network is to see of each: the one place that decides it.
+
+    Parameters
+    ----------
+    color : Path
+        Folder of colour photos.
+    gray : Path, optional
+        Folder of scans of the same relative names, whatever their suffixes. A scan of another size is
+        resized to its truth's.
+
+    Raises
+    ------
+    CycleColorError
+        If a folder is missing or empty, a photo has no partner, or none can be used.
+    """
+    truths = _by_stem(color)
+    scans = truths if gray is None else _by_stem(gray)
+    missing = [name for name in truths if name not in scans]
+    if missing:
+        shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+        raise CycleColorError(
+            f"{gray}: no scan for {len(missing)} of the {len(truths)} photos in {color} ({shown}); names "
+            "must be equal up to the suffix",
+            exit_code=2,
+        )
+    inputs = Inputs([], [], None if gray is None else [], [])
+    for name, path in truths.items():
+        try:
+            photo = read_large_enough(path, short_side)
+            if gray is not None:
+                inputs.grays.append(
+                    _fitted(read_rgb8(scans[name], short_side=short_side), photo, scans[name])
+                )
+        except PhotoError as error:
+            inputs.skipped.append(str(error))
+            continue
+        inputs.names.append(name)
+        inputs.photos.append(photo)
+    if not inputs.photos:
+        raise CycleColorError(f"{color}: none of its {len(truths)} photos can be used ({inputs.skipped[0]})")
+    return inputs
+
+
+def read_large_enough(path: Path, short_side: int = SHORT_SIDE) -> np.ndarray:
+    """A photo as (H, W, 3) uint8 that every metric can be measured on.
+
+    Raises
+    ------
+    PhotoError
+        If it cannot be read, or is too small.
+    """
+    photo = read_rgb8(path, short_side=short_side)
+    if min(photo.shape[:2]) < SMALLEST:
+        raise PhotoError(
+            f"{path}: smaller than {SMALLEST} pixels; too small to be measured", reason="unsupported"
+        )
+    return photo
+
+
+def _fitted(scan: np.ndarray, photo: np.ndarray, path: Path) -> np.ndarray:
+    (height, width), (scan_height, scan_width) = photo.shape[:2], scan.shape[:2]
+    if abs(scan_width * height / (scan_height * width) - 1) > ASPECT_TOLERANCE:
+        raise PhotoError(
+            f"{path}: {scan_width} x {scan_height} is of another shape than its truth, {width} x {height}",
+            reason="unsupported",
+        )
+    if scan.shape == photo.shape:
+        return scan
+    shrinks = scan_height >= height and scan_width >= width
+    return cv2.resize(scan, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
+def _by_stem(folder: Path) -> dict[str, Path]:
+    """Relative name without suffix to path. Of two files that differ in the suffix, the first one."""
+    paths: dict[str, Path] = {}
+    for path in find_photos(folder):
+        relative = path.relative_to(folder) if path != folder else Path(path.name)
+        paths.setdefault(relative.with_suffix("").as_posix(), path)
+    return paths

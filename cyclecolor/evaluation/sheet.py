@@ -1,0 +1,55 @@
+"""Contact sheets."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from ..inference import Colorizer
+from ..photos import atomic_write
+from .evaluate import to_tensor
+
+SHEET_PHOTOS = 10
+
+
+def contact_sheet(
+    colorizer: Colorizer,
+    photos: Sequence[np.ndarray],
+    grays: Sequence[np.ndarray] | None = None,
+    *,
+    truth: bool = True,
+    height: int = 150,
+) -> Image.Image:
+    """A row for each kind (gray, ours, and truth if it is known), a column for each photo.
+
+    What is coloured is `grays`, or the photos' own lightness.
+    """
+    columns = []
+    for photo, gray in zip(photos, photos if grays is None else grays, strict=True):
+        lightness = colorizer.space.lightness(to_tensor([gray]))
+        plain = colorizer.space.merge(lightness, torch.zeros_like(lightness).expand(-1, 2, -1, -1))
+        ours = colorizer.colorize_lightness(lightness.to(colorizer.device)).cpu()
+        column = torch.cat([plain, ours, to_tensor([photo])] if truth else [plain, ours])
+        columns.append(F.interpolate(column, size=(height, height), mode="area"))
+    rows = torch.cat(columns, dim=3)
+    pixels = (torch.cat(list(rows), dim=1) * 255).round().byte().permute(1, 2, 0)
+    return Image.fromarray(pixels.numpy())
+
+
+def save_sheet(
+    colorizer: Colorizer,
+    photos: Sequence[np.ndarray],
+    path: Path,
+    grays: Sequence[np.ndarray] | None = None,
+    *,
+    truth: bool = True,
+) -> None:
+    """Write a contact sheet of ten photos spread evenly over the list, as PNG."""
+    picks = np.linspace(0, len(photos) - 1, min(SHEET_PHOTOS, len(photos))).round().astype(int)
+    sheet = contact_sheet(
+        colorizer, [photos[i] for i in picks], grays and [grays[i] for i in picks], truth=truth
+    )
+    atomic_write(path, lambda file: sheet.save(file, format="PNG"))
