@@ -111,15 +111,23 @@ def prepare(photos, output, test_share, seed):
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.option("--color", type=click.Path(path_type=Path), required=True, help="The truth.")
 @click.option("--gray", type=click.Path(path_type=Path), help="Scans of equal names [the truth's lightness].")
+@click.option("--film", help="Score grays that this built-in film makes of the truth.")
 @click.option("--pile", type=click.Path(path_type=Path), help="Colour photos to compare the colours to.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the scores here.")
 @click.option("--sheet", type=click.Path(path_type=Path), help="Write a contact sheet (PNG) here.")
-def evaluate(checkpoint, color, gray, pile, json_path, sheet):
+def evaluate(checkpoint, color, gray, film, pile, json_path, sheet):
     """Score CHECKPOINT on photos of known colour, beside doing nothing."""
     from .evaluation.report import evaluate_folder
 
     evaluate_folder(
-        checkpoint, color, gray=gray, pile=pile, json_path=json_path, sheet_path=sheet, say=click.echo
+        checkpoint,
+        color,
+        gray=gray,
+        film=film,
+        pile=pile,
+        json_path=json_path,
+        sheet_path=sheet,
+        say=click.echo,
     )
 
 

@@ -18,7 +18,7 @@ OPTIONS = {
     "train": {"experiment", "overrides", "run_dir", "fresh"},
     "translate": {"source", "output", "checkpoint", "direction", "size", "overwrite"},
     "prepare": {"photos", "output", "test_share", "seed"},
-    "evaluate": {"checkpoint", "color", "gray", "pile", "json_path", "sheet"},
+    "evaluate": {"checkpoint", "color", "gray", "film", "pile", "json_path", "sheet"},
     "info": {"checkpoint"},
     "export": {"checkpoint", "output"},
 }
@@ -143,6 +143,7 @@ def test_train_evaluate_info_export(photo_folder, tmp_path):
         (["prepare", "empty", "-o", "out"], 2, "empty"),
         (["evaluate", "CHECKPOINT", "--color", "empty"], 2, "empty"),
         (["evaluate", "CHECKPOINT", "--color", "photos", "--gray", "empty"], 2, "empty"),
+        (["evaluate", "CHECKPOINT", "--color", "photos", "--film", "none"], 2, "blue_plate"),
         (["evaluate", "CHECKPOINT", "--color", "photos", "--gray", "scans"], 2, "no scan for 1 of the 1"),
     ],
 )

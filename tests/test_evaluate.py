@@ -159,6 +159,18 @@ def test_a_scan_of_another_size_is_fitted(folders, photos):
     assert read_inputs(color, gray).grays[0].shape == (48, 48, 3)
 
 
+def test_a_film_renders_what_is_seen(folders):
+    color, gray = folders
+    inputs = read_inputs(color, film="blue_plate")
+    again = read_inputs(color, film="blue_plate")
+    for photo, film, same in zip(inputs.photos, inputs.grays, again.grays, strict=True):
+        assert film.shape == photo.shape
+        assert (film == same).all()
+        assert abs(film.astype(float) - photo).mean() > 5
+    with pytest.raises(CycleColorError, match="not both"):
+        read_inputs(color, gray, film="blue_plate")
+
+
 def test_photos_too_small_to_measure_are_skipped(folders, photos):
     color, _ = folders
     Image.fromarray(photos[0][:20]).save(color / "sub" / "0.png")

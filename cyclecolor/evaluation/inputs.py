@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from ..errors import CycleColorError
+from ..film import FILMS, render
 from ..photos import PhotoError, find_photos, read_rgb8
 from .pictures import SMALLEST
 
@@ -24,7 +25,9 @@ class Inputs:
     skipped: list[str]
 
 
-def read_inputs(color: Path, gray: Path | None = None, *, short_side: int = SHORT_SIDE) -> Inputs:
+def read_inputs(
+    color: Path, gray: Path | None = None, *, film: str | None = None, short_side: int = SHORT_SIDE
+) -> Inputs:
     """Read colour photos and what the network is to see of each: the one place that decides it.
 
     Parameters
@@ -34,12 +37,19 @@ def read_inputs(color: Path, gray: Path | None = None, *, short_side: int = SHOR
     gray : Path, optional
         Folder of scans of the same relative names, whatever their suffixes. A scan of another size is
         resized to its truth's.
+    film : str, optional
+        One of `FILMS`, which renders the gray of each photo, seeded by the photo's place in the list. With
+        neither `gray` nor `film`, the network sees the photo's own lightness.
 
     Raises
     ------
     CycleColorError
-        If a folder is missing or empty, a photo has no partner, or none can be used.
+        If a folder is missing or empty, a photo has no partner, none can be used, or there is no such film.
     """
+    if gray is not None and film is not None:
+        raise CycleColorError("choose --gray or --film, not both", exit_code=2)
+    if film not in (None, *FILMS):
+        raise CycleColorError(f"--film {film}: no such film; built in are {', '.join(FILMS)}", exit_code=2)
     truths = _by_stem(color)
     scans = truths if gray is None else _by_stem(gray)
     missing = [name for name in truths if name not in scans]
@@ -50,14 +60,15 @@ def read_inputs(color: Path, gray: Path | None = None, *, short_side: int = SHOR
             "must be equal up to the suffix",
             exit_code=2,
         )
-    inputs = Inputs([], [], None if gray is None else [], [])
-    for name, path in truths.items():
+    inputs = Inputs([], [], None if gray is None and film is None else [], [])
+    for seed, (name, path) in enumerate(truths.items()):
         try:
             photo = read_large_enough(path, short_side)
             if gray is not None:
-                inputs.grays.append(
-                    _fitted(read_rgb8(scans[name], short_side=short_side), photo, scans[name])
-                )
+                scan = read_rgb8(scans[name], short_side=short_side)
+                inputs.grays.append(_fitted(scan, photo, scans[name]))
+            elif film is not None:
+                inputs.grays.append(render(photo, film, seed))
         except PhotoError as error:
             inputs.skipped.append(str(error))
             continue

@@ -21,6 +21,7 @@ def evaluate_folder(
     color: Path,
     *,
     gray: Path | None = None,
+    film: str | None = None,
     pile: Path | None = None,
     json_path: Path | None = None,
     sheet_path: Path | None = None,
@@ -28,13 +29,13 @@ def evaluate_folder(
 ) -> None:
     """Score a checkpoint on a folder of colour photos, and say so."""
     colorizer = load(checkpoint)
-    inputs = read_inputs(color, gray)
+    inputs = read_inputs(color, gray, film=film)
     skipped = inputs.skipped
     reals = () if pile is None else _readable(pile, skipped)
     scores = evaluate(colorizer, inputs.photos, inputs.grays, pile=reals)
     for reason in skipped:
         say(f"skipped: {reason}")
-    seen = "the photos' own lightness" if gray is None else f"scans in {gray}"
+    seen = f"scans in {gray}" if gray else f"film {film}" if film else "the photos' own lightness"
     say(
         f"{len(inputs.photos)} photos from {color}, read at a short side of at most {SHORT_SIDE} px; "
         f"input: {seen}; bootstrap 95% intervals over images"
@@ -45,6 +46,7 @@ def evaluate_folder(
             "checkpoint": str(checkpoint),
             "color": str(color),
             "gray": gray and str(gray),
+            "film": film,
             "pile": pile and str(pile),
             "short_side": SHORT_SIDE,
             "photos": len(inputs.photos),
