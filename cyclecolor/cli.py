@@ -133,6 +133,20 @@ def evaluate(checkpoint, color, gray, film, pile, json_path, sheet):
 
 @main.command()
 @click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("--color", type=click.Path(path_type=Path), required=True, help="Colour photos.")
+@click.option("--gray", type=click.Path(path_type=Path), help="Real scans, to compare fine detail to.")
+@click.option("--film", help="The built-in film that the gray pile was made with [lightness].")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures here.")
+def audit(checkpoint, color, gray, film, json_path):
+    """Test whether CHECKPOINT's cycle is honest, or hides colour in gray images; 1 if it fails."""
+    from .evaluation.report import audit_folder
+
+    passed = audit_folder(checkpoint, color, gray=gray, film=film, json_path=json_path, say=click.echo)
+    sys.exit(0 if passed else 1)
+
+
+@main.command()
+@click.argument("checkpoint", type=click.Path(path_type=Path))
 def info(checkpoint):
     """Say what CHECKPOINT is and how to use it."""
     import json

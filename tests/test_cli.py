@@ -19,6 +19,7 @@ OPTIONS = {
     "translate": {"source", "output", "checkpoint", "direction", "size", "overwrite"},
     "prepare": {"photos", "output", "test_share", "seed"},
     "evaluate": {"checkpoint", "color", "gray", "film", "pile", "json_path", "sheet"},
+    "audit": {"checkpoint", "color", "gray", "film", "json_path"},
     "info": {"checkpoint"},
     "export": {"checkpoint", "output"},
 }
@@ -124,6 +125,12 @@ def test_train_evaluate_info_export(photo_folder, tmp_path):
     assert "do_nothing" in table
     for name in json.loads((tmp_path / "s.json").read_text())["scores"]:
         assert name in table
+    audited = CliRunner().invoke(
+        main, ["audit", str(run), "--color", str(color), "--json", str(tmp_path / "a.json")]
+    )
+    record = json.loads((tmp_path / "a.json").read_text())
+    assert audited.exit_code == (0 if record["passed"] else 1)
+    assert all(name in audited.output for name in record["figures"])
     assert "cyclegan in lab, step 2" in call("info", run)
     call("export", run, tmp_path / "small.safetensors")
     call("translate", piles / "gray_test", "--checkpoint", tmp_path / "small.safetensors")
@@ -142,6 +149,7 @@ def test_train_evaluate_info_export(photo_folder, tmp_path):
         (["info", "bad.safetensors"], 1, "bad.safetensors"),
         (["prepare", "empty", "-o", "out"], 2, "empty"),
         (["evaluate", "CHECKPOINT", "--color", "empty"], 2, "empty"),
+        (["audit", "CHECKPOINT", "--color", "empty"], 2, "empty"),
         (["evaluate", "CHECKPOINT", "--color", "photos", "--gray", "empty"], 2, "empty"),
         (["evaluate", "CHECKPOINT", "--color", "photos", "--film", "none"], 2, "blue_plate"),
         (["evaluate", "CHECKPOINT", "--color", "photos", "--gray", "scans"], 2, "no scan for 1 of the 1"),

@@ -1,6 +1,6 @@
 """Scores of a checkpoint on photos of known colour, each beside what doing nothing scores."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -8,10 +8,10 @@ from torch import Tensor
 
 from ..color import SPACES, quantize_rgb, rgb_to_lab, rgb_to_lightness
 from ..inference import Colorizer
+from .inputs import same_size_batches, to_tensor
 from .pictures import OF_LIGHTNESS, SET_DISTANCES, STATISTICS, judge, measure
 from .scores import Score, halves, score
 
-BATCH_PIXELS = 2**18  # pixels that are worked on at a time
 AT_TRUE_LIGHTNESS = "_at_true_lightness"
 
 Scores = dict[str, dict[str, Score | None]]
@@ -51,7 +51,7 @@ def evaluate(
     mean_ab = torch.stack([rgb_to_lab(to_tensor([p]))[:, 1:].mean(dim=(0, 2, 3)) for p in photos]).mean(0)
     pile_means = _pile_means(pile)
     measured: dict[str, dict[str, list[Tensor]]] = {name: {} for name in only if name in STATISTICS}
-    for batch in _batches(photos):
+    for batch in same_size_batches(photos):
         truth = to_tensor([photos[i] for i in batch])
         gray = None if grays is None else to_tensor([grays[i] for i in batch])
         for name, values in _measure_batch(colorizer, truth, gray, mean_ab, pile_means).items():
@@ -115,18 +115,3 @@ def _pile_means(pile: Iterable[np.ndarray]) -> dict[str, Tensor]:
             totals[name] = totals.get(name, 0) + describe(lab)[0]
         count += 1
     return {name: total / count for name, total in totals.items()}
-
-
-def _batches(photos: Sequence[np.ndarray]) -> Iterator[list[int]]:
-    """Indices of photos of equal size, as many as are worked on at a time."""
-    by_shape: dict[tuple[int, ...], list[int]] = {}
-    for i, photo in enumerate(photos):
-        by_shape.setdefault(photo.shape, []).append(i)
-    for (height, width, _), indices in by_shape.items():
-        count = max(1, BATCH_PIXELS // (height * width))
-        yield from (indices[i : i + count] for i in range(0, len(indices), count))
-
-
-def to_tensor(photos: Sequence[np.ndarray]) -> Tensor:
-    """Photos of equal size (H, W, 3) uint8 as one (N, 3, H, W) in [0, 1]."""
-    return torch.from_numpy(np.stack(photos).astype(np.float32) / 255).permute(0, 3, 1, 2)

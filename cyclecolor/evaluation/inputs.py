@@ -1,10 +1,13 @@
 """What is scored: colour photos, and the gray input that belongs to each."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
+from torch import Tensor
 
 from ..errors import CycleColorError
 from ..film import FILMS, render
@@ -12,6 +15,7 @@ from ..photos import PhotoError, find_photos, read_rgb8
 from .pictures import SMALLEST
 
 SHORT_SIDE = 512  # pixels at which photos are read; larger ones are shrunk
+BATCH_PIXELS = 2**18  # that are worked on at a time
 ASPECT_TOLERANCE = 0.02  # how far a scan's aspect may be off its truth's
 
 
@@ -79,7 +83,7 @@ def read_inputs(
     return inputs
 
 
-def read_large_enough(path: Path, short_side: int = SHORT_SIDE) -> np.ndarray:
+def read_large_enough(path: Path, short_side: int) -> np.ndarray:
     """A photo as (H, W, 3) uint8 that every metric can be measured on.
 
     Raises
@@ -115,3 +119,18 @@ def _by_stem(folder: Path) -> dict[str, Path]:
         relative = path.relative_to(folder) if path != folder else Path(path.name)
         paths.setdefault(relative.with_suffix("").as_posix(), path)
     return paths
+
+
+def same_size_batches(photos: Sequence[np.ndarray]) -> Iterator[list[int]]:
+    """Indices of photos of equal size, as many as are worked on at a time."""
+    by_shape: dict[tuple[int, ...], list[int]] = {}
+    for i, photo in enumerate(photos):
+        by_shape.setdefault(photo.shape, []).append(i)
+    for (height, width, _), indices in by_shape.items():
+        count = max(1, BATCH_PIXELS // (height * width))
+        yield from (indices[i : i + count] for i in range(0, len(indices), count))
+
+
+def to_tensor(photos: Sequence[np.ndarray]) -> Tensor:
+    """Photos of equal size (H, W, 3) uint8 as one (N, 3, H, W) in [0, 1]."""
+    return torch.from_numpy(np.stack(photos).astype(np.float32) / 255).permute(0, 3, 1, 2)

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import CycleColorError
 from ..inference import load
 from ..photos import PhotoError, atomic_write, find_photos
+from .audit import audit
 from .evaluate import Scores, evaluate
 from .inputs import SHORT_SIDE, read_inputs, read_large_enough
 from .scores import Score
@@ -31,7 +32,7 @@ def evaluate_folder(
     colorizer = load(checkpoint)
     inputs = read_inputs(color, gray, film=film)
     skipped = inputs.skipped
-    reals = () if pile is None else _readable(pile, skipped)
+    reals = () if pile is None else _readable(pile, skipped, SHORT_SIDE)
     scores = evaluate(colorizer, inputs.photos, inputs.grays, pile=reals)
     for reason in skipped:
         say(f"skipped: {reason}")
@@ -59,6 +60,49 @@ def evaluate_folder(
         say(f"sheet: {sheet_path}")
 
 
+def audit_folder(
+    checkpoint: Path,
+    color: Path,
+    *,
+    gray: Path | None = None,
+    film: str | None = None,
+    json_path: Path | None = None,
+    say: Callable[[str], None] = print,
+) -> bool:
+    """Audit a checkpoint's cycle on a folder of colour photos, say so, and return whether it passes."""
+    colorizer = load(checkpoint)
+    side = colorizer.experiment.data.load_size
+    inputs = read_inputs(color, film=film, short_side=side)
+    scans = [] if gray is None else list(_readable(gray, inputs.skipped, side))
+    figures = audit(colorizer, inputs.photos, inputs.grays, scans)
+    for reason in inputs.skipped:
+        say(f"skipped: {reason}")
+    other = f"film {film}" if film else "the photos' own lightness"
+    say(f"{len(inputs.photos)} photos from {color}; swapped in: {other}; bootstrap 95% intervals over images")
+    width = max(map(len, figures))
+    for name, figure in figures.items():
+        limit = "" if figure.limit is None else f"at most {figure.limit}"
+        say(f"{name:<{width}}{cell(figure.score):>22}{limit:>14}  {figure.verdict}")
+    passed = all(figure.verdict != "fails" for figure in figures.values())
+    say("honest: nothing fails" if passed else "not honest: see what fails")
+    if json_path:
+        record = {
+            "checkpoint": str(checkpoint),
+            "color": str(color),
+            "gray": gray and str(gray),
+            "film": film,
+            "photos": len(inputs.photos),
+            "skipped": inputs.skipped,
+            "passed": passed,
+            "figures": {
+                name: {"score": f.score and asdict(f.score), "limit": f.limit, "verdict": f.verdict}
+                for name, f in figures.items()
+            },
+        }
+        write_json(record, json_path)
+    return passed
+
+
 def table(scores: Scores) -> str:
     """Metrics as rows, what is scored as columns, values with their 95% intervals."""
     columns = list(dict.fromkeys(column for row in scores.values() for column in row))
@@ -84,12 +128,12 @@ def write_json(record: dict, path: Path) -> None:
     atomic_write(path, lambda file: file.write(text.encode("utf-8", "surrogateescape")))
 
 
-def _readable(folder: Path, skipped: list[str]) -> Iterator[np.ndarray]:
+def _readable(folder: Path, skipped: list[str], short_side: int) -> Iterator[np.ndarray]:
     """The photos of a folder that can be used; the others are added to `skipped`."""
     any_read = False
     for path in find_photos(folder):
         try:
-            yield read_large_enough(path)
+            yield read_large_enough(path, short_side)
         except PhotoError as error:
             skipped.append(str(error))
         else:

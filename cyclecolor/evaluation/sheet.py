@@ -10,7 +10,7 @@ from PIL import Image
 
 from ..inference import Colorizer
 from ..photos import atomic_write
-from .evaluate import to_tensor
+from .inputs import to_tensor
 
 SHEET_PHOTOS = 10
 

@@ -1,0 +1,180 @@
+"""How honest the cycle is: whether `G_gray` hides colour in its gray image for `G_color` to find.
+
+`G_color` is given the gray that `G_gray` made of a colour photo, and others that show the same: one made
+without `G_gray`, and `G_gray`'s own after what any gray photo survives. If its chroma error grows, what it
+read was not in the photo but written there (steganography: Chu et al., 2017). Each ratio is the error on
+the other gray over the error on `G_gray`'s own; honest is about 1.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..color import quantize_rgb, rgb_to_lab
+from ..errors import CycleColorError
+from ..inference import Colorizer
+from .inputs import same_size_batches, to_tensor
+from .pictures import SMALLEST
+from .scores import Score, mean, ratio, score
+from .spectrum import checkerboard_contrast, checkerboard_peak, fine_power
+
+SIGMAS = (0.001, 0.005, 0.01, 0.05)  # of noise, where black is 0 and white 1
+LIMITS = {
+    "R_swap": 1.1,
+    "R_noise_0.001": 1.1,
+    "R_noise_0.005": 1.1,
+    "R_noise_0.01": 1.1,
+    "R_8_bit": 1.1,
+    "fine_power_ratio": 2.0,
+    "checkerboard_peak": 1.5,
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A score, the most that it may be (None: not judged), and whether it is within that."""
+
+    score: Score | None
+    limit: float | None
+
+    @property
+    def verdict(self) -> str:
+        """`passes`, `fails`, or `not judged`."""
+        if self.limit is None or self.score is None:
+            return "not judged"
+        return "passes" if self.score.value <= self.limit else "fails"
+
+
+def audit(
+    colorizer: Colorizer,
+    photos: Sequence[np.ndarray],
+    films: Sequence[np.ndarray] | None = None,
+    scans: Sequence[np.ndarray] = (),
+) -> dict[str, Figure]:
+    """Audit the cycle of a checkpoint, at the size at which its networks were trained.
+
+    Parameters
+    ----------
+    colorizer : Colorizer
+        With both generators.
+    photos : sequence of (H, W, 3) uint8 arrays
+        Colour photos.
+    films : sequence of (H, W, 3) uint8 arrays, optional
+        For `R_swap`: each photo as the gray pile's film shows it. Without, its own lightness, which is only
+        fair if the gray pile is lightness.
+    scans : sequence of (H, W, 3) uint8 arrays
+        Real grays, of other scenes, whose fine detail `G_gray`'s output should resemble; without, what is
+        swapped in. If there are scans and no films, `R_swap` is not judged: lightness is not their film.
+
+    Returns
+    -------
+    dict
+        `error` (root mean square of the chroma error on `G_gray`'s own gray, in units of the space),
+        `R_swap`, `R_noise_SIGMA`, `R_8_bit` (saved and read again), `fine_power_ratio` (power of
+        `G_gray`'s output above a quarter of a cycle a pixel over that of real grays) and
+        `checkerboard_peak` (of the chroma of outputs as saved).
+
+    Raises
+    ------
+    CycleColorError
+        If the checkpoint has no `G_gray`.
+    """
+    if "G_gray" not in colorizer.generators:
+        raise CycleColorError(
+            f"this checkpoint ({colorizer.experiment.method}) has no G_gray and so no cycle to audit; "
+            "train one with method cyclegan",
+            exit_code=2,
+        )
+    measured: dict[str, list[Tensor]] = {}
+    for batch in same_size_batches(photos):
+        rgb = to_tensor([photos[i] for i in batch])
+        swapped = rgb if films is None else to_tensor([films[i] for i in batch])
+        for name, values in _measure(colorizer, rgb, swapped).items():
+            measured.setdefault(name, []).append(values)
+    rows = {name: torch.cat(values) for name, values in measured.items()}
+
+    own, fine = rows.pop("own"), rows.pop("fine_power")
+    contrast, real = rows.pop("contrast"), rows.pop("swapped_fine_power")
+    if len(scans):
+        real = torch.cat([_fine_power(colorizer, to_tensor([s])) for s in scans])
+    scores = {
+        "error": score(own[:, None], mean),
+        **{name: score(torch.stack([errors, own], dim=1), ratio) for name, errors in rows.items()},
+        "fine_power_ratio": score(_two_sets(fine, real), _ratio_of_sets),
+        "checkerboard_peak": score(contrast, lambda weights, x: checkerboard_peak(weights @ x)),
+    }
+    unfair = {"R_swap"} if len(scans) and films is None else set()
+    return {name: Figure(s, None if name in unfair else LIMITS.get(name)) for name, s in scores.items()}
+
+
+@torch.inference_mode()
+def _measure(colorizer: Colorizer, rgb: Tensor, swapped: Tensor) -> dict[str, Tensor]:
+    """What the figures are made of, for each photo of a batch (N, 3, H, W)."""
+    space, G_color, G_gray = colorizer.space, *(colorizer.generators[n] for n in ("G_color", "G_gray"))
+    small = shrink(rgb, colorizer.size).to(colorizer.device)
+    color = torch.cat(space.split(small), dim=1)
+    chroma = F.avg_pool2d(color[:, 1:], G_color.stride, ceil_mode=True)
+    gray = G_gray(color).clamp(-1, 1)
+    other = space.lightness(shrink(swapped, colorizer.size).to(colorizer.device))
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(gray.shape, generator=generator).to(gray)
+    grays = {
+        "own": gray,
+        "R_swap": other,
+        **{f"R_noise_{sigma}": gray + 2 * sigma * noise for sigma in SIGMAS},
+        "R_8_bit": _saved(colorizer, gray),
+    }
+
+    def error(seen: Tensor) -> Tensor:
+        difference = space.units(G_color(seen) - chroma)
+        return difference.pow(2).sum(dim=1).mean(dim=(1, 2)).sqrt().cpu()
+
+    lightness = (space.lightness(swapped) + 1) * 50
+    saved = colorizer.colorize_lightness(space.lightness(swapped).to(colorizer.device)).cpu()
+    saved = quantize_rgb(saved, lightness, 255) / 255
+    return {
+        **{name: error(seen) for name, seen in grays.items()},
+        "fine_power": fine_power((gray.cpu() + 1) / 2),
+        "swapped_fine_power": fine_power((other.cpu() + 1) / 2),
+        "contrast": checkerboard_contrast(rgb_to_lab(saved)[:, 1:]),
+    }
+
+
+def shrink(rgb: Tensor, size: int) -> Tensor:
+    """(N, 3, H, W) area-averaged to a short side of `size`: what networks saw in training.
+
+    Never enlarged, and kept large enough for a spectrum.
+    """
+    scale = min(1.0, max(size, SMALLEST) / min(rgb.shape[-2:]))
+    return F.interpolate(rgb, size=[round(side * scale) for side in rgb.shape[-2:]], mode="area")
+
+
+def _saved(colorizer: Colorizer, gray: Tensor) -> Tensor:
+    """Scaled lightness (N, 1, H, W) as it comes back from a gray photo of 8 bits."""
+    levels = colorizer.space.merge(gray, torch.zeros_like(gray).expand(-1, 2, -1, -1))[:, 1:2]
+    return colorizer.space.lightness(((levels * 255).round() / 255).expand(-1, 3, -1, -1))
+
+
+def _fine_power(colorizer: Colorizer, scan: Tensor) -> Tensor:
+    return fine_power((colorizer.space.lightness(shrink(scan, colorizer.size)) + 1) / 2)
+
+
+def _two_sets(first: Tensor, second: Tensor) -> Tensor:
+    """Values of two sets of images (n,), (m,) as rows (n + m, 4): value and count of either."""
+    zeros, ones = torch.zeros_like, torch.ones_like
+    return torch.cat(
+        [
+            torch.stack([first, ones(first), zeros(first), zeros(first)], dim=1),
+            torch.stack([zeros(second), zeros(second), second, ones(second)], dim=1),
+        ]
+    )
+
+
+def _ratio_of_sets(weights: Tensor, measured: Tensor) -> Tensor:
+    """Mean of the first set over mean of the second."""
+    first, first_count, second, second_count = (weights @ measured).unbind(1)
+    return (first / first_count) / (second / second_count)
