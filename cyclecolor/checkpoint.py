@@ -2,27 +2,34 @@
 
 Tensors are named `networks/G_color/...`, `ema/G_color/...`, `optimizers/G/...`, `pools/color/...`; the
 file that `cyclecolor export` makes holds `ema/` alone. One file appears whole or not at all.
+
+Files come from strangers too: `read_checkpoint` believes nothing, opens no path that a file names, and
+takes memory only for tensors that the experiment in the file calls for.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
+from math import prod
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from .config import Experiment, parse_experiment
 from .errors import CycleColorError
+from .methods import METHODS
 from .photos import atomic_write
+from .tensorfile import Entry, TensorFile, TensorFileError, sealed_bytes
 
 # In a clone, and where a wheel puts it.
 PACKAGE = Path(__file__).resolve().parent
 RELEASED = (PACKAGE.parent / "checkpoints", PACKAGE / "checkpoints")
 
-FORMAT = "cyclecolor-checkpoint-1"
+FORMAT = "cyclecolor-checkpoint-2"
+UNSEALED = "cyclecolor-checkpoint-1"  # its checksum is in the JSON and covers the tensors alone
+MAX_JSON = 64 << 10  # characters; some 2,000 are used
+MAX_STEP = 1 << 32
 
 
 @dataclass(frozen=True)
@@ -38,12 +45,18 @@ class Checkpoint:
         Fingerprint of each pile.
     tensors : dict of str to Tensor
         All state, by path.
+    watch : dict of str to float
+        What the watch over the run remembers (`training/watch.py`).
+    score : float, optional
+        Error on held-out photos, where it was measured; less is better.
     """
 
     experiment: Experiment
     step: int
     data: dict
     tensors: dict[str, Tensor]
+    watch: dict[str, float] = field(default_factory=dict)
+    score: float | None = None
 
     def below(self, prefix: str) -> dict[str, Tensor]:
         """The tensors whose names start with `prefix/`, under the rest of their names."""
@@ -52,15 +65,16 @@ class Checkpoint:
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    """Write a checkpoint atomically, with a SHA-256 of its tensors."""
+    """Write a checkpoint atomically, sealed with a SHA-256 over all of it."""
     tensors = {name: t.detach().cpu().contiguous() for name, t in checkpoint.tensors.items()}
     header = {
         "step": checkpoint.step,
         "experiment": checkpoint.experiment.model_dump(),
         "data": checkpoint.data,
-        "sha256": _digest(tensors),
+        "watch": checkpoint.watch,
+        "score": checkpoint.score,
     }
-    content = save(tensors, metadata={"format": FORMAT, "cyclecolor": json.dumps(header)})
+    content = sealed_bytes(tensors, {"format": FORMAT, "cyclecolor": json.dumps(header)})
     atomic_write(path, lambda file: file.write(content))
 
 
@@ -76,20 +90,29 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if not path.is_file():
         raise CycleColorError(f"{path}: no such checkpoint file", exit_code=2)
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
-                raise CycleColorError(f"{path}: not a checkpoint of cyclecolor (or of another version)")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            header = json.loads(metadata["cyclecolor"])
-            experiment = parse_experiment(header["experiment"], source=str(path))
-            checkpoint = Checkpoint(experiment, int(header["step"]), header["data"], tensors)
-            expected = header["sha256"]
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-        raise CycleColorError(f"{path}: damaged or not a checkpoint ({error})") from None
-    if _digest(tensors) != expected:
-        raise CycleColorError(f"{path}: damaged: its checksum does not match")
-    return checkpoint
+        with open(path, "rb") as opened:
+            file = TensorFile(opened)
+            header = _header(file)
+            experiment = parse_experiment(header.pop("experiment"), source="its experiment")
+            _check_tensors(file.entries, experiment)
+            tensors = dict(file.read())
+    except OSError as error:
+        raise CycleColorError(f"{path}: cannot be read: {error.strerror}") from None
+    except (TensorFileError, CycleColorError) as error:
+        raise CycleColorError(f"{path}: not a whole checkpoint: {str(error)[:200]}") from None
+    unsealed = header.pop("sha256", None)
+    if unsealed and _digest(tensors) != unsealed:
+        raise CycleColorError(f"{path}: not a whole checkpoint: damaged: its checksum does not match")
+    return Checkpoint(experiment=experiment, tensors=tensors, **header)
+
+
+def read_score(path: Path) -> float | None:
+    """A checkpoint's score from its header alone; none if it has none or cannot be read."""
+    try:
+        with open(path, "rb") as opened:
+            return _header(TensorFile(opened))["score"]
+    except (OSError, TensorFileError):
+        return None
 
 
 def export_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
@@ -119,11 +142,87 @@ def find_checkpoint(path: Path | None) -> Path:
     return path
 
 
+def expected_tensors(experiment: Experiment) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every tensor of a run of this experiment but its pools; takes no memory."""
+    changes = {n: getattr(experiment, n).model_copy(update={"pretrained": False}) for n in GENERATORS}
+    with torch.device("meta"):
+        method = METHODS[experiment.method](
+            experiment.model_copy(update=changes), device=torch.device("meta")
+        )
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name, network in method.networks.items():
+        state = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
+        shapes |= {f"networks/{name}/{key}": shape for key, shape in state.items()}
+        if name in GENERATORS:
+            shapes |= {f"ema/{name}/module.{key}": shape for key, shape in state.items()}
+            shapes[f"ema/{name}/n_averaged"] = ()
+    for name, optimizer in method.optimizers.items():
+        for i, parameter in enumerate(p for group in optimizer.param_groups for p in group["params"]):
+            shapes |= {f"optimizers/{name}/{i}/{m}": tuple(parameter.shape) for m in MOMENTS}
+            shapes[f"optimizers/{name}/{i}/step"] = ()
+    return shapes
+
+
+GENERATORS = ("G_color", "G_gray")
+MOMENTS = ("exp_avg", "exp_avg_sq")
+
+
+def _header(file: TensorFile) -> dict:
+    """What the JSON says: `experiment`, still to be parsed, and the other parts of a checkpoint."""
+    version, text = file.metadata.get("format"), file.metadata.get("cyclecolor", "")
+    if version not in (FORMAT, UNSEALED):
+        raise TensorFileError("not a checkpoint of cyclecolor, or of a later version")
+    if len(text) > MAX_JSON:
+        raise TensorFileError("its settings are too long")
+    try:
+        header = json.loads(text)
+        parts = {key: header[key] for key in ("experiment", "step", "data")}
+        parts["watch"], parts["score"] = header.get("watch", {}), header.get("score")
+        if version == UNSEALED:
+            parts["sha256"] = header["sha256"]
+    except (ValueError, RecursionError, TypeError, KeyError, AttributeError):
+        raise TensorFileError("its settings are not what a checkpoint has") from None
+    if version == FORMAT and "sha256" not in file.metadata:
+        raise TensorFileError("it has no checksum")
+    if not (
+        type(parts["step"]) is int
+        and 0 <= parts["step"] < MAX_STEP
+        and all(isinstance(parts[key], dict) for key in ("experiment", "data", "watch"))
+        and all(isinstance(value, float) for value in parts["watch"].values())
+        and isinstance(parts["score"], float | None)
+    ):
+        raise TensorFileError("its settings are not what a checkpoint has")
+    return parts
+
+
+def _check_tensors(entries: list[Entry], experiment: Experiment) -> None:
+    """Names, shapes and types must be those of the experiment; what is there must be complete."""
+    expected = expected_tensors(experiment)
+    groups = {_group(entry.name) for entry in entries}
+    for entry in entries:
+        if entry.name.startswith("pools/"):
+            data, size = experiment.data, experiment.discriminator.pool_size
+            fits = len(entry.shape) == 4 and prod(entry.shape) <= size * 3 * data.size**2
+        else:
+            fits = expected.get(entry.name) == entry.shape
+        if not fits:
+            raise TensorFileError(f"its tensor {entry.name[:80]!r} is not one of its experiment")
+    present = {entry.name for entry in entries}
+    missing = [n for n in expected if _group(n) in groups and n not in present]
+    if missing:
+        raise TensorFileError(f"its tensor {missing[0]!r} is missing")
+
+
+def _group(name: str) -> str:
+    return "/".join(name.split("/", 2)[:2])
+
+
 def _half(tensor: Tensor) -> Tensor:
     return tensor.half() if tensor.is_floating_point() else tensor
 
 
 def _digest(tensors: dict[str, Tensor]) -> str:
+    """The checksum of format 1."""
     digest = sha256()
     for name in sorted(tensors):
         tensor = tensors[name]

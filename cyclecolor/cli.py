@@ -17,6 +17,8 @@ class _Commands(click.Group):
         except CycleColorError as error:
             click.echo(f"cyclecolor: {error}", err=True)
             context.exit(error.exit_code)
+        except KeyboardInterrupt:
+            context.exit(130)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -33,19 +35,22 @@ def main():
 def train(experiment: Path, overrides: tuple[str, ...], run_dir: Path | None, fresh: bool):
     """Train EXPERIMENT (a TOML file); the same command again goes on where it was."""
     from .config import load_experiment
-    from .training import Interrupted, show_result
+    from .training import Interrupted, processes, show_result
     from .training import train as train_run
 
     settings = load_experiment(experiment, overrides)
     run_dir = run_dir or Path("runs") / settings.name
-    if fresh:
-        _set_aside(run_dir)
-    try:
-        checkpoint = train_run(settings, run_dir, say=click.echo)
-    except Interrupted:
-        click.echo(f"stopped and saved in {run_dir}; the same command goes on from here")
-        sys.exit(130)
-    show_result(settings, run_dir, checkpoint, say=click.echo)
+    with processes.joined():
+        if fresh and processes.first():
+            _set_aside(run_dir)
+        try:
+            checkpoint = train_run(settings, run_dir, say=click.echo)
+        except Interrupted as interrupted:
+            if processes.first():
+                click.echo(f"stopped and saved in {run_dir}; the same command goes on from here")
+            sys.exit(interrupted.exit_code)
+        if processes.first():
+            show_result(settings, run_dir, checkpoint, say=click.echo)
 
 
 @main.command()
@@ -187,9 +192,12 @@ def _sibling(source: Path, word: str) -> Path:
 
 
 def _set_aside(run_dir: Path) -> None:
-    """Move an old run out of the way."""
+    """Move an old run out of the way, unless a training is at work there."""
+    from .training import RunLock
+
     if not run_dir.exists():
         return
+    RunLock(run_dir).release()
     number = 1
     while (aside := run_dir.with_name(f"{run_dir.name}.old-{number}")).exists():
         number += 1

@@ -15,7 +15,7 @@ FilmName = Literal["panchromatic", "orthochromatic", "blue_plate", "faded_print"
 class Section(BaseModel):
     """A table of an experiment file: unknown keys and wrong types are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Data(Section):
@@ -24,7 +24,7 @@ class Data(Section):
     root: str | None = None  # folder with gray_train/ and color_train/, or trainA/ and trainB/
     gray: str | None = None  # folder of gray photos
     color: str | None = None  # folder of colour photos
-    size: int = Field(64, ge=16)  # pixels: side of the square crops that networks see
+    size: int = Field(64, ge=16, le=4096)  # pixels: side of the square crops that networks see
     load_size: int = Field(160, ge=16)  # pixels: short side at which photos are kept in memory
     min_scale: float = Field(0.5, gt=0, le=1)  # smallest crop, as a share of the photo's area
     cache_gb: float = Field(4.0, ge=0)  # memory for decoded photos; the rest is read when needed
@@ -36,8 +36,8 @@ class Generator(Section):
     """`resnet` (width, blocks), `fusion` (all but blocks) or, for G_gray, `film` (encoder, stages)."""
 
     type: Literal["resnet", "fusion", "film"] = "fusion"
-    width: int = Field(64, ge=1)
-    blocks: int = Field(9, ge=1)
+    width: int = Field(64, ge=1, le=1024)
+    blocks: int = Field(9, ge=1, le=64)
     encoder: Literal["resnet18", "resnet34", "resnet50"] = "resnet18"
     stages: int = Field(3, ge=1, le=4)
     stride: Literal[1, 2, 4] = 4
@@ -48,7 +48,7 @@ class Discriminator(Section):
     """Both discriminators."""
 
     layers: int = Field(2, ge=1, le=5)
-    width: int = Field(32, ge=1)
+    width: int = Field(32, ge=1, le=1024)
     scales: int = Field(1, ge=1, le=4)
     spectral_norm: bool = False
     objective: Literal["least_squares", "hinge", "vanilla"] = "least_squares"
@@ -82,18 +82,23 @@ class Experiment(Section):
     """Everything that defines a training run."""
 
     name: str = "experiment"
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=1 << 31)
     method: Literal["cyclegan", "pix2pix", "regression"] = "cyclegan"
     space: Literal["lab", "luv"] = "lab"
-    num_steps: int = Field(10_000, ge=1)
+    num_steps: int = Field(10_000, ge=1, lt=1 << 32)
     batch_size: int = Field(16, ge=1)
+    accumulate: int = Field(1, ge=1)  # batches of a step: the gradients of so many are averaged
     learning_rate: float = Field(2e-4, gt=0)
     decay_from: float = Field(0.5, ge=0, le=1)  # share of the steps after which the rate falls to 0
     ema: float = Field(0.999, ge=0, lt=1)  # decay of the averaged generators
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     save_every: int = Field(500, ge=1)
+    save_every_minutes: float = Field(10.0, gt=0)  # besides, for machines that may be taken away
     log_every: int = Field(10, ge=1)
-    keep: int = Field(3, ge=1)  # newest checkpoints that are kept
+    keep: int = Field(3, ge=1)  # newest checkpoints that are kept, and the best
+    # A step that is not finite or explodes is left out. And then, or if a discriminator wins outright or
+    # the generator collapses: go on, go on at half the learning rate, or save and stop.
+    on_trouble: Literal["skip", "halve", "stop"] = "skip"
     data: Data = Data()
     G_color: Generator = Generator()
     G_gray: Generator = Generator(type="film", stages=2)

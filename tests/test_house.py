@@ -24,10 +24,10 @@ ROOMS = (
     ["inference"],
     ["checkpoint"],
     ["methods", "data"],
-    ["config", "networks"],
+    ["config", "networks", "tensorfile"],
     ["film"],
     ["color", "photos"],
-    ["errors"],
+    ["errors", "share"],
 )
 LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
 

@@ -1,6 +1,8 @@
 """Data sets whose every sample is a function of (seed, position): there is no loader state to save."""
 
-from collections.abc import Iterator
+import signal
+import warnings
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -8,38 +10,52 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from ..errors import CycleColorError
 from ..film import render
+from ..photos import PhotoError
 from .augment import Augment
 from .piles import Pile
 
 GRAY, COLOR, FILM = 0, 1, 2  # streams of random numbers
+UNREADABLE = "unreadable"  # in a sample: why another photo stands in for one, or ""
+STAND_INS = 100  # photos in a row that may have become unreadable
+DEATHS = 3  # of loader processes in a row, without a batch in between
 
 
 class UnpairedDataset(Dataset):
     """Position k of an endless walk through a gray pile and, independently, a colour pile.
 
     Each pile is walked in a fresh random order an epoch; the shorter one starts over sooner. With a `film`,
-    a key of `cyclecolor.film.FILMS`, the gray pile is colour photos that the film makes gray.
+    a key of `cyclecolor.film.FILMS`, the gray pile is colour photos that the film makes gray. For a photo
+    that became unreadable since the pile was scanned stands in the one at the next position.
     """
 
     def __init__(self, gray: Pile, color: Pile, *, augment: Augment, seed: int, film: str | None = None):
         self.gray, self.color, self.augment, self.seed, self.film = gray, color, augment, seed, film
 
-    def __getitem__(self, position: int) -> dict[str, Tensor]:
-        return {
-            "gray": self._draw(self.gray, GRAY, position, self.film),
-            "color": self._draw(self.color, COLOR, position),
-        }
+    def __getitem__(self, position: int) -> dict[str, Tensor | str]:
+        gray, no_gray = self._draw(self.gray, GRAY, position, self.film)
+        color, no_color = self._draw(self.color, COLOR, position)
+        return {"gray": gray, "color": color, UNREADABLE: no_gray or no_color}
 
-    def _draw(self, pile: Pile, stream: int, position: int, film: str | None = None) -> Tensor:
-        epoch, place = divmod(position, len(pile))
-        index = int(_order(self.seed, stream, epoch, len(pile))[place])
-        image = pile[index]
+    def _draw(self, pile: Pile, stream: int, position: int, film: str | None = None) -> tuple[Tensor, str]:
+        index, image, unreadable = self._photo(pile, stream, position)
         if film:
             # A photo has one scan, the same in every epoch; the generic mixture is augmentation, ever new.
             image = render(image, film, self._seed(FILM, position if film == "generic" else index))
         image = self.augment(image, self._seed(stream, position))
-        return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)
+        return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1), unreadable
+
+    def _photo(self, pile: Pile, stream: int, position: int) -> tuple[int, np.ndarray, str]:
+        unreadable = ""
+        for stand_in in range(position, position + STAND_INS):
+            epoch, place = divmod(stand_in, len(pile))
+            index = int(_order(self.seed, stream, epoch, len(pile))[place])
+            try:
+                return index, pile[index], unreadable
+            except PhotoError as error:
+                unreadable = unreadable or str(error)
+        raise CycleColorError(f"{unreadable}; nor can the {STAND_INS - 1} photos after it")
 
     def _seed(self, stream: int, number: int) -> int:
         return int(np.random.SeedSequence((self.seed, stream, number)).generate_state(1)[0])
@@ -51,10 +67,10 @@ class PairedDataset(UnpairedDataset):
     def __init__(self, color: Pile, *, augment: Augment, seed: int, film: str | None = None):
         super().__init__(color, color, augment=augment, seed=seed, film=film)
 
-    def __getitem__(self, position: int) -> dict[str, Tensor]:
-        color = self._draw(self.color, COLOR, position)
-        gray = self._draw(self.color, COLOR, position, self.film) if self.film else color
-        return {"gray": gray, "color": color}
+    def __getitem__(self, position: int) -> dict[str, Tensor | str]:
+        color, unreadable = self._draw(self.color, COLOR, position)
+        gray = self._draw(self.color, COLOR, position, self.film)[0] if self.film else color
+        return {"gray": gray, "color": color, UNREADABLE: unreadable}
 
 
 @lru_cache(maxsize=8)
@@ -63,17 +79,69 @@ def _order(seed: int, stream: int, epoch: int, count: int) -> np.ndarray:
 
 
 def batches(
-    dataset: Dataset, *, start: int, stop: int, batch_size: int, workers: int
+    dataset: Dataset,
+    *,
+    start: int,
+    stop: int,
+    batch_size: int,
+    workers: int,
+    share: tuple[int, int] = (0, 1),
+    say: Callable[[str], None] = print,
 ) -> Iterator[dict[str, Tensor]]:
-    """Batches of steps start, ..., stop - 1; batch k is the same wherever one starts."""
-    positions = range(start * batch_size, stop * batch_size)
-    return iter(
-        DataLoader(
+    """Batches start, ..., stop - 1; batch k is the same wherever one starts and whatever dies.
+
+    Of each batch comes share r of n, for `share` = (r, n). Loader processes that die (out of memory, say)
+    are said and started anew.
+
+    Raises
+    ------
+    CycleColorError
+        If they die over and over, or `batch_size` does not divide by n.
+    """
+    rank, count = share
+    if batch_size % count:
+        raise CycleColorError(f"batch_size = {batch_size} cannot be shared by {count} processes", exit_code=2)
+    deaths, each = 0, batch_size // count
+    while start < stop:
+        firsts = range(start * batch_size + rank * each, stop * batch_size, batch_size)
+        loader = _loader(dataset, [range(first, first + each) for first in firsts], workers)
+        while start < stop:
+            try:
+                batch = next(loader)
+            except RuntimeError as error:
+                if "exited unexpectedly" not in str(error):
+                    raise
+                deaths += 1
+                if deaths == DEATHS:
+                    raise CycleColorError(
+                        f"loader processes died {DEATHS} times in a row ({error}); "
+                        "if memory is short, try fewer data.workers"
+                    ) from None
+                say(f"a loader process died at batch {start:,}")
+                break
+            yield batch
+            start, deaths = start + 1, 0
+
+
+def _loader(dataset: Dataset, positions: list[range], workers: int) -> Iterator[dict[str, Tensor]]:
+    # Its own generator: the loader takes nothing from the one that training uses.
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "This DataLoader will create")  # more workers than cores: asked for
+        loader = DataLoader(
             dataset,
-            batch_size=batch_size,
-            sampler=positions,
+            batch_sampler=positions,
             num_workers=workers,
-            # Its own generator: the loader takes nothing from the one that training uses.
+            worker_init_fn=_leave_signals_to_the_trainer,
             generator=torch.Generator(),
         )
-    )
+        batches = iter(loader)
+    if workers:
+        # PyTorch would raise on a worker's death wherever training stands; `next` notices it too.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    return batches
+
+
+def _leave_signals_to_the_trainer(_worker: int) -> None:
+    """Ctrl-C and job schedulers signal every process; batches must still come until all is saved."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)

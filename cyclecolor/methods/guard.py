@@ -4,8 +4,9 @@ Asked for colours that gray does not hold, a plain CycleGAN hides them in its gr
 noise (Chu et al., 2017). Quantisation and noise wipe such traces out.
 """
 
-import torch
 from torch import Tensor
+
+from ..share import normal
 
 
 def guard(gray: Tensor, *, quantize: bool, noise: float, gradient: bool) -> Tensor:
@@ -18,5 +19,5 @@ def guard(gray: Tensor, *, quantize: bool, noise: float, gradient: bool) -> Tens
     if quantize:
         guarded = ((guarded + 1) * 127.5).round() / 127.5 - 1
     if noise:
-        guarded = guarded + 2 * noise * torch.randn_like(guarded)
+        guarded = guarded + 2 * noise * normal(guarded.shape, guarded.device)
     return gray + (guarded - gray.detach()) if gradient else guarded

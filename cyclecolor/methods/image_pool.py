@@ -3,12 +3,15 @@
 import torch
 from torch import Tensor
 
+from ..share import own, whole
+
 
 class ImagePool:
     """Mixes past fakes among the fresh ones that a discriminator is shown.
 
     Until `size` images are held, fresh ones are kept and returned. Then each fresh image is, with
     probability one half, exchanged for a random one of the past. Draws from torch's global generator.
+    Processes that share a batch hold the same pool: each sees all fakes and returns its share.
 
     Attributes
     ----------
@@ -22,8 +25,8 @@ class ImagePool:
 
     def query(self, fresh: Tensor) -> Tensor:
         """(N, C, H, W) of fresh fakes to as many fakes, some from the past; no gradient."""
-        fresh = fresh.detach()
-        return torch.stack([self._exchange(image) for image in fresh]) if self.size else fresh
+        fresh = fresh.detach().contiguous()  # one layout, whatever was restored
+        return own(torch.stack([self._exchange(image) for image in whole(fresh)])) if self.size else fresh
 
     def _exchange(self, image: Tensor) -> Tensor:
         if self.images is None:

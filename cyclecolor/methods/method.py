@@ -98,11 +98,26 @@ def build_discriminator(in_channels: int, experiment: Experiment) -> nn.Module:
     return PatchDiscriminator(in_channels, **options)
 
 
+_held_back = False
+
+
 def update(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-    """One step of an optimizer down the gradient of a loss."""
-    optimizer.zero_grad(set_to_none=True)
+    """One step of an optimizer down the gradient of a loss; inside `held_back`, the gradient alone."""
     loss.backward()
-    optimizer.step()
+    if not _held_back:
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Let `update` add gradients and leave the steps to the caller, who may look at them first."""
+    global _held_back
+    _held_back = True
+    try:
+        yield
+    finally:
+        _held_back = False
 
 
 @contextmanager

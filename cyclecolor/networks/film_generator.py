@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..film import blur, grain, slow_field, tone, transmitted
+from ..share import normal
 from .encoders import encoder_parts, out_channels_of
 
 LUMINANCE = (0.2127, 0.7152, 0.0722)  # of sRGB's primaries: an emulsion that sees as we do
@@ -73,7 +74,7 @@ class FilmGenerator(nn.Module):
         features = self.encoder(F.avg_pool2d(color, 2, ceil_mode=True)).mean(dim=(2, 3))
         raw = GAIN * self.mean + BIAS_LIMIT * torch.tanh(self.scene(features).float())
         if self.training:
-            raw = raw + F.softplus(GAIN * self.spread) * torch.randn_like(raw)
+            raw = raw + F.softplus(GAIN * self.spread) * normal(raw.shape, raw.device)
         return dict(zip(STARTS, raw[..., None, None].split(1, dim=1), strict=True))
 
     def develop(self, color: Tensor, raw: dict[str, Tensor]) -> Tensor:
@@ -93,9 +94,9 @@ class FilmGenerator(nn.Module):
     def _noise(self, gray: Tensor, raw: dict[str, Tensor]) -> Tensor:
         # In use, one photo gives one gray, whenever and wherever it is made.
         source = None if self.training else torch.Generator(gray.device).manual_seed(0)
-        white = torch.randn(gray.shape, device=gray.device, generator=source)
+        white = normal(gray.shape, gray.device, source)
         speckle = grain(white, torch.sigmoid(raw["coarseness"]))
-        knots = torch.randn((len(gray), 1, KNOTS, KNOTS), device=gray.device, generator=source)
+        knots = normal((len(gray), 1, KNOTS, KNOTS), gray.device, source)
         slow = slow_field(knots, gray.shape[-2:])
         return 0.2 * (torch.sigmoid(raw["grain"]) * speckle + torch.sigmoid(raw["unevenness"]) * slow)
 

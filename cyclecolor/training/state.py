@@ -1,11 +1,26 @@
 """Everything a run must remember, as named tensors, and back again."""
 
+from pathlib import Path
+
 import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
+from ..config import Experiment
 from ..errors import CycleColorError
 from ..methods import Method
+
+# Settings that may differ between a run and its resumption.
+FREE_SETTINGS = {
+    "name": True,
+    "num_steps": True,
+    "save_every": True,
+    "save_every_minutes": True,
+    "log_every": True,
+    "keep": True,
+    "on_trouble": True,
+    "data": {"workers", "cache_gb"},
+}
 
 
 def state_tensors(method: Method, ema: dict[str, AveragedModel]) -> dict[str, Tensor]:
@@ -35,6 +50,7 @@ def restore(method: Method, ema: dict[str, AveragedModel], checkpoint) -> None:
         for name, optimizer in method.optimizers.items():
             state = _unflatten(checkpoint.below(f"optimizers/{name}"))
             optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+            _lay_out_like_parameters(optimizer)
     except (RuntimeError, ValueError, KeyError) as error:
         reason = str(error).splitlines()[0]
         raise CycleColorError(
@@ -43,6 +59,32 @@ def restore(method: Method, ema: dict[str, AveragedModel], checkpoint) -> None:
     for name, pool in method.pools.items():
         images = checkpoint.below(f"pools/{name}").get("images")
         pool.images = None if images is None else images.to(method.device)
+
+
+def check_same(now: Experiment, then: Experiment, run_dir: Path) -> None:
+    """Refuse to go on with other settings than a run began with.
+
+    Raises
+    ------
+    CycleColorError
+        Naming the settings.
+    """
+    ours, theirs = (experiment.model_dump(exclude=FREE_SETTINGS) for experiment in (now, then))
+    changed = [key for key in ours if ours[key] != theirs[key]]
+    if changed:
+        raise CycleColorError(
+            f"{run_dir} was trained with other settings ({', '.join(changed)}); "
+            "choose another --run-dir, or start over with --fresh",
+            exit_code=2,
+        )
+
+
+def _lay_out_like_parameters(optimizer: torch.optim.Optimizer) -> None:
+    """Give moments the memory layout of their weights, as the optimizer itself does: sums round alike."""
+    for parameter, slots in optimizer.state.items():
+        for key, tensor in slots.items():
+            if tensor.shape == parameter.shape:
+                slots[key] = torch.empty_like(parameter, requires_grad=False).copy_(tensor)
 
 
 def _unflatten(flat: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:

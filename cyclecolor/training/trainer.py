@@ -1,30 +1,37 @@
 """The training loop: walk the batches, step the method, average, log, save."""
 
-import json
-import signal
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
+from .. import share
 from ..checkpoint import Checkpoint, read_checkpoint, save_checkpoint
 from ..config import Experiment
 from ..data import batches, open_dataset, open_piles
 from ..errors import CycleColorError
-from ..methods import METHODS
-from ..photos import atomic_write
+from ..methods import METHODS, held_back
+from . import processes
 from .ema import average_of
+from .gradients import Rollback, average_gradients, take_step
+from .held_out import chroma_error, held_out
+from .keeping import checkpoint_path, drop_old, drop_temporaries, newest_whole
+from .lock import RunLock
 from .precision import keep_memory, lay_out, pick_device, use_bfloat16
-from .state import restore, seed_step, state_tensors
+from .runlog import RunLog
+from .set_aside import SetAside
+from .state import check_same, restore, seed_step, state_tensors
+from .stopping import Interrupted, Stop
+from .watch import CHECK_EVERY, Watch
 
-# Settings that may differ between a run and its resumption.
-FREE_SETTINGS = {"name", "num_steps", "save_every", "log_every", "keep"}
+SCORED = 16  # held-out photos whose error says which checkpoint is best
 
 
-class Interrupted(Exception):
-    """Ctrl-C was pressed; everything is saved."""
+class Trouble(Exception):
+    """The watch noticed something for which the run is to stop."""
 
 
 def rate_scale(progress: float, decay_from: float) -> float:
@@ -35,13 +42,21 @@ def rate_scale(progress: float, decay_from: float) -> float:
 class Trainer:
     """A run: a method on its data in its folder.
 
-    `run_dir` holds `checkpoints/step_*.safetensors`, the newest `keep` of them, and `log.jsonl`, a line
-    every `log_every` steps. If there is a checkpoint, the run goes on from it, and ends with the same bits
-    as a run that was never interrupted (on one machine, on CPU).
+    `run_dir` holds `checkpoints/step_*.safetensors`, the newest `keep` of them and the best, and
+    `log.jsonl`, a line every `log_every` steps. If there is a checkpoint, the run goes on from it, and ends
+    with the same bits as a run that was never interrupted (on one machine, on CPU).
+
+    Raises
+    ------
+    CycleColorError
+        If another training is at work in `run_dir`, none of its checkpoints is whole, or it was trained
+        with other settings.
     """
 
     def __init__(self, experiment: Experiment, run_dir: Path, *, say: Callable[[str], None] = print):
-        self.experiment, self.run_dir, self.say = experiment, Path(run_dir), say
+        self.experiment, self.run_dir = experiment, Path(run_dir)
+        self.say = say if processes.first() else lambda text: None
+        self.lock = RunLock(self.run_dir) if processes.first() else None
         checkpoint = self._newest()
         device = pick_device()
         torch.manual_seed(experiment.seed)
@@ -55,19 +70,23 @@ class Trainer:
             for name, network in self.method.networks.items()
             if name.startswith("G_")
         }
-        self.step = 0
+        self.watch = Watch(experiment)
+        self.step, self._saved = 0, None
         if checkpoint:
-            self._check_same(checkpoint.experiment)
+            check_same(experiment, checkpoint.experiment, self.run_dir)
             restore(self.method, self.ema, checkpoint)
-            self.step = checkpoint.step
-            say(f"resuming {self.run_dir} from step {self.step:,}")
-        self._trim_log()
+            self.watch.state = dict(checkpoint.watch)
+            self.step = self._saved = checkpoint.step
+            self.say(f"resuming {self.run_dir} from step {self.step:,}")
+        processes.share_batch_norms(self.method)
         self.piles = open_piles(experiment.data, paired=method.paired, progress=_reading)
-        for name, pile in self.piles.items():
-            for error in getattr(pile, "refused", []):
-                say(f"set aside from the {name} pile: {error}")
+        self.set_aside = SetAside(self.piles, self.run_dir, self.say)
+        self.log = RunLog(self.run_dir, self.say)
+        if processes.first():
+            self.log.trim(self.step)
+        self.held_out = held_out(experiment.data, SCORED)
         precision = "bfloat16" if self.method.bfloat16 else "float32"
-        say(f"{experiment.method} in {experiment.space} on {device.type}, {precision}")
+        self.say(f"{experiment.method} in {experiment.space} on {device.type}, {precision}")
 
     def run(self) -> Path:
         """Train to `num_steps`; return the last checkpoint's path.
@@ -75,126 +94,171 @@ class Trainer:
         Raises
         ------
         Interrupted
-            After Ctrl-C, with the state saved.
+            After SIGINT, SIGTERM or SIGUSR1, with the state saved.
+        CycleColorError
+            After trouble, with the state saved; or if the state cannot be saved.
         """
         experiment = self.experiment
+        saved_at = time.monotonic()
+        with Stop(patient=share.count() > 1) as stop, self._bar() as bar:
+            for step_batches in self._walk():
+                try:
+                    losses = self.advance(*step_batches)
+                except Trouble as trouble:
+                    raise CycleColorError(f"{trouble}; stopped, all is saved in {self.save()}") from None
+                bar.update(experiment.batch_size * experiment.accumulate)
+                if self.step % experiment.log_every == 0:
+                    self._log(losses, bar)
+                if signal := processes.largest(stop.signal):
+                    self.save()
+                    raise Interrupted(signal)
+                late = time.monotonic() - saved_at >= 60 * experiment.save_every_minutes
+                if (late or self.step % experiment.save_every == 0) and self.step < experiment.num_steps:
+                    self._save_if_possible()
+                    saved_at = time.monotonic()
+            path = self.save(score=self._score())
+        self.set_aside.summarize()
+        return path
+
+    def advance(self, *step_batches: dict[str, Tensor]) -> dict[str, float]:
+        """One step, of `accumulate` batches; returns the mean losses.
+
+        Every gradient is looked at before any weight changes, so that a bad step is left out without trace.
+
+        Raises
+        ------
+        Trouble
+            After the step, if the experiment wants to stop for what the watch noticed.
+        """
+        self._set_rate()
+        rollback = Rollback(self.method)
+        with held_back():
+            losses = [self._gradients(i, batch) for i, batch in enumerate(step_batches)]
+        norms = average_gradients(self.method, len(step_batches))
+        losses, norms = _mean(losses), _mean([norms])
+        trouble = self.watch.bad_step(losses, norms)
+        if trouble:
+            rollback.leave_out()
+        else:
+            take_step(self.method)
+            for name, average in self.ema.items():
+                average.update_parameters(self.method.networks[name])
+        self.step += 1
+        if not trouble:
+            trouble = self.watch.winner(losses)
+            if self.step % CHECK_EVERY == 0:
+                trouble = trouble or self.watch.collapse(self.method, self.ema["G_color"], step_batches[0])
+        if trouble:
+            self._meet(trouble)
+        return losses
+
+    def save(self, score: float | None = None) -> Path:
+        """Write a checkpoint of now, unless there is one; then drop the old ones."""
+        path = checkpoint_path(self.run_dir, self.step)
+        if self._saved != self.step and processes.first():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            data = {name: pile.fingerprint() for name, pile in self.piles.items()}
+            tensors = state_tensors(self.method, self.ema)
+            save_checkpoint(
+                Checkpoint(self.experiment, self.step, data, tensors, self.watch.state, score), path
+            )
+            drop_old(self.run_dir, self.experiment.keep)
+        self._saved = self.step
+        return path
+
+    def close(self) -> None:
+        """Let another training into the folder."""
+        if self.lock:
+            self.lock.release()
+
+    def _newest(self) -> Checkpoint | None:
+        """The checkpoint to go on from: process 0 finds it, the others read the same."""
+        checkpoint = None
+        if processes.first():
+            drop_temporaries(self.run_dir)
+            checkpoint = newest_whole(self.run_dir, self.say)
+        step = processes.of_first(checkpoint.step if checkpoint else -1)
+        if step >= 0 and not processes.first():
+            checkpoint = read_checkpoint(checkpoint_path(self.run_dir, step))
+        return checkpoint
+
+    def _walk(self) -> Iterator[tuple[dict[str, Tensor], ...]]:
+        """The batches of each step to come, `accumulate` of them."""
+        experiment, each = self.experiment, self.experiment.accumulate
         dataset = open_dataset(self.piles, experiment.data, paired=self.method.paired, seed=experiment.seed)
         walk = batches(
             dataset,
-            start=self.step,
-            stop=experiment.num_steps,
+            start=self.step * each,
+            stop=experiment.num_steps * each,
             batch_size=experiment.batch_size,
             workers=experiment.data.workers,
+            share=(share.rank(), share.count()),
+            say=self.set_aside.worker_died,
         )
-        bar = tqdm(
-            total=experiment.num_steps * experiment.batch_size,
-            initial=self.step * experiment.batch_size,
-            unit=" images",
-            mininterval=1.0,
-        )
-        with _interruptible() as interrupted, bar:
-            for batch in walk:
-                losses = self.advance(batch)
-                bar.update(experiment.batch_size)
-                if self.step % experiment.log_every == 0:
-                    self._log(losses, bar)
-                if interrupted():
-                    self.save()
-                    raise Interrupted
-                if self.step % experiment.save_every == 0 and self.step < experiment.num_steps:
-                    self.save()
-        return self.save()
+        return zip(*[self.set_aside.noting(walk)] * each, strict=True)
 
-    def advance(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """One step: seed, set the rate, update, average."""
-        seed_step(self.experiment.seed, self.step)
+    def _gradients(self, index: int, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Add the gradients of a step's batch `index`."""
+        seed_step(self.experiment.seed, self.step * self.experiment.accumulate + index)
+        return self.method.train_step(batch)
+
+    def _set_rate(self) -> None:
         scale = rate_scale(self.step / self.experiment.num_steps, self.experiment.decay_from)
         for optimizer in self.method.optimizers.values():
             for group in optimizer.param_groups:
-                group["lr"] = group["initial_lr"] * scale
-        losses = self.method.train_step(batch)
-        for name, average in self.ema.items():
-            average.update_parameters(self.method.networks[name])
-        self.step += 1
-        return losses
+                group["lr"] = group["initial_lr"] * scale * self.watch.rate
 
-    def save(self) -> Path:
-        """Write a checkpoint of now; drop those older than the newest `keep`."""
-        path = self.run_dir / "checkpoints" / f"step_{self.step:08d}.safetensors"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        data = {name: pile.fingerprint() for name, pile in self.piles.items()}
-        tensors = state_tensors(self.method, self.ema)
-        save_checkpoint(Checkpoint(self.experiment, self.step, data, tensors), path)
-        for old in checkpoints_in(self.run_dir)[: -self.experiment.keep]:
-            old.unlink()
-        return path
+    def _meet(self, trouble: str) -> None:
+        """Say what the watch noticed, and do what the experiment asks for."""
+        self.say(f"step {self.step:,}: {trouble}")
+        if self.experiment.on_trouble == "stop" or self.watch.hopeless:
+            raise Trouble(f"step {self.step:,}: {trouble}")
+        if self.experiment.on_trouble == "halve":
+            self.watch.halve_rate()
 
-    def _newest(self) -> Checkpoint | None:
-        """The newest checkpoint that is whole."""
-        paths = checkpoints_in(self.run_dir)
-        for path in reversed(paths):
-            try:
-                return read_checkpoint(path)
-            except CycleColorError as error:
-                self.say(f"{error}; trying the one before it")
-        if paths:
-            raise CycleColorError(f"{self.run_dir}: no checkpoint is whole; start over with --fresh")
-        return None
+    def _save_if_possible(self) -> None:
+        """A checkpoint on the way; a full disk is said, and perhaps gone by the next time."""
+        try:
+            self.save(score=self._score())
+        except CycleColorError as error:
+            self.say(f"{error}; training goes on, the checkpoint before stays")
 
-    def _check_same(self, saved: Experiment) -> None:
-        now, then = (e.model_dump(exclude=FREE_SETTINGS) for e in (self.experiment, saved))
-        for free in ("workers", "cache_gb"):
-            now["data"].pop(free), then["data"].pop(free)
-        changed = [key for key in now if now[key] != then[key]]
-        if changed:
-            raise CycleColorError(
-                f"{self.run_dir} was trained with other settings ({', '.join(changed)}); "
-                "choose another --run-dir, or start over with --fresh",
-                exit_code=2,
-            )
+    def _score(self) -> float | None:
+        if not self.held_out or not processes.first():
+            return None
+        return chroma_error(self.method, self.ema["G_color"], self.held_out)
 
-    def _log(self, losses: dict[str, torch.Tensor], bar: tqdm) -> None:
-        values = {name: loss.item() for name, loss in losses.items()}
-        with open(self.run_dir / "log.jsonl", "a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": self.step, **values}) + "\n")
+    def _bar(self) -> tqdm:
+        each = self.experiment.batch_size * self.experiment.accumulate
+        return tqdm(
+            total=self.experiment.num_steps * each,
+            initial=self.step * each,
+            unit=" images",
+            mininterval=1.0,
+            disable=not processes.first(),
+        )
+
+    def _log(self, losses: dict[str, float], bar: tqdm) -> None:
+        if processes.first():
+            self.log.append(self.step, losses)
         bar.set_description(f"step {self.step}", refresh=False)
-        bar.set_postfix({name: f"{value:.3f}" for name, value in values.items()}, refresh=False)
-
-    def _trim_log(self) -> None:
-        """Drop the lines of steps that will be done again."""
-        self.run_dir.mkdir(parents=True, exist_ok=True)
-        log = self.run_dir / "log.jsonl"
-        if log.is_file():
-            lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
-            kept = [line for line in lines if json.loads(line)["step"] <= self.step]
-            atomic_write(log, lambda file: file.write("".join(kept).encode()))
+        bar.set_postfix({name: f"{value:.3f}" for name, value in losses.items()}, refresh=False)
 
 
 def train(experiment: Experiment, run_dir: Path, *, say: Callable[[str], None] = print) -> Path:
     """Train, or go on training, in `run_dir`; return the last checkpoint's path."""
-    return Trainer(experiment, run_dir, say=say).run()
+    trainer = Trainer(experiment, run_dir, say=say)
+    try:
+        return trainer.run()
+    finally:
+        trainer.close()
 
 
-def checkpoints_in(run_dir: Path) -> list[Path]:
-    """The checkpoints of a run, oldest first."""
-    return sorted((Path(run_dir) / "checkpoints").glob("step_*.safetensors"))
+def _mean(parts: list[dict[str, Tensor]]) -> dict[str, float]:
+    """The mean of named numbers over batches and processes; waits for the device once."""
+    stacked = torch.stack([torch.stack([v.detach().float() for v in p.values()]) for p in parts])
+    return dict(zip(parts[0], share.mean(stacked.mean(dim=0)).tolist(), strict=True))
 
 
 def _reading(paths: list[Path]) -> Iterator[Path]:
-    return tqdm(paths, desc="reading", unit=" photos", leave=False)
-
-
-@contextmanager
-def _interruptible() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C into a wish to stop after the step; the second one stops at once."""
-    pressed = []
-
-    def press(*_):
-        pressed.append(True)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    before = signal.signal(signal.SIGINT, press)
-    try:
-        yield lambda: bool(pressed)
-    finally:
-        signal.signal(signal.SIGINT, before)
+    return tqdm(paths, desc="reading", unit=" photos", leave=False, disable=not processes.first())

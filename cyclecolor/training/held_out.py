@@ -1,0 +1,51 @@
+"""Photos of known colour, not trained on, and the error on them that says which checkpoint is best."""
+
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..config import Data
+from ..data import SCENES, ScenePile
+from ..methods import Method
+from ..methods.losses import l1
+from ..photos import PhotoError, find_photos, read_rgb8
+
+TEST_FOLDERS = ("color_test", "testB")
+
+
+def held_out(data: Data, count: int) -> list[np.ndarray]:
+    """Up to `count` colour photos (H, W, 3) that were not trained on; none if the data set has none."""
+    if data.root is None and data.color is None:
+        pile = ScenePile(SCENES["test"], count, size=data.size)
+        return [pile[i] for i in range(count)]
+    folders = [Path(data.root) / name for name in TEST_FOLDERS] if data.root else []
+    folder = next((f for f in folders if f.is_dir()), None)
+    return _read(folder, data, count) if folder else []
+
+
+def some_photos(data: Data, count: int) -> list[np.ndarray]:
+    """Up to `count` photos of the gray pile (of the colour pile, if that is all there is)."""
+    return _read(Path(data.gray or data.color or Path(data.root) / "gray_train"), data, count)
+
+
+@torch.no_grad()
+def chroma_error(method: Method, generator: nn.Module, photos: list[np.ndarray]) -> float:
+    """Mean absolute error of a generator's scaled chroma on photos, from their own lightness."""
+    generator.eval()
+    errors = []
+    for photo in photos:
+        image = torch.from_numpy(photo).permute(2, 0, 1)[None]
+        _, color = method.read({"gray": image, "color": image})
+        errors.append(l1(generator(color[:, :1]), method.shrink(color[:, 1:])))
+    return torch.stack(errors).mean().item()
+
+
+def _read(folder: Path, data: Data, count: int) -> list[np.ndarray]:
+    photos = []
+    for path in find_photos(folder)[:count]:
+        with suppress(PhotoError):  # evaluation names those that cannot be read
+            photos.append(read_rgb8(path, short_side=data.load_size))
+    return photos

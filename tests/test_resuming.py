@@ -1,0 +1,305 @@
+"""A run loses nothing: killed, signalled, on a full disk, with photos and workers gone."""
+
+import errno
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import tiny_experiment
+from PIL import Image
+
+from cyclecolor.checkpoint import read_checkpoint
+from cyclecolor.cli import main
+from cyclecolor.data import FolderPile, PairedDataset
+from cyclecolor.errors import CycleColorError
+from cyclecolor.methods import METHODS, held_back
+from cyclecolor.training import Interrupted, RunLock, Trainer, train
+from cyclecolor.training.gradients import average_gradients
+from cyclecolor.training.keeping import best_of, checkpoints_in
+from cyclecolor.training.stopping import Stop
+
+NETWORK = {"type": "resnet", "width": 4, "blocks": 1}
+silent = {"say": lambda text: None}
+
+
+def small(**changes):
+    """The least that has every part: two generators, two discriminators, pools that fill and swap."""
+    return tiny_experiment(
+        **{"G_color": NETWORK, "G_gray": NETWORK, "ema": 0.9, "data": {"size": 16}, **changes}
+    )
+
+
+def same(one: Path, other: Path) -> bool:
+    first, second = read_checkpoint(one), read_checkpoint(other)
+    return (
+        first.tensors.keys() == second.tensors.keys()
+        and all(torch.equal(first.tensors[name], second.tensors[name]) for name in first.tensors)
+        and first.watch == second.watch
+    )
+
+
+def stopping_after(step: int):
+    """A `say` for a training that gets SIGTERM in the step after `step`."""
+
+    class Stopping(Trainer):
+        def advance(self, *batches):
+            if self.step == step:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return super().advance(*batches)
+
+    return Stopping
+
+
+# Pools (3 images) fill up in step 2; the rate decays from step 3; epochs of 3 photos end in mid-step.
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("method", ["cyclegan", "pix2pix", "regression"])
+def test_stopped_anywhere_equals_never_stopped(tmp_path, photo_folder, method, workers):
+    data = {"gray": str(photo_folder), "color": str(photo_folder), "size": 16, "workers": workers}
+    experiment = small(method=method, accumulate=2, batch_size=1, num_steps=5, data=data)
+    whole = train(experiment, tmp_path / "whole", **silent)
+    for step in (0, 1, 2, 3):
+        with pytest.raises(Interrupted) as stopped:
+            stopping_after(step)(experiment, tmp_path / "parts", **silent).run()
+        assert stopped.value.exit_code == 143
+    assert same(whole, train(experiment, tmp_path / "parts", **silent))
+
+
+def test_accumulated_gradients_are_those_of_the_whole_batch():
+    method = METHODS["regression"](small(), device=torch.device("cpu"))
+    whole = {name: torch.randint(256, (4, 3, 16, 16), dtype=torch.uint8) for name in ("gray", "color")}
+    halves = [{name: images[i : i + 2] for name, images in whole.items()} for i in (0, 2)]
+    gradients = []
+    for batches in ([whole], halves):
+        with held_back():
+            for batch in batches:
+                method.train_step(batch)
+        norm = average_gradients(method, len(batches))["G"]
+        gradients.append(torch.cat([p.grad.flatten() for p in method.G_color.parameters()]))
+        assert norm.item() == pytest.approx(gradients[-1].norm().item(), rel=1e-5)
+        method.optimizers["G"].zero_grad()
+    assert (gradients[0] - gradients[1]).norm() < 1e-5 * gradients[0].norm()
+
+
+@pytest.mark.parametrize(
+    ("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGUSR1", 128 + signal.SIGUSR1)]
+)
+def test_signals_save_and_leave(tmp_path, name, code):
+    process = start(tmp_path, "--set", "data.workers=1")
+    # To the whole group, as Ctrl-C and job schedulers do: loader processes must not fall over.
+    os.killpg(process.pid, getattr(signal, name))
+    process.join(30)
+    said = (tmp_path / "said").read_text()
+    assert process.exitcode == code, said
+    assert "stopped and saved" in said
+    assert checkpoints_in(tmp_path / "run")
+
+
+def test_second_interrupt_leaves_at_once():
+    with Stop() as stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop.signal == signal.SIGINT
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
+    with Stop(patient=True) as stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.signal == signal.SIGINT
+
+
+def test_second_training_is_refused_until_the_first_is_dead(tmp_path):
+    process = start(tmp_path)
+    with pytest.raises(CycleColorError, match=f"another training is at work there .process {process.pid} "):
+        RunLock(tmp_path / "run")
+    process.kill()
+    process.join()
+    RunLock(tmp_path / "run").release()
+
+
+def start(folder: Path, *options: str) -> "multiprocessing.Process":
+    """A process of its own group, in a training of a million steps, that has taken its first."""
+    experiment, run = folder / "x.toml", folder / "run"
+    experiment.write_text(
+        "num_steps = 1_000_000\nbatch_size = 1\nmethod = 'regression'\nprecision = 'float32'\nlog_every = 1\n"
+        "[data]\nsize = 16\n[G_color]\ntype = 'resnet'\nwidth = 2\nblocks = 1\n"
+    )
+
+    def command():
+        os.setsid()
+        with open(folder / "said", "w") as file:
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
+        sys.stdout = sys.stderr = open(1, "w", closefd=False)  # noqa: SIM115
+        main(["train", str(experiment), "--run-dir", str(run), *options])
+
+    process = multiprocessing.get_context("fork").Process(target=command)
+    process.start()
+    deadline = time.monotonic() + 60
+    while not (run / "log.jsonl").is_file():
+        assert process.is_alive(), (folder / "said").read_text()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return process
+
+
+@pytest.mark.parametrize("damaged", [1, 2])
+@pytest.mark.parametrize("damage", ["flip", "cut", "empty", "header", "other"])
+def test_damaged_checkpoints_give_way_to_the_one_before(tmp_path, trained, damage, damaged):
+    run = copy_run(trained, tmp_path)
+    for path in checkpoints_in(run)[-damaged:]:
+        content = bytearray(path.read_bytes())
+        if damage == "flip":
+            content[-100] ^= 1
+        elif damage == "header":
+            content[content.index(b"learning_rate") + 20] ^= 1
+        path.write_bytes(
+            {"cut": content[: len(content) // 2], "empty": b"", "other": b"GIF89a"}.get(damage, content)
+        )
+    said = []
+    trainer = Trainer(small(), run, say=said.append)
+    assert trainer.step == 6 - 2 * damaged
+    assert sum("trying the one before" in line for line in said) == damaged
+    assert len(list(run.glob("checkpoints/*.damaged"))) == damaged
+
+
+def test_no_whole_checkpoint_is_an_error_and_nothing_is_touched(tmp_path, trained):
+    run = copy_run(trained, tmp_path)
+    for path in checkpoints_in(run):
+        path.write_bytes(b"gone")
+    before = sorted(p.name for p in run.rglob("*"))
+    with pytest.raises(CycleColorError, match="no checkpoint is whole"):
+        Trainer(small(), run, **silent)
+    assert sorted(p.name for p in run.rglob("*") if p.name != ".lock") == [n for n in before if n != ".lock"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Path:
+    """A run of six steps with checkpoints of 2, 4 and 6."""
+    run = tmp_path_factory.mktemp("trained")
+    train(small(save_every=2), run, **silent)
+    assert [path.stem for path in checkpoints_in(run)] == ["step_00000002", "step_00000004", "step_00000006"]
+    return run
+
+
+def copy_run(run: Path, target: Path) -> Path:
+    folder = target / "checkpoints"
+    folder.mkdir()
+    for path in checkpoints_in(run):
+        (folder / path.name).write_bytes(path.read_bytes())
+    return target
+
+
+@pytest.mark.parametrize("keep", [1, 2])
+def test_the_newest_are_kept_and_the_best(tmp_path, monkeypatch, keep):
+    errors = iter([0.5, 0.2, 0.4, 0.3, 0.6])
+    monkeypatch.setattr("cyclecolor.training.trainer.chroma_error", lambda *_: next(errors))
+    train(small(method="regression", num_steps=5, save_every=1, keep=keep), tmp_path, **silent)
+    steps = [int(path.stem.removeprefix("step_")) for path in checkpoints_in(tmp_path)]
+    assert steps == [2, 4, 5][-keep - 1 :] if keep == 2 else [2, 5]
+    assert best_of(tmp_path).stem == "step_00000002"
+
+
+def test_full_disk_on_the_way_costs_a_checkpoint_not_the_training(tmp_path, monkeypatch):
+    real, calls = os.fsync, []
+
+    def fsync(descriptor):
+        calls.append(descriptor)
+        if len(calls) == 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(descriptor)
+
+    monkeypatch.setattr("os.fsync", fsync)
+    said = []
+    path = train(small(method="regression"), tmp_path, say=said.append)
+    assert any("No space left on device" in line and "goes on" in line for line in said)
+    assert [p.name for p in (tmp_path / "checkpoints").iterdir()] == [path.name]
+
+
+def test_full_disk_at_the_end_is_an_error_and_the_one_before_stays(tmp_path, trained, monkeypatch):
+    run = copy_run(trained, tmp_path)
+    checkpoints_in(run)[-1].unlink()
+
+    def fsync(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", fsync)
+    with pytest.raises(CycleColorError, match=r"step_00000006.*No space left"):
+        train(small(save_every=100), run, **silent)
+    assert sorted(p.stem for p in (run / "checkpoints").iterdir()) == ["step_00000002", "step_00000004"]
+
+
+def test_saved_by_the_clock(tmp_path):
+    train(
+        small(method="regression", num_steps=3, save_every=100, save_every_minutes=1e-9), tmp_path, **silent
+    )
+    assert [path.stem[-1] for path in checkpoints_in(tmp_path)] == ["1", "2", "3"]
+
+
+def test_a_log_line_that_was_cut_is_done_again(tmp_path, trained):
+    run = copy_run(trained, tmp_path)
+    checkpoints_in(run)[-1].unlink()
+    (run / "log.jsonl").write_text('{"step": 4, "x": 1}\n{"step": 5, "x": 1}\n{"ste')
+    Trainer(small(), run, **silent)
+    assert (run / "log.jsonl").read_text() == '{"step": 4, "x": 1}\n'
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_photo_gone_in_mid_run_is_replaced_and_named(tmp_path, photo_folder, workers):
+    data = {"color": str(photo_folder), "size": 16, "cache_gb": 0.0, "workers": workers}
+    experiment = small(method="regression", num_steps=4, data=data)
+    said = []
+    trainer = Trainer(experiment, tmp_path / "run", say=said.append)
+    (photo_folder / "2.png").write_bytes(b"no longer a photo")
+    trainer.run()
+    assert sum("2.png" in line and "stands in" in line for line in said) == 1
+    assert "became unreadable on the way: 1 photos" in said
+
+
+def test_a_stand_in_depends_on_the_position_alone(photo_folder):
+    def samples(positions):
+        pile = FolderPile(photo_folder, load_size=48, cache_bytes=0)
+        gone.write_bytes(b"gone")
+        dataset = PairedDataset(pile, augment=lambda image, seed: image[:16, :16], seed=0)
+        drawn = [dataset[position] for position in positions]
+        gone.write_bytes(content)
+        return drawn
+
+    gone = photo_folder / "0.png"
+    content = gone.read_bytes()
+    forward, backward = samples(range(12)), samples(range(11, -1, -1))[::-1]
+    assert all(torch.equal(a["color"], b["color"]) for a, b in zip(forward, backward, strict=True))
+    assert sum("0.png" in sample["unreadable"] for sample in forward) == 2  # once an epoch
+
+
+def test_loader_processes_that_die_are_started_anew(tmp_path):
+    experiment = small(method="regression", num_steps=6, data={"size": 16, "workers": 2})
+    whole = train(experiment, tmp_path / "whole", **silent)
+
+    class Killing(Trainer):
+        def advance(self, *batches):
+            if self.step == 2:
+                for pid in children():
+                    os.kill(pid, signal.SIGKILL)
+            return super().advance(*batches)
+
+    said = []
+    path = Killing(experiment, tmp_path / "run", say=said.append).run()
+    assert same(whole, path)
+    assert said[-1] == "loader processes that died and were started anew: 1"
+
+
+def children() -> list[int]:
+    return [int(p) for p in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+
+
+def test_photos_that_cannot_be_read_are_listed_once(tmp_path, photo_folder):
+    (photo_folder / "bad.png").write_bytes(b"bad")
+    Image.new("RGB", (40, 40)).save(photo_folder / "fine.png")
+    said = []
+    experiment = small(method="regression", data={"color": str(photo_folder), "size": 16})
+    Trainer(experiment, tmp_path / "run", say=said.append)
+    assert sum("bad.png" in line for line in said) == 1
+    assert "bad.png" in (tmp_path / "run" / "set_aside.csv").read_text()
