@@ -9,7 +9,6 @@ from contextlib import contextmanager
 
 import torch
 import torch.distributed as dist
-import torch.distributed.nn.functional as collective
 from torch import Tensor, nn
 
 from .. import share
@@ -62,6 +61,20 @@ def _agreed(number: int, operation: dist.ReduceOp) -> int:
     return int(agreed)
 
 
+class _Total(torch.autograd.Function):
+    """The sum of a tensor over all processes; its gradient is the sum of theirs."""
+
+    @staticmethod
+    def forward(context, own: Tensor) -> Tensor:
+        total = own.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(context, gradient: Tensor) -> Tensor:
+        return _Total.forward(context, gradient)
+
+
 class SharedBatchNorm2d(nn.BatchNorm2d):
     """Batch normalization over the whole batch, wherever its images are; on CPU and GPU alike."""
 
@@ -71,9 +84,9 @@ class SharedBatchNorm2d(nn.BatchNorm2d):
             return super().forward(features)
         values = features.float()
         count = share.count() * values.numel() // values.shape[1]
-        mean = collective.all_reduce(values.sum(dim=(0, 2, 3))) / count
+        mean = _Total.apply(values.sum(dim=(0, 2, 3))) / count
         centered = values - mean.view(1, -1, 1, 1)
-        variance = collective.all_reduce((centered**2).sum(dim=(0, 2, 3))) / count
+        variance = _Total.apply((centered**2).sum(dim=(0, 2, 3))) / count
         with torch.no_grad():
             self.num_batches_tracked += 1
             self.running_mean.lerp_(mean, self.momentum)

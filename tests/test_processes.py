@@ -1,0 +1,127 @@
+"""Two processes on one batch do what one does, whatever the method; and they stop and resume together."""
+
+import multiprocessing
+import os
+import signal
+import socket
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import tiny_experiment
+
+from cyclecolor.checkpoint import read_checkpoint
+from cyclecolor.errors import CycleColorError
+from cyclecolor.training import Interrupted, Trainer, processes, train
+
+FUSION = {"type": "fusion", "stages": 1, "width": 4}
+silent = {"say": lambda text: None}
+
+
+def small(**changes):
+    """Every source of difference: batch statistics, noise of guard and film, pools that swap."""
+    least = {"G_color": FUSION, "G_gray": {"type": "film", "stages": 1}, "batch_size": 4, "num_steps": 4}
+    return tiny_experiment(**{**least, "data": {"size": 32}, **changes})
+
+
+def together(work, count: int = 2) -> list[int]:
+    """Run `work(rank)` in processes on the loopback, as `torchrun` would start them; exit codes."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+
+    def one(rank: int) -> None:
+        os.environ.update(
+            RANK=str(rank),
+            WORLD_SIZE=str(count),
+            LOCAL_RANK=str(rank),
+            MASTER_ADDR="127.0.0.1",
+            MASTER_PORT=str(port),
+        )
+        try:
+            with processes.joined():
+                work(rank)
+        except Interrupted as interrupted:
+            raise SystemExit(interrupted.exit_code) from None
+        except CycleColorError as error:
+            print(error)
+            raise SystemExit(error.exit_code) from None
+
+    context = multiprocessing.get_context("fork")
+    started = [context.Process(target=one, args=(rank,)) for rank in range(count)]
+    for process in started:
+        process.start()
+    for process in started:
+        process.join(120)
+    return [process.exitcode for process in started]
+
+
+def distance(one: Path, other: Path) -> float:
+    """The largest distance of two runs' networks, averages, moments or pools, as a share of their size."""
+    first, second = read_checkpoint(one), read_checkpoint(other)
+    assert first.tensors.keys() == second.tensors.keys()
+    groups: dict[str, list[torch.Tensor]] = {}
+    for name, tensor in first.tensors.items():
+        pair = torch.stack([tensor.double().flatten(), second.tensors[name].double().flatten()])
+        groups.setdefault(name.split("/")[0], []).append(pair)
+    pairs = [torch.cat(tensors, dim=1) for tensors in groups.values()]
+    return max(((a - b).norm() / a.norm()).item() for a, b in pairs)
+
+
+@pytest.mark.parametrize("method", ["cyclegan", "pix2pix", "regression"])
+def test_two_processes_end_where_one_does(tmp_path, method):
+    experiment = small(method=method)
+    one = train(experiment, tmp_path / "1", **silent)
+    assert together(lambda rank: train(experiment, tmp_path / "2", **silent)) == [0, 0]
+    assert distance(one, tmp_path / "2" / "checkpoints" / one.name) < 1e-3
+
+
+def test_the_distance_sees_what_is_not_shared(tmp_path, monkeypatch):
+    monkeypatch.setattr(processes, "share_batch_norms", lambda method: None)
+    experiment = small(method="regression")
+    one = train(experiment, tmp_path / "1", **silent)
+    together(lambda rank: train(experiment, tmp_path / "2", **silent))
+    assert distance(one, tmp_path / "2" / "checkpoints" / one.name) > 0.1
+
+
+def test_two_then_one_then_two_processes(tmp_path):
+    run = tmp_path / "run"
+    whole = train(small(num_steps=6), tmp_path / "whole", **silent)
+    assert together(lambda rank: stopped_at(2, run, signal_to=1)) == [143, 143]
+    with pytest.raises(Interrupted):
+        stopped_at(4, run, signal_to=0)
+    assert together(lambda rank: train(small(num_steps=6), run, **silent)) == [0, 0]
+    assert distance(whole, run / "checkpoints" / whole.name) < 1e-3
+
+
+def stopped_at(step: int, run: Path, *, signal_to: int) -> None:
+    """Train until the process of rank `signal_to`, it alone, gets SIGTERM in the step before `step`."""
+
+    class Stopping(Trainer):
+        def advance(self, *batches):
+            if self.step == step - 1 and processes.share.rank() == signal_to:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return super().advance(*batches)
+
+    with closing(Stopping(small(num_steps=6), run, **silent)) as trainer:
+        trainer.run()
+
+
+def test_one_killed_ends_the_others_in_a_line_and_the_last_checkpoint_is_whole(tmp_path, capfd):
+    class Killed(Trainer):
+        def advance(self, *batches):
+            if self.step == 3 and processes.share.rank() == 1:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return super().advance(*batches)
+
+    experiment = small(num_steps=1000, save_every=2)
+    codes = together(lambda rank: Killed(experiment, tmp_path, **silent).run())
+    assert codes == [1, -signal.SIGKILL]
+    assert "another process of this training is gone" in capfd.readouterr().out
+    assert Trainer(experiment, tmp_path, **silent).step == 2
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(tmp_path, capfd):
+    assert together(lambda rank: train(small(batch_size=3), tmp_path, **silent)) == [2, 2]
+    assert "batch_size = 3 cannot be shared by 2 processes" in capfd.readouterr().out
