@@ -142,25 +142,25 @@ def find_checkpoint(path: Path | None) -> Path:
     return path
 
 
-def expected_tensors(experiment: Experiment) -> dict[str, tuple[int, ...]]:
-    """Name and shape of every tensor of a run of this experiment but its pools; takes no memory."""
+def expected_tensors(experiment: Experiment) -> dict[str, Tensor]:
+    """Every tensor of a run of this experiment but its pools, by name, without memory (on `meta`)."""
     changes = {n: getattr(experiment, n).model_copy(update={"pretrained": False}) for n in GENERATORS}
     with torch.device("meta"):
-        method = METHODS[experiment.method](
-            experiment.model_copy(update=changes), device=torch.device("meta")
-        )
-    shapes: dict[str, tuple[int, ...]] = {}
+        make = METHODS[experiment.method]
+        method = make(experiment.model_copy(update=changes), device=torch.device("meta"))
+        count, step = torch.tensor(0), torch.tensor(0.0)
+    tensors: dict[str, Tensor] = {}
     for name, network in method.networks.items():
-        state = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
-        shapes |= {f"networks/{name}/{key}": shape for key, shape in state.items()}
+        state = network.state_dict()
+        tensors |= {f"networks/{name}/{key}": tensor for key, tensor in state.items()}
         if name in GENERATORS:
-            shapes |= {f"ema/{name}/module.{key}": shape for key, shape in state.items()}
-            shapes[f"ema/{name}/n_averaged"] = ()
+            tensors |= {f"ema/{name}/module.{key}": tensor for key, tensor in state.items()}
+            tensors[f"ema/{name}/n_averaged"] = count
     for name, optimizer in method.optimizers.items():
         for i, parameter in enumerate(p for group in optimizer.param_groups for p in group["params"]):
-            shapes |= {f"optimizers/{name}/{i}/{m}": tuple(parameter.shape) for m in MOMENTS}
-            shapes[f"optimizers/{name}/{i}/step"] = ()
-    return shapes
+            slots = {**dict.fromkeys(MOMENTS, parameter), "step": step}
+            tensors |= {f"optimizers/{name}/{i}/{slot}": tensor for slot, tensor in slots.items()}
+    return tensors
 
 
 GENERATORS = ("G_color", "G_gray")
@@ -199,12 +199,15 @@ def _check_tensors(entries: list[Entry], experiment: Experiment) -> None:
     """Names, shapes and types must be those of the experiment; what is there must be complete."""
     expected = expected_tensors(experiment)
     groups = {_group(entry.name) for entry in entries}
+    pool = experiment.discriminator.pool_size * 3 * experiment.data.size**2
     for entry in entries:
         if entry.name.startswith("pools/"):
-            data, size = experiment.data, experiment.discriminator.pool_size
-            fits = len(entry.shape) == 4 and prod(entry.shape) <= size * 3 * data.size**2
+            fits = len(entry.shape) == 4 and prod(entry.shape) <= pool and entry.dtype == torch.float32
         else:
-            fits = expected.get(entry.name) == entry.shape
+            fits = (like := expected.get(entry.name)) is not None and (
+                entry.shape == tuple(like.shape)
+                and entry.dtype.is_floating_point == like.dtype.is_floating_point
+            )
         if not fits:
             raise TensorFileError(f"its tensor {entry.name[:80]!r} is not one of its experiment")
     present = {entry.name for entry in entries}

@@ -1,0 +1,244 @@
+"""Checkpoints from strangers: no code runs, nothing is opened, memory is taken for what fits alone."""
+
+import json
+import os
+import random
+import resource
+import struct
+import time
+from dataclasses import replace
+
+import pytest
+import torch
+from click.testing import CliRunner
+from conftest import tiny_experiment
+from hostile import EMPTY, join, mutant, outcome, payloads, sealed, split
+
+from cyclecolor.checkpoint import (
+    Checkpoint,
+    expected_tensors,
+    find_checkpoint,
+    read_checkpoint,
+    save_checkpoint,
+)
+from cyclecolor.cli import main
+from cyclecolor.errors import CycleColorError
+from cyclecolor.inference import load
+from cyclecolor.methods import METHODS
+from cyclecolor.tensorfile import MAX_HEADER, TensorFile
+from cyclecolor.training import Trainer, train
+
+NETWORK = {"type": "resnet", "width": 2, "blocks": 1}
+
+
+def small(**changes):
+    least = {"G_color": NETWORK, "G_gray": NETWORK, "num_steps": 2, "data": {"size": 16}}
+    return tiny_experiment(**{**least, **changes})
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory) -> bytes:
+    """A checkpoint of everything, as a file's bytes."""
+    return train(small(), tmp_path_factory.mktemp("run"), say=lambda text: None).read_bytes()
+
+
+def with_settings(good: bytes, change) -> bytes:
+    header, data = split(good)
+    settings = json.loads(header["__metadata__"]["cyclecolor"])
+    change(settings)
+    header["__metadata__"]["cyclecolor"] = json.dumps(settings)
+    return sealed(header, data)
+
+
+def test_every_flipped_byte_is_noticed(tmp_path, good):
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(good)
+    read_checkpoint(path)
+    rng = random.Random(0)
+    header = range(8 + struct.unpack("<Q", good[:8])[0])
+    for place in [*rng.sample(header, 60), *rng.sample(range(len(header), len(good)), 20)]:
+        content = bytearray(good)
+        content[place] ^= 1 << rng.randrange(8)
+        path.write_bytes(content)
+        with pytest.raises(CycleColorError, match="not a whole checkpoint"):
+            read_checkpoint(path)
+
+
+def test_mutants_are_refused_or_load(tmp_path, good):
+    path = tmp_path / "x.safetensors"
+    rng = random.Random(0)
+    for _ in range(60):
+        path.write_bytes(mutant(good, rng))
+        began = time.process_time()
+        assert outcome(path) in ("loaded", "refused")
+        assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize(
+    "command", [["info"], ["translate", "photos", "-c"], ["evaluate", "--color", "photos"]]
+)
+def test_no_payload_runs(tmp_path, monkeypatch, command, photo_folder):
+    monkeypatch.chdir(tmp_path)
+    canary = tmp_path / "canary"
+    hostile = tmp_path / "hostile"
+    hostile.mkdir()
+    made = payloads(hostile, canary)
+    assert len(made) >= 10
+    for path in [*made, hostile]:
+        result = CliRunner().invoke(main, [*command, str(path)])
+        assert result.exit_code in (1, 2), path
+        assert not canary.exists(), path
+
+
+def test_training_believes_no_payload(tmp_path):
+    canary, folder = tmp_path / "canary", tmp_path / "checkpoints"
+    folder.mkdir()
+    payloads(folder, canary)
+    with pytest.raises(CycleColorError, match="no checkpoint is whole"):
+        Trainer(small(), tmp_path, say=lambda text: None)
+    assert not canary.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda e: e["G_color"].update(width=1024, blocks=64), "is not one of its experiment"),
+        (lambda e: e["G_color"].update(blocks=10**9), "less than or equal to 64"),
+        (lambda e: e["data"].update(size=10**9), "less than or equal to 4096"),
+        (lambda e: e.update(method="regression"), "is not one of its experiment"),
+        (lambda e: e.update(learning_rate=float("inf")), "finite"),
+        (lambda e: e.update(x=1), "unknown key 'x'"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused_though_sealed(tmp_path, good, change, says):
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(with_settings(good, lambda settings: change(settings["experiment"])))
+    with pytest.raises(CycleColorError, match=says):
+        read_checkpoint(path)
+
+
+def test_a_network_with_a_tensor_missing_is_refused(tmp_path, good):
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(good)
+    whole = read_checkpoint(path)
+    tensors = dict(whole.tensors)
+    del tensors["ema/G_color/module.decoder.6.bias"]
+    save_checkpoint(replace(whole, tensors=tensors), path)
+    with pytest.raises(CycleColorError, match="missing"):
+        read_checkpoint(path)
+
+
+def test_a_tensor_of_another_type_is_refused(tmp_path, good):
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(good)
+    whole = read_checkpoint(path)
+    counts = {n: t.long() for n, t in whole.below("ema").items()}
+    save_checkpoint(replace(whole, tensors={f"ema/{n}": t for n, t in counts.items()}), path)
+    with pytest.raises(CycleColorError, match="is not one of its experiment"):
+        read_checkpoint(path)
+
+
+def test_no_path_in_a_checkpoint_is_opened(tmp_path, good):
+    trap = tmp_path / "trap"
+    os.mkfifo(trap)  # opening it would wait for ever
+
+    def change(settings):
+        settings["experiment"]["data"] |= {"root": str(trap), "gray": str(trap), "color": str(trap)}
+        settings["experiment"]["G_color"]["pretrained"] = True
+        settings["data"] = {"file": str(trap)}
+
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(with_settings(good, change))
+    load(path).chroma(torch.zeros(1, 1, 16, 16))
+    assert CliRunner().invoke(main, ["info", str(path)]).exit_code == 0
+    with pytest.raises(CycleColorError, match="no such checkpoint file"):
+        read_checkpoint(trap)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        struct.pack("<Q", MAX_HEADER) + b"[" * MAX_HEADER,
+        struct.pack("<Q", MAX_HEADER + 1) + b" " * (MAX_HEADER + 1),
+        join({f"t{i}": EMPTY for i in range(300_000)}, b""),
+        join({"t": {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 2**42]}}, b""),
+        join(
+            b'{"__metadata__":{"format":"cyclecolor-checkpoint-2","cyclecolor":"' + b"[" * 10**6 + b'"}}', b""
+        ),
+    ],
+    ids=["deep", "long", "many", "huge", "deep settings"],
+)
+def test_bombs_are_refused_quickly_and_in_little_memory(tmp_path, content):
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(content)
+    before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
+    with pytest.raises(CycleColorError, match="not a whole checkpoint"):
+        read_checkpoint(path)
+    assert time.process_time() - began < 1
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # KiB
+
+
+def test_a_file_of_holes_is_refused(tmp_path):
+    path = tmp_path / "x.safetensors"
+    header = join({"t": {"dtype": "F32", "shape": [2**38], "data_offsets": [0, 2**40]}}, b"")
+    with open(path, "wb") as file:
+        file.write(header)
+        file.truncate(len(header) + 2**40)
+    with pytest.raises(CycleColorError, match="larger than"):
+        read_checkpoint(path)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("gray", ["film", "fusion"])
+def test_expected_tensors_are_those_of_a_real_method(method, gray):
+    options = {"type": gray, "stages": 1}
+    experiment = small(method=method, G_gray=options, discriminator={"spectral_norm": True, "scales": 2})
+    real = METHODS[method](experiment, device=torch.device("cpu"))
+    expected = expected_tensors(experiment)
+    for group in ("networks", "optimizers"):
+        assert any(name.startswith(group) for name in expected)
+    networks = {n: t for n, t in expected.items() if n.startswith("networks/")}
+    shapes = {
+        f"networks/{name}/{key}": tensor.shape
+        for name, network in real.networks.items()
+        for key, tensor in network.state_dict().items()
+    }
+    assert {name: tensor.shape for name, tensor in networks.items()} == shapes
+    for name, optimizer in real.optimizers.items():
+        count = sum(p.numel() for group in optimizer.param_groups for p in group["params"])
+        moments = [n for n in expected if n.startswith(f"optimizers/{name}/") and n.endswith("/exp_avg")]
+        assert sum(expected[n].numel() for n in moments) == count
+
+
+def test_files_of_format_1_still_load():
+    path = find_checkpoint(None)
+    with open(path, "rb") as opened:
+        assert TensorFile(opened).metadata["format"] == "cyclecolor-checkpoint-1"
+    assert read_checkpoint(path).below("ema/G_color")
+
+
+def test_a_bit_of_a_file_of_format_1_flipped_is_noticed(tmp_path):
+    content = bytearray(find_checkpoint(None).read_bytes())
+    content[-1000] ^= 1
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(CycleColorError, match="checksum"):
+        read_checkpoint(path)
+
+
+def test_what_is_saved_is_what_is_read(tmp_path):
+    expected = expected_tensors(small())
+    tensors = {
+        n: torch.ones_like(t, device="cpu") for n, t in expected.items() if n.startswith("ema/G_color/")
+    }
+    saved = Checkpoint(small(), 7, {"color": {"photos": 3}}, tensors, {"rate": 0.5}, 0.25)
+    save_checkpoint(saved, tmp_path / "x.safetensors")
+    read = read_checkpoint(tmp_path / "x.safetensors")
+    assert (read.experiment, read.step, read.data, read.watch, read.score) == (
+        saved.experiment,
+        7,
+        {"color": {"photos": 3}},
+        {"rate": 0.5},
+        0.25,
+    )
+    assert all(torch.equal(read.tensors[name], tensor) for name, tensor in tensors.items())
