@@ -7,6 +7,7 @@ from ..config import Experiment
 from ..evaluation import evaluate, save_sheet
 from ..inference import load
 from .held_out import held_out, some_photos
+from .keeping import best_of
 
 SHOWN = 64  # images scored at the end of a run
 
@@ -27,4 +28,6 @@ def show_result(
         ours, nothing = rows["ours"].value, rows["do_nothing"].value
         say(f"score       CIEDE2000 {ours:.2f}; doing nothing {nothing:.2f} ({ours / nothing:.0%})")
     say(f"checkpoint  {checkpoint}")
+    if (best := best_of(run_dir)) not in (None, checkpoint):
+        say(f"best so far {best} (least error on held-out photos)")
     say(f"next        cyclecolor translate PHOTOS --checkpoint {checkpoint}")
