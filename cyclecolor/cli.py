@@ -151,6 +151,25 @@ def audit(checkpoint, color, gray, film, json_path):
 
 
 @main.command()
+@click.argument("gray", type=click.Path(path_type=Path))
+@click.argument("color", type=click.Path(path_type=Path))
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write all findings here.")
+def doctor(gray, color, json_path):
+    """Examine the piles GRAY and COLOR before training: bad files, twins, the gap between them."""
+    from tqdm import tqdm
+
+    from .evaluation.report import doctor_folders
+
+    doctor_folders(
+        gray,
+        color,
+        json_path=json_path,
+        progress=lambda paths: tqdm(paths, unit=" photos", leave=False),
+        say=click.echo,
+    )
+
+
+@main.command()
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 def info(checkpoint):
     """Say what CHECKPOINT is and how to use it."""

@@ -20,6 +20,7 @@ OPTIONS = {
     "prepare": {"photos", "output", "test_share", "seed"},
     "evaluate": {"checkpoint", "color", "gray", "film", "pile", "json_path", "sheet"},
     "audit": {"checkpoint", "color", "gray", "film", "json_path"},
+    "doctor": {"gray", "color", "json_path"},
     "info": {"checkpoint"},
     "export": {"checkpoint", "output"},
 }
@@ -95,6 +96,14 @@ def test_released_checkpoint_is_found():
     assert cyclecolor.load()(image).size == (40, 30)
 
 
+def test_doctor_says_what_is_wrong(photo_folder, tmp_path):
+    (photo_folder / "bad.png").write_bytes(b"bad")
+    output = call("doctor", photo_folder, photo_folder, "--json", tmp_path / "d.json")
+    assert "1 cannot be read" in output
+    assert "6 pictures in both piles" in output
+    assert "too few" in json.loads((tmp_path / "d.json").read_text())["advice"]
+
+
 def test_prepare_makes_disjoint_piles(photo_folder, tmp_path):
     Image.new("RGB", (40, 40), (90, 90, 91)).save(photo_folder / "gray.png")
     (photo_folder / "bad.png").write_bytes(b"bad")
@@ -150,6 +159,7 @@ def test_train_evaluate_info_export(photo_folder, tmp_path):
         (["prepare", "empty", "-o", "out"], 2, "empty"),
         (["evaluate", "CHECKPOINT", "--color", "empty"], 2, "empty"),
         (["audit", "CHECKPOINT", "--color", "empty"], 2, "empty"),
+        (["doctor", "empty", "photos"], 2, "empty"),
         (["evaluate", "CHECKPOINT", "--color", "photos", "--gray", "empty"], 2, "empty"),
         (["evaluate", "CHECKPOINT", "--color", "photos", "--film", "none"], 2, "blue_plate"),
         (["evaluate", "CHECKPOINT", "--color", "photos", "--gray", "scans"], 2, "no scan for 1 of the 1"),

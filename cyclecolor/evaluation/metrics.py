@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 HUE_CHROMA = 10.0  # chroma above which a colour has a hue worth comparing
+TINT_LEVELS = 16  # of lightness, each of which a toned print gives one colour
 NO_CHROMA = 1.0  # chroma below which there is none: about just noticeable
 
 
@@ -100,6 +101,21 @@ def cast(lab: Tensor) -> Tensor:
     one tint: 1 for a sepia print, near 0 where colours balance.
     """
     return torch.cat([lab[:, 1:], chroma_of(lab)[:, None]], dim=1).mean(dim=(2, 3))
+
+
+def color_beyond_tint(lab: Tensor) -> Tensor:
+    """Root mean square distance of a*b* from their mean among pixels of like lightness, Lab (N, 3, H, W).
+
+    One value an image. A toned or yellowed gray photo has one colour for each lightness, so about 0 is left
+    of it, whatever its tint; a colour photo has many.
+    """
+    level = (lab[:, 0] / 100 * (TINT_LEVELS - 1)).round().long().clamp(0, TINT_LEVELS - 1).flatten(1)
+    ab = lab[:, 1:].flatten(2)
+    index = level[:, None].expand_as(ab)
+    sums = ab.new_zeros(len(lab), 2, TINT_LEVELS).scatter_add_(2, index, ab)
+    counts = ab.new_zeros(len(lab), 2, TINT_LEVELS).scatter_add_(2, index, torch.ones_like(ab))
+    means = (sums / counts.clamp(min=1)).gather(2, index)
+    return (ab - means).pow(2).sum(dim=1).mean(dim=1).sqrt()
 
 
 def colorfulness(rgb: Tensor) -> Tensor:

@@ -11,10 +11,26 @@ from ..errors import CycleColorError
 from ..inference import load
 from ..photos import PhotoError, atomic_write, find_photos
 from .audit import audit
+from .doctor import TINY, diagnose, examine
 from .evaluate import Scores, evaluate
 from .inputs import SHORT_SIDE, read_inputs, read_large_enough
 from .scores import Score
 from .sheet import save_sheet
+
+SHOWN = 5  # files of each finding that are printed
+_HEALTH = {
+    "unreadable": "cannot be read",
+    "tiny": f"have a short side below {TINY} px",
+    "duplicates": "pairs are one picture (mirrored ones too)",
+}
+FINDINGS = {
+    "gray": {
+        **_HEALTH,
+        "tinted": "are tinted, which does no harm",
+        "colored": "are in colour: take them out",
+    },
+    "color": {**_HEALTH, "gray": "are gray or tinted: take them out"},
+}
 
 
 def evaluate_folder(
@@ -101,6 +117,44 @@ def audit_folder(
         }
         write_json(record, json_path)
     return passed
+
+
+def doctor_folders(
+    gray: Path,
+    color: Path,
+    *,
+    json_path: Path | None = None,
+    progress: Callable = iter,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Examine the two piles of a training run, and say so."""
+    found = diagnose(examine(gray, progress), examine(color, progress))
+    for pile in ("gray", "color"):
+        say(f"{pile} pile: {found[pile]['photos']:,} photos in {found[pile]['folder']}")
+        for name, meaning in FINDINGS[pile].items():
+            _say_list(found[pile][name], meaning, say)
+    _say_list(
+        found["twins"], "pictures in both piles, gray = color: unpaired training should not see both", say
+    )
+    if found["gap"]:
+        auc, low, high = found["gap"].values()
+        say(
+            "gap: of a scan and the lightness of a colour photo, a small classifier knows which is which "
+            f"{auc:.1%} of the time [{low:.1%}, {high:.1%}]; 50% is chance"
+        )
+    say(found["advice"])
+    if json_path:
+        write_json(found, json_path)
+
+
+def _say_list(items: list[str], meaning: str, say: Callable[[str], None]) -> None:
+    """How many of what, and the first few; nothing where there are none."""
+    if items:
+        say(f"{len(items):7,} {meaning}")
+        for item in items[:SHOWN]:
+            say(f"        {item}")
+        if len(items) > SHOWN:
+            say(f"        ... {len(items) - SHOWN:,} more; --json lists all")
 
 
 def table(scores: Scores) -> str:

@@ -1,0 +1,155 @@
+"""Before training: what two piles of photos hold, and whether they need unpaired training."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ..color import rgb_to_lab
+from ..data.prepare import NEAR_GRAY
+from ..errors import CycleColorError
+from ..photos import PhotoError, find_photos, read_rgb8
+from .domain_gap import describe, separability
+from .hashes import dhash, same_pictures
+from .inputs import to_tensor
+from .metrics import chroma_of, color_beyond_tint
+
+SHORT_SIDE = 128  # pixels at which photos are looked at
+TINY = 64  # pixels: a shorter side than this teaches little
+# Root mean square of colour beyond a tint: toned and spotted old prints have less than COLORED, photographs
+# in colour more than PLAIN; what is between may be either, and is let pass.
+PLAIN, COLORED = 2.0, 6.5
+FEW = 20  # photos a pile, below which the gap is not measured
+NO_GAP, GAP = 0.65, 0.8  # areas under the curve: below, and above
+
+
+@dataclass
+class Pile:
+    """The photos of a folder, each with what was measured on it."""
+
+    folder: Path
+    unreadable: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    short_sides: list[int] = field(default_factory=list)
+    chromas: list[float] = field(default_factory=list)
+    colors: list[float] = field(default_factory=list)  # beyond a tint
+    hashes: list[np.ndarray] = field(default_factory=list)
+    mirrored: list[np.ndarray] = field(default_factory=list)
+    descriptions: list[np.ndarray] = field(default_factory=list)
+
+    def where(self, condition: Callable[[int], bool]) -> list[str]:
+        """Names of the photos whose index meets a condition."""
+        return [name for i, name in enumerate(self.names) if condition(i)]
+
+    @property
+    def tiny(self) -> list[str]:
+        """Photos too small to teach much."""
+        return self.where(lambda i: self.short_sides[i] < TINY)
+
+    @property
+    def colored(self) -> list[str]:
+        """Photos that hold more colour than a tint."""
+        return self.where(lambda i: self.colors[i] > COLORED)
+
+    @property
+    def gray(self) -> list[str]:
+        """Photos without colour, or with a tint alone."""
+        return self.where(lambda i: self.chromas[i] < NEAR_GRAY or self.colors[i] < PLAIN)
+
+    @property
+    def tinted(self) -> list[str]:
+        """Photos with a tint: sepia, toned, yellowed."""
+        return self.where(lambda i: self.chromas[i] >= NEAR_GRAY and self.colors[i] <= COLORED)
+
+    @property
+    def duplicates(self) -> list[str]:
+        """Pairs that are one picture, `a = b`."""
+        return [f"{a} = {b}" for a, b in self.twins(self) if a < b]
+
+    def twins(self, other: "Pile") -> list[tuple[str, str]]:
+        """Names of photos here and there that are one picture."""
+        hashes = [np.stack(h) for h in (self.hashes, other.hashes, other.mirrored)]
+        return [(self.names[i], other.names[j]) for i, j in same_pictures(*hashes)]
+
+
+@dataclass(frozen=True)
+class Gap:
+    """How well the piles are told apart (area under the curve, 95% interval), and what follows."""
+
+    auc: float
+    low: float
+    high: float
+
+    @property
+    def advice(self) -> str:
+        """One sentence."""
+        if self.auc >= GAP:
+            return (
+                "the scans do not look like the lightness of the colour photos: unpaired training (cyclegan) "
+                "is needed"
+            )
+        if self.auc <= NO_GAP:
+            return (
+                "the scans look like the lightness of the colour photos: paired training (regression or "
+                "pix2pix) on the colour photos would do"
+            )
+        return "the scans differ a little from the lightness of the colour photos: try paired training first"
+
+
+def examine(folder: Path, progress: Callable[[list[Path]], Iterable[Path]] = iter) -> Pile:
+    """Look at every photo of a folder.
+
+    Raises
+    ------
+    CycleColorError
+        If there is none, or none can be read: then nothing can be trained.
+    """
+    pile = Pile(folder)
+    for path in progress(find_photos(folder)):
+        try:
+            image = read_rgb8(path, short_side=SHORT_SIDE)
+        except PhotoError as error:
+            pile.unreadable.append(str(error))
+            continue
+        lab = rgb_to_lab(to_tensor([image]))
+        gray = (lab[0, 0] / 100).numpy()
+        pile.names.append(path.relative_to(folder).as_posix() if path != folder else path.name)
+        pile.short_sides.append(min(image.shape[:2]))
+        pile.chromas.append(chroma_of(lab).mean().item())
+        pile.colors.append(color_beyond_tint(lab).item())
+        pile.hashes.append(dhash(gray))
+        pile.mirrored.append(dhash(np.ascontiguousarray(gray[:, ::-1])))
+        pile.descriptions.append(describe(gray))
+    if not pile.names:
+        raise CycleColorError(f"{folder}: none of its {len(pile.unreadable)} photos can be read")
+    return pile
+
+
+def domain_gap(gray: Pile, color: Pile) -> Gap | None:
+    """The gap between gray photos and the lightness of colour photos; None for too few of either."""
+    if min(len(gray.names), len(color.names)) < FEW:
+        return None
+    return Gap(*separability(np.stack(color.descriptions), np.stack(gray.descriptions)))
+
+
+def diagnose(gray: Pile, color: Pile) -> dict:
+    """All that there is to say of two piles, as JSON has it: counts, lists of files, the gap, advice."""
+    gap = domain_gap(gray, color)
+    return {
+        "gray": {**_health(gray), "tinted": gray.tinted, "colored": gray.colored},
+        "color": {**_health(color), "gray": color.gray},
+        "twins": [f"{a} = {b}" for a, b in gray.twins(color)],
+        "gap": gap and {"auc": gap.auc, "low": gap.low, "high": gap.high},
+        "advice": gap.advice if gap else f"fewer than {FEW} photos in a pile: too few to measure the gap",
+    }
+
+
+def _health(pile: Pile) -> dict:
+    return {
+        "folder": str(pile.folder),
+        "photos": len(pile.names),
+        "unreadable": pile.unreadable,
+        "tiny": pile.tiny,
+        "duplicates": pile.duplicates,
+    }
