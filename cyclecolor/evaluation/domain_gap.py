@@ -86,10 +86,7 @@ def area_under_curve(zeros: np.ndarray, ones: np.ndarray) -> float:
 
 
 def _fit_and_score(features: np.ndarray, labels: np.ndarray, unseen: np.ndarray) -> np.ndarray:
-    """Ridge logistic regression by Newton's method; log odds of what it did not see.
-
-    Log odds of a fold are shifted to a common offset by its class shares, so folds can be pooled.
-    """
+    """Ridge logistic regression by Newton's method: log odds of what it did not see."""
     center, scale = features.mean(axis=0), features.std(axis=0) + 1e-9
     inputs, unseen = ((np.c_[(x - center) / scale, np.ones(len(x))]) for x in (features, unseen))
     penalty = RIDGE * np.eye(inputs.shape[1])

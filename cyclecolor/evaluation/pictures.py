@@ -11,8 +11,7 @@ from ..data.prepare import NEAR_GRAY
 from .distributions import chroma_hue_histogram, patch_cdfs
 from .fidelity import lightness_error, psnr, ssim
 from .metrics import ab_rmse, cast, ciede2000, colorfulness, colorfulness_absolute, hue_agreement
-from .scores import Statistic, length, mean, ratio
-from .scores import largest as largest_of
+from .scores import Statistic, largest, length, mean, ratio
 from .spectrum import checkerboard_contrast, checkerboard_peak
 
 SMALLEST = 32  # pixels: what the spectrum needs
@@ -118,7 +117,7 @@ STATISTICS: dict[str, Statistic] = {
     "sliced_wasserstein_to_pile": length,
     "ssim": mean,
     "psnr": mean,
-    "lightness_error_max": largest_of,
+    "lightness_error_max": largest,
     "lightness_error_mean": mean,
     "checkerboard_peak": _peak,
 }
