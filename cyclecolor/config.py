@@ -50,8 +50,8 @@ class Discriminator(Section):
     layers: int = Field(2, ge=1, le=5)
     width: int = Field(32, ge=1, le=1024)
     scales: int = Field(1, ge=1, le=4)
-    spectral_norm: bool = False
-    objective: Literal["least_squares", "hinge", "vanilla"] = "least_squares"
+    spectral_norm: bool = True
+    objective: Literal["least_squares", "hinge", "vanilla"] = "hinge"
     learning_rate: float = Field(2e-4, gt=0)
     pool_size: int = Field(50, ge=0)  # images of the past that the discriminators are shown
 
