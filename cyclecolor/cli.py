@@ -19,6 +19,14 @@ class _Commands(click.Group):
             context.exit(error.exit_code)
         except KeyboardInterrupt:
             context.exit(130)
+        except (MemoryError, RuntimeError) as error:
+            if not _out_of_memory(error):
+                raise
+            click.echo(
+                "cyclecolor: too little memory; lower batch_size or data.size (or --size), or close programs",
+                err=True,
+            )
+            context.exit(1)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -176,6 +184,7 @@ def info(checkpoint):
     import json
 
     from .checkpoint import find_checkpoint, read_checkpoint
+    from .inference import Colorizer
 
     path = find_checkpoint(checkpoint)
     loaded = read_checkpoint(path)
@@ -187,6 +196,9 @@ def info(checkpoint):
         tensors = loaded.below(f"ema/{name}").values()
         if tensors:
             click.echo(f"{name:<13} {sum(t.numel() for t in tensors):,} parameters")
+    film = Colorizer(loaded).film
+    if film:
+        click.echo("film          " + ", ".join(f"{name} {value:.2f}" for name, value in film.items()))
     click.echo(f"experiment    {experiment.model_dump_json(exclude_defaults=True)}")
     click.echo(f"use           cyclecolor translate PHOTOS --checkpoint {path}")
 
@@ -200,6 +212,12 @@ def export(checkpoint, output):
 
     export_checkpoint(read_checkpoint(find_checkpoint(checkpoint)), output)
     click.echo(f"{output}: {output.stat().st_size / 1e6:.1f} MB")
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Whether memory ran out; torch says so in words only, with a class of its own on GPUs alone."""
+    words = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in words or "can't allocate memory" in words
 
 
 def _sibling(source: Path, word: str) -> Path:

@@ -33,7 +33,7 @@ class Data(Section):
 
 
 class Generator(Section):
-    """`resnet` (width, blocks), `fusion` (all but blocks) or, for G_gray, `film` (encoder, stages)."""
+    """`resnet` (width, blocks), `fusion` (all but blocks) or, for G_gray, `film` (none)."""
 
     type: Literal["resnet", "fusion", "film"] = "fusion"
     width: int = Field(64, ge=1, le=1024)
@@ -52,22 +52,23 @@ class Discriminator(Section):
     scales: int = Field(1, ge=1, le=4)
     spectral_norm: bool = True
     objective: Literal["least_squares", "hinge", "vanilla"] = "hinge"
-    learning_rate: float = Field(2e-4, gt=0)
+    learning_rate: float = Field(5e-4, gt=0)
     pool_size: int = Field(50, ge=0)  # images of the past that the discriminators are shown
 
 
 class Weights(Section):
-    """Loss weights; chroma losses are absolute differences of scaled chroma.
+    """Loss weights; chroma losses are absolute differences of scaled chroma, weighted towards vivid targets.
 
     What has weight 0 is not computed. A film's fading and grain cannot be taken back, so `cycle_gray` and the
     identity are for a `G_gray` that is no film.
     """
 
-    lambda_gan: float = Field(0.1, ge=0)
+    lambda_gan: float = Field(0.2, ge=0)
     lambda_cycle_color: float = Field(10.0, ge=0)
     lambda_cycle_gray: float = Field(0.0, ge=0)
     lambda_identity: float = Field(0.0, ge=0)
     lambda_regression: float = Field(10.0, ge=0)  # pix2pix and regression
+    vivid: float = Field(10.0, ge=0)  # extra weight of a pixel's difference, per unit of its scaled chroma
 
 
 class Guard(Section):
@@ -88,7 +89,7 @@ class Experiment(Section):
     num_steps: int = Field(10_000, ge=1, lt=1 << 32)
     batch_size: int = Field(16, ge=1)
     accumulate: int = Field(1, ge=1)  # batches of a step: the gradients of so many are averaged
-    learning_rate: float = Field(2e-4, gt=0)
+    learning_rate: float = Field(5e-4, gt=0)  # of the generators
     decay_from: float = Field(0.5, ge=0, le=1)  # share of the steps after which the rate falls to 0
     ema: float = Field(0.999, ge=0, lt=1)  # decay of the averaged generators
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
@@ -101,7 +102,7 @@ class Experiment(Section):
     on_trouble: Literal["skip", "halve", "stop"] = "skip"
     data: Data = Data()
     G_color: Generator = Generator()
-    G_gray: Generator = Generator(type="film", stages=2)
+    G_gray: Generator = Generator(type="film")
     discriminator: Discriminator = Discriminator()
     weights: Weights = Weights()
     guard: Guard = Guard()

@@ -176,3 +176,15 @@ def test_mistakes_get_one_line(arguments, code, says, tmp_path, monkeypatch, che
     output = call(*arguments, code=code)
     assert says in output
     assert len(output.strip().splitlines()) == 1
+
+
+def test_too_little_memory_is_one_line(tmp_path, monkeypatch):
+    import torch
+
+    from cyclecolor.methods import CycleGAN
+
+    monkeypatch.setattr(CycleGAN, "train_step", lambda *_: torch.empty(2**50))
+    experiment = tmp_path / "x.toml"
+    experiment.write_text("num_steps = 1\nbatch_size = 1\n[data]\nsize = 32\n")
+    output = call("train", experiment, "--run-dir", tmp_path / "run", code=1)
+    assert "too little memory; lower batch_size" in output.splitlines()[-1]

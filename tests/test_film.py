@@ -134,7 +134,7 @@ def test_film_generator_finds_a_film_by_gradient():
             target.mean[list(STARTS).index(name)] = raw / GAIN
         gray = target(photo)
     generator = FilmGenerator(LAB.linear, stages=1).eval()
-    optimizer = torch.optim.Adam([generator.mean], lr=5e-3)
+    optimizer = torch.optim.Adam([generator.mean], lr=1.5e-2)
     distances = []
     for _ in range(150):
         optimizer.zero_grad()

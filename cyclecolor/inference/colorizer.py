@@ -12,6 +12,7 @@ from ..checkpoint import Checkpoint, find_checkpoint, read_checkpoint
 from ..color import SPACES, quantize_rgb
 from ..errors import CycleColorError
 from ..methods import build_generator
+from ..networks import FilmGenerator
 from ..photos import Photo, decode_image, encode_image
 from .guided import guided_upsample
 
@@ -40,6 +41,12 @@ class Colorizer:
             for name in ("G_color", "G_gray")
             if checkpoint.below(f"ema/{name}")
         }
+
+    @property
+    def film(self) -> dict[str, float]:
+        """What `G_gray` has learned of the gray pile's film, by name; empty if it is no film."""
+        G_gray = self.generators.get("G_gray")
+        return G_gray.describe() if isinstance(G_gray, FilmGenerator) else {}
 
     def __call__(self, image: Image.Image) -> Image.Image:
         """Colour a PIL image of any mode; only its lightness is used."""

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from .guard import guard
 from .image_pool import ImagePool
-from .losses import discriminator_loss, generator_loss, l1, weighted_sum
+from .losses import chroma_l1, discriminator_loss, generator_loss, l1, weighted_sum
 from .method import Method, build_discriminator, build_generator, frozen, update
 
 
@@ -42,7 +42,7 @@ class CycleGAN(Method):
 
     def train_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Update both generators, then both discriminators."""
-        objective = self.experiment.discriminator.objective
+        objective, vivid = self.experiment.discriminator.objective, self.experiment.weights.vivid
         real_gray, real_photo = self.read(batch)
         real_color = self.shrink(real_photo[:, 1:])
         with self.autocast(), frozen(self.D_color, self.D_gray):
@@ -53,7 +53,7 @@ class CycleGAN(Method):
             losses = {
                 "gan_color": generator_loss(self.D_color(fake_photo), objective),
                 "gan_gray": generator_loss(self.D_gray(fake_gray), objective),
-                "cycle_color": l1(rec_color, real_color),
+                "cycle_color": chroma_l1(rec_color, real_color, vivid),
                 **self.gray_losses(real_gray, real_photo, fake_color, real_color),
             }
         update(self.optimizers["G"], weighted_sum(losses, self.lambdas))
@@ -79,7 +79,8 @@ class CycleGAN(Method):
         if self.lambdas["identity_gray"]:
             no_chroma = torch.zeros_like(real_photo[:, 1:])
             losses["identity_gray"] = l1(self.G_gray(self.join(real_gray, no_chroma)), real_gray)
-            losses["identity_color"] = l1(self.G_color(real_photo[:, :1]), real_color)
+            vivid = self.experiment.weights.vivid
+            losses["identity_color"] = chroma_l1(self.G_color(real_photo[:, :1]), real_color, vivid)
         return losses
 
     def join(self, lightness: Tensor, chroma: Tensor) -> Tensor:

@@ -27,6 +27,17 @@ def l1(output: Tensor, target: Tensor) -> Tensor:
     return F.l1_loss(output.float(), target.float())
 
 
+def chroma_l1(output: Tensor, target: Tensor, vivid: float) -> Tensor:
+    """Mean absolute difference of chroma (N, 2, h, w), weighted by 1 + `vivid` times the target's norm.
+
+    Most pixels of most photos are nearly gray, and the plain mean rewards leaving the others gray too
+    (class rebalancing: Zhang et al., 2016).
+    """
+    weight = 1 + vivid * target.float().norm(dim=1, keepdim=True)
+    difference = (output.float() - target.float()).abs().mean(dim=1, keepdim=True)
+    return (weight * difference).sum() / weight.sum()
+
+
 def weighted_sum(losses: dict[str, Tensor], weights: dict[str, float]) -> Tensor:
     """Sum of named losses, each times the weight of the same name."""
     return sum(weights[name] * loss for name, loss in losses.items())

@@ -82,8 +82,7 @@ def build_generator(name: str, experiment: Experiment) -> nn.Module:
     """`G_color` (1 channel in, 2 out) or `G_gray` (3 in, 1 out) from its table of the experiment."""
     options = getattr(experiment, name)
     if options.type == "film":
-        space = SPACES[experiment.space]
-        return FilmGenerator(space.linear, encoder=options.encoder, stages=options.stages)
+        return FilmGenerator(SPACES[experiment.space].linear)
     if options.type == "resnet":
         keywords = {"width": options.width, "blocks": options.blocks}
     else:

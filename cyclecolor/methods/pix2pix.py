@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from .image_pool import ImagePool
-from .losses import discriminator_loss, generator_loss, l1, weighted_sum
+from .losses import chroma_l1, discriminator_loss, generator_loss, weighted_sum
 from .method import Method, build_discriminator, build_generator, frozen, update
 
 
@@ -22,7 +22,7 @@ class Pix2Pix(Method):
 
     def train_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Update the generator, then the discriminator."""
-        objective = self.experiment.discriminator.objective
+        objective, vivid = self.experiment.discriminator.objective, self.experiment.weights.vivid
         real_gray, real_photo = self.read(batch)
         real_color = self.shrink(real_photo[:, 1:])
         with self.autocast(), frozen(self.D_color):
@@ -30,7 +30,7 @@ class Pix2Pix(Method):
             fake_photo = self.judged(real_gray, fake_color)
             losses = {
                 "gan_color": generator_loss(self.D_color(fake_photo), objective),
-                "regression": l1(fake_color, real_color),
+                "regression": chroma_l1(fake_color, real_color, vivid),
             }
         update(self.optimizers["G"], weighted_sum(losses, self.lambdas))
 

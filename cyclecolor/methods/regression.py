@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from .losses import l1
+from .losses import chroma_l1
 from .method import Method, build_generator, update
 
 
@@ -18,7 +18,8 @@ class Regression(Method):
         """Update the generator."""
         real_gray, real_photo = self.read(batch)
         real_color = self.shrink(real_photo[:, 1:])
+        weights = self.experiment.weights
         with self.autocast():
-            loss = l1(self.G_color(real_gray), real_color)
-        update(self.optimizers["G"], self.experiment.weights.lambda_regression * loss)
+            loss = chroma_l1(self.G_color(real_gray), real_color, weights.vivid)
+        update(self.optimizers["G"], weights.lambda_regression * loss)
         return {"regression": loss}

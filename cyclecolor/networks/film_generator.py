@@ -1,4 +1,4 @@
-"""`FilmGenerator`: a generator of gray that is a film whose parameters a ResNet sets."""
+"""`FilmGenerator`: a generator of gray that is a film with learned parameters."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from ..film import blur, grain, slow_field, tone, transmitted
 from ..share import normal
-from .encoders import encoder_parts, out_channels_of
 
 LUMINANCE = (0.2127, 0.7152, 0.0722)  # of sRGB's primaries: an emulsion that sees as we do
 
@@ -30,51 +29,40 @@ STARTS = {
 }
 # A learned number is stored this much smaller than it acts, so that Adam, whose steps are of one size for
 # all, moves it this much faster than the weights of a network.
-GAIN = 30.0
+GAIN = 20.0
 SPREAD_START = -2.0  # softplus(-2) = 0.13
-BIAS_LIMIT = 1.0  # how far the scene may move a parameter from the film's mean
 KNOTS = 4  # to a side, of unevenness
 
 
 class FilmGenerator(nn.Module):
     """Renders colour photos as a film whose few parameters are learned: nothing else is repainted.
 
-    Each parameter has a learned mean and a learned spread, sampled for each image; a ResNet that sees the
-    photo moves the means (exposure follows the scene). Grain and unevenness are fresh noise. A film this
-    narrow cannot draw colour into the gray, so the cycle through it is honest by construction.
+    Each parameter has a learned mean and a learned spread, sampled for each image; grain and unevenness are
+    fresh noise. A film this narrow cannot draw colour into the gray, so the cycle through it is honest by
+    construction. (A ResNet that moved the means with the scene kept the discriminator busy instead: in 250
+    steps it had not found the sensitivities and the fading that the means alone find in 150.)
 
     Parameters
     ----------
     to_linear : callable
         From what the network sees, lightness and chroma (N, 3, H, W), to linear sRGB in [0, 1].
-    encoder : str
-        A key of `ENCODERS`.
-    stages : int
-        Residual stages used, 1 to 4.
     """
 
-    def __init__(self, to_linear: Callable[[Tensor], Tensor], *, encoder: str = "resnet18", stages: int = 2):
+    def __init__(self, to_linear: Callable[[Tensor], Tensor]):
         super().__init__()
         self.to_linear = to_linear
-        stem, pool, blocks = encoder_parts(encoder, in_channels=3, stages=stages)
-        self.encoder = nn.Sequential(stem, pool, *blocks)
-        self.scene = nn.Linear(out_channels_of(blocks[-1]), len(STARTS))
-        nn.init.zeros_(self.scene.weight)
-        nn.init.zeros_(self.scene.bias)
         self.mean = nn.Parameter(torch.tensor(list(STARTS.values())) / GAIN)
         self.spread = nn.Parameter(torch.full((len(STARTS),), SPREAD_START / GAIN))
 
     def forward(self, color: Tensor) -> Tensor:
         """Lightness and chroma (N, 3, H, W) to gray (N, 1, H, W) in [-1, 1]."""
-        return self.develop(color, self.parameters_of(color))
+        return self.develop(color, self.draw(len(color)))
 
-    def parameters_of(self, color: Tensor) -> dict[str, Tensor]:
-        """Raw parameters, each (N, 1, 1, 1), of photos (N, 3, H, W); with their spread while training."""
-        # What a scene needs in exposure shows at half the size.
-        features = self.encoder(F.avg_pool2d(color, 2, ceil_mode=True)).mean(dim=(2, 3))
-        raw = GAIN * self.mean + BIAS_LIMIT * torch.tanh(self.scene(features).float())
+    def draw(self, count: int) -> dict[str, Tensor]:
+        """Raw parameters of `count` images, each (count, 1, 1, 1); with their spread while training."""
+        raw = (GAIN * self.mean).expand(count, -1)
         if self.training:
-            raw = raw + F.softplus(GAIN * self.spread) * normal(raw.shape, raw.device)
+            raw = raw + F.softplus(GAIN * self.spread) * torch.randn_like(raw)
         return dict(zip(STARTS, raw[..., None, None].split(1, dim=1), strict=True))
 
     def develop(self, color: Tensor, raw: dict[str, Tensor]) -> Tensor:
@@ -88,8 +76,8 @@ class FilmGenerator(nn.Module):
         return 2 * gray.clamp(0, 1) - 1
 
     def full_size(self, color: Tensor, small: Tensor) -> Tensor:
-        """Gray at the size of `color` (N, 3, H, W), with the parameters that its `small` copy asks for."""
-        return self.develop(color, self.parameters_of(small))
+        """Gray at the size of `color` (N, 3, H, W); a film needs no `small` copy."""
+        return self(color)
 
     def _noise(self, gray: Tensor, raw: dict[str, Tensor]) -> Tensor:
         # In use, one photo gives one gray, whenever and wherever it is made.
