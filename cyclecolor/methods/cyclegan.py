@@ -4,10 +4,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..film import blur
 from .guard import guard
 from .image_pool import ImagePool
 from .losses import chroma_l1, discriminator_loss, generator_loss, l1, weighted_sum
 from .method import Method, build_discriminator, build_generator, frozen, update
+
+DETAIL = 5.0  # detail is some fifth of tones in size
 
 
 class CycleGAN(Method):
@@ -26,7 +29,7 @@ class CycleGAN(Method):
         self.G_color = self.add("G_color", build_generator("G_color", experiment))
         self.G_gray = self.add("G_gray", build_generator("G_gray", experiment))
         self.D_color = self.add("D_color", build_discriminator(3, experiment))
-        self.D_gray = self.add("D_gray", build_discriminator(1, experiment))
+        self.D_gray = self.add("D_gray", build_discriminator(2, experiment))
         self.add_optimizer("G", self.G_color, self.G_gray, rate=experiment.learning_rate)
         self.add_optimizer("D", self.D_color, self.D_gray, rate=experiment.discriminator.learning_rate)
         size = experiment.discriminator.pool_size
@@ -52,7 +55,7 @@ class CycleGAN(Method):
             fake_photo = self.judged(real_gray, fake_color)
             losses = {
                 "gan_color": generator_loss(self.D_color(fake_photo), objective),
-                "gan_gray": generator_loss(self.D_gray(fake_gray), objective),
+                "gan_gray": generator_loss(self.D_gray(with_detail(fake_gray)), objective),
                 "cycle_color": chroma_l1(rec_color, real_color, vivid),
                 **self.gray_losses(real_gray, real_photo, fake_color, real_color),
             }
@@ -62,9 +65,10 @@ class CycleGAN(Method):
         fake_gray = self.pools["gray"].query(fake_gray.float())
         with self.autocast():
             seen_photo = self.judged(seen_gray.detach(), real_color)
+            real_scan, fake_scan = with_detail(real_gray), with_detail(fake_gray)
             losses |= {
                 "D_color": discriminator_loss(self.D_color(seen_photo), self.D_color(fake_photo), objective),
-                "D_gray": discriminator_loss(self.D_gray(real_gray), self.D_gray(fake_gray), objective),
+                "D_gray": discriminator_loss(self.D_gray(real_scan), self.D_gray(fake_scan), objective),
             }
         update(self.optimizers["D"], losses["D_color"] + losses["D_gray"])
         return losses
@@ -88,3 +92,11 @@ class CycleGAN(Method):
         if chroma.shape[-2:] != lightness.shape[-2:]:
             chroma = F.interpolate(chroma.float(), size=lightness.shape[-2:], mode="bilinear")
         return torch.cat([lightness, chroma], dim=1)
+
+
+def with_detail(gray: Tensor) -> Tensor:
+    """What `D_gray` sees: gray (N, 1, H, W) and, amplified, its finest detail (N, 2, H, W).
+
+    Grain and softness are small beside tones; without this a discriminator takes long to look at them.
+    """
+    return torch.cat([gray, DETAIL * (gray - blur(gray, 1.0))], dim=1)
