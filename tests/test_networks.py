@@ -2,8 +2,10 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from cyclecolor.networks import ENCODERS, FusionGenerator, PatchDiscriminator, ResnetGenerator
+from cyclecolor.networks.norm import InstanceNorm
 
 SIZES = [(1, 1), (7, 5), (33, 64), (50, 47)]
 
@@ -53,3 +55,17 @@ def test_patches_have_the_size_of_the_paper(layers, field):
 def test_discriminator_scales():
     logits = PatchDiscriminator(3, layers=2, width=4, scales=3)(torch.rand(1, 3, 96, 96))
     assert [map_.shape[-1] for map_ in logits] == [22, 10, 4]
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("count", [1, 3])
+def test_instance_norm_and_its_gradient(layout, count):
+    torch.manual_seed(0)
+    features = (3 * torch.randn(count, 8, 20, 30) + 1).contiguous(memory_format=layout).requires_grad_()
+    exact = features.detach().double().requires_grad_()
+    ours, wanted = InstanceNorm()(features), F.instance_norm(exact)
+    towards = torch.randn_like(ours)
+    ours.backward(towards)
+    wanted.backward(towards.double())
+    assert (ours - wanted).abs().max() < 1e-5
+    assert (features.grad - exact.grad).abs().max() < 1e-5

@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm as spectral
 
+from .norm import InstanceNorm
 from .winograd import WinogradConv2d
 
 
@@ -52,7 +53,7 @@ def _judge(in_channels: int, layers: int, width: int, spectral_norm: bool) -> nn
         return spectral(module) if spectral_norm else module
 
     def norm(channels: int) -> list[nn.Module]:
-        return [] if spectral_norm else [nn.InstanceNorm2d(channels)]
+        return [] if spectral_norm else [InstanceNorm()]
 
     channels = [width * min(2**i, 8) for i in range(layers + 1)]
     modules = [convolution(in_channels, width, 2), nn.LeakyReLU(0.2, inplace=True)]

@@ -2,7 +2,9 @@
 
 from torch import Tensor, nn
 
+from .norm import InstanceNorm
 from .padding import pad_to_multiple
+from .winograd import use_winograd
 
 
 class ResidualBlock(nn.Module):
@@ -53,6 +55,7 @@ class ResnetGenerator(nn.Module):
             nn.Conv2d(width, out_channels, 7, padding=3, padding_mode="reflect"),
             nn.Tanh(),
         )
+        use_winograd(self)
 
     def forward(self, image: Tensor) -> Tensor:
         """(N, in_channels, H, W) to (N, out_channels, H, W) in [-1, 1], for any H and W."""
@@ -66,12 +69,12 @@ def _convolution(
     in_channels: int, out_channels: int, kernel: int, stride: int = 1, padding_mode: str = "zeros"
 ) -> list[nn.Module]:
     convolution = nn.Conv2d(in_channels, out_channels, kernel, stride, kernel // 2, padding_mode=padding_mode)
-    return [convolution, nn.InstanceNorm2d(out_channels)]
+    return [convolution, InstanceNorm()]
 
 
 def _up_convolution(in_channels: int, out_channels: int) -> list[nn.Module]:
     return [
         nn.ConvTranspose2d(in_channels, out_channels, 3, 2, 1, output_padding=1),
-        nn.InstanceNorm2d(out_channels),
+        InstanceNorm(),
         nn.ReLU(inplace=True),
     ]

@@ -18,8 +18,9 @@ from torch.autograd.function import once_differentiable
 # Where polynomials are evaluated, and at infinity. Unlike signs and sizes keep rounding errors small: three
 # times those of the direct sum.
 POINTS = (0, 1, -1, 2, -0.5)
+CONSTANT = POINTS.index(1)  # what is added at this point, along both axes, is added to every output
 TILES = {3: (4, 3), 4: (3,)}  # sides of the output tiles that are tried, by taps
-LEAST_CHANNELS, LEAST_TILES = 64, 96  # below, the transforms cost more than they save
+LEAST_CHANNELS, LEAST_PIXELS = 64, 512  # below, the transforms cost more than they save
 BLOCK = 2**20  # values worked on at a time: they stay in the processor's cache
 
 
@@ -34,8 +35,7 @@ class WinogradConv2d(nn.Conv2d):
         else:
             image = F.pad(image, self._reversed_padding_repeated_twice, mode=self.padding_mode)
             padding = 0
-        features = _Convolve.apply(image, weight, padding)
-        return features if bias is None else features + bias.view(-1, 1, 1)
+        return _Convolve.apply(image, weight, bias, padding)
 
 
 def use_winograd(network: nn.Module) -> nn.Module:
@@ -59,52 +59,58 @@ def pays(image: Tensor, weight: Tensor) -> bool:
         and not torch.is_autocast_enabled("cpu")
         and taps in TILES
         and min(weight.shape[:2]) >= LEAST_CHANNELS
-        and count >= LEAST_TILES * TILES[taps][0] ** 2
+        and count >= LEAST_PIXELS
     )
 
 
 class _Convolve(torch.autograd.Function):
-    """Cross-correlation of (N, C, H, W) with (K, C, r, r) at stride 1, zero-padded."""
+    """Cross-correlation of (N, C, H, W) with (K, C, r, r) at stride 1, zero-padded, plus a bias or None."""
 
     @staticmethod
-    def forward(ctx, image: Tensor, weight: Tensor, padding: int) -> Tensor:
+    def forward(ctx, image: Tensor, weight: Tensor, bias: Tensor | None, padding: int) -> Tensor:
         ctx.save_for_backward(image, weight)
         ctx.padding = padding
-        return convolve(image.permute(0, 2, 3, 1), weight, padding).permute(0, 3, 1, 2)
+        return convolve(image.permute(0, 2, 3, 1), weight, bias, padding).permute(0, 3, 1, 2)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, gradient: Tensor):
         image, weight = ctx.saved_tensors
-        gradient, of_image, of_weight = gradient.permute(0, 2, 3, 1), None, None
+        taps = weight.shape[-1]
+        gradient, of_image, of_weight, of_bias = gradient.permute(0, 2, 3, 1), None, None, None
         if ctx.needs_input_grad[0]:
             turned = weight.flip(2, 3).transpose(0, 1)
-            of_image = convolve(gradient, turned, weight.shape[-1] - 1 - ctx.padding).permute(0, 3, 1, 2)
+            of_image = convolve(gradient, turned, None, taps - 1 - ctx.padding).permute(0, 3, 1, 2)
         if ctx.needs_input_grad[1]:
-            of_weight = weight_gradient(image.permute(0, 2, 3, 1), gradient, weight.shape[-1], ctx.padding)
-        return of_image, of_weight, None
+            of_weight, of_bias = weight_gradient(image.permute(0, 2, 3, 1), gradient, taps, ctx.padding)
+        return of_image, of_weight, of_bias if ctx.needs_input_grad[2] else None, None
 
 
-def convolve(image: Tensor, weight: Tensor, padding: int) -> Tensor:
+def convolve(image: Tensor, weight: Tensor, bias: Tensor | None, padding: int) -> Tensor:
     """(N, H, W, C) and (K, C, r, r) to (N, H + 2 padding - r + 1, W + 2 padding - r + 1, K)."""
     taps, channels = weight.shape[-1], weight.shape[0]
     height, width = (side + 2 * padding - taps + 1 for side in image.shape[1:3])
     side = tile_side(height, width, taps)
     to_output, to_weight, to_input = transforms(side, taps)
     tiles = input_tiles(image, side, taps, padding)
-    weights = both_sides(to_weight, weight.permute(2, 3, 1, 0))
+    weights = both_sides(to_weight, weight.permute(2, 3, 1, 0)).flatten(0, 1)
     n, _, count, rows, columns, _ = tiles.shape
     output = image.new_empty(count, rows, side, columns, side, channels)
     for part in blocks(tiles):
         transformed = both_sides(to_input, tiles[:, :, :, part])
-        products = torch.bmm(transformed.view(n * n, -1, weight.shape[1]), weights.flatten(0, 1))
-        result = both_sides(to_output, products.view(n, n, count, -1, columns, channels))
+        products = torch.bmm(transformed.view(n * n, -1, weight.shape[1]), weights).view(n, n, -1, channels)
+        if bias is not None:
+            products[CONSTANT, CONSTANT] += bias
+        result = both_sides(to_output, products).view(side, side, count, -1, columns, channels)
         output[:, part] = result.permute(2, 3, 0, 4, 1, 5)
     return output.view(count, rows * side, columns * side, channels)[:, :height, :width]
 
 
-def weight_gradient(image: Tensor, gradient: Tensor, taps: int, padding: int) -> Tensor:
-    """Gradient (K, C, r, r) of `convolve`'s weights, from its input and the gradient of its output."""
+def weight_gradient(image: Tensor, gradient: Tensor, taps: int, padding: int) -> tuple[Tensor, Tensor]:
+    """Gradients (K, C, r, r) and (K,) of `convolve`'s weights and bias.
+
+    From its input (N, H, W, C) and the gradient of its output.
+    """
     height, width, channels = gradient.shape[1:]
     side = tile_side(height, width, taps)
     to_output, to_weight, to_input = transforms(side, taps)
@@ -112,12 +118,15 @@ def weight_gradient(image: Tensor, gradient: Tensor, taps: int, padding: int) ->
     n, _, _, rows, columns, _ = tiles.shape
     padded = F.pad(gradient, (0, 0, 0, columns * side - width, 0, rows * side - height))
     gradients = padded.unflatten(1, (rows, side)).unflatten(3, (columns, side)).permute(2, 4, 0, 1, 3, 5)
-    total = image.new_zeros(n * n, image.shape[-1], channels)
+    of_weight = image.new_zeros(n * n, image.shape[-1], channels)
+    of_bias = image.new_zeros(channels)
     for part in blocks(tiles):
         transformed = both_sides(to_input, tiles[:, :, :, part]).view(n * n, -1, image.shape[-1])
-        spread = both_sides(to_output.T, gradients[:, :, :, part]).view(n * n, -1, channels)
-        total.baddbmm_(transformed.transpose(1, 2), spread)
-    return both_sides(to_weight.T, total.view(n, n, -1, channels)).permute(3, 2, 0, 1)
+        spread = both_sides(to_output.T, gradients[:, :, :, part]).view(n, n, -1, channels)
+        of_weight.baddbmm_(transformed.transpose(1, 2), spread.flatten(0, 1))
+        of_bias += spread[CONSTANT, CONSTANT].sum(dim=0)
+    of_weight = both_sides(to_weight.T, of_weight.view(n, n, -1, channels))
+    return of_weight.permute(3, 2, 0, 1), of_bias
 
 
 def input_tiles(image: Tensor, side: int, taps: int, padding: int) -> Tensor:
@@ -126,7 +135,10 @@ def input_tiles(image: Tensor, side: int, taps: int, padding: int) -> Tensor:
     height, width = image.shape[1:3]
     rows, columns = (-(-(s + 2 * padding - taps + 1) // side) for s in (height, width))
     right, bottom = columns * side + taps - 1 - width - padding, rows * side + taps - 1 - height - padding
-    padded = F.pad(image, (0, 0, padding, right, padding, bottom)).contiguous()
+    padded = (
+        image if padding == right == bottom == 0 else F.pad(image, (0, 0, padding, right, padding, bottom))
+    )
+    padded = padded.contiguous()
     whole, row, column, channel = padded.stride()
     return padded.as_strided(
         (n, n, image.shape[0], rows, columns, image.shape[-1]),
