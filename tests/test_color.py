@@ -100,3 +100,14 @@ def test_lightness_survives_rounding_within_half_a_level(name, levels):
     rounded = color.quantize_rgb(rgb, (lightness + 1) * 50, levels) / levels
     back = space.merge(space.lightness(rounded), torch.zeros(1, 2, 256, 256))[:, 1]
     assert (back - gray[:, 1]).abs().max() * levels <= (0.5 if levels == 255 else 2)
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_pieces_make_the_whole(name, monkeypatch):
+    torch.manual_seed(0)
+    rgb = torch.rand(2, 3, 50, 40)
+    whole = SPACES[name].from_rgb(rgb)
+    monkeypatch.setattr(color.blocks, "BLOCK_PIXELS", 7 * 40)
+    assert torch.allclose(SPACES[name].from_rgb(rgb), whole, atol=1e-4)
+    assert torch.allclose(SPACES[name].to_rgb(whole), rgb, atol=1e-4)
+    assert color.rgb_to_lightness(rgb).shape == (2, 1, 50, 40)

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from .blocks import by_blocks
+from .srgb import power
 from .xyz import EPSILON, KAPPA, WHITE, rgb_to_xyz, xyz_to_rgb
 
 
@@ -11,12 +13,12 @@ def _white(like: Tensor) -> Tensor:
 
 
 def _f(t: Tensor) -> Tensor:
-    """Cube root with a straight line near black; the clamp keeps its gradient finite there."""
-    return torch.where(t > EPSILON, t.clamp(min=EPSILON) ** (1 / 3), (KAPPA * t + 16) / 116)
+    """Cube root, with a straight line near black in its place: the gradient is finite there."""
+    return t.clamp(max=EPSILON) * (KAPPA / 116) + (power(t.clamp(min=EPSILON), 1 / 3) - 8 / 116)
 
 
 def _f_inverse(f: Tensor) -> Tensor:
-    return torch.where(f > 6 / 29, f**3, (116 * f - 16) / KAPPA)
+    return f.clamp(max=6 / 29) * (116 / KAPPA) + (f.clamp(min=6 / 29) ** 3 - (16 / KAPPA + EPSILON))
 
 
 def xyz_to_lab(xyz: Tensor) -> Tensor:
@@ -32,11 +34,13 @@ def lab_to_xyz(lab: Tensor) -> Tensor:
     return _f_inverse(torch.cat([y + a / 500, y, y - b / 200], dim=1)) * _white(lab)
 
 
+@by_blocks
 def rgb_to_lab(rgb: Tensor) -> Tensor:
     """SRGB (N, 3, H, W) in [0, 1] to Lab."""
     return xyz_to_lab(rgb_to_xyz(rgb))
 
 
+@by_blocks
 def lab_to_rgb(lab: Tensor) -> Tensor:
     """Lab (N, 3, H, W) to sRGB; colours outside the gamut leave [0, 1]."""
     return xyz_to_rgb(lab_to_xyz(lab))

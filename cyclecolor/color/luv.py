@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from .blocks import by_blocks
 from .xyz import WHITE, lightness_to_y, rgb_to_xyz, xyz_to_rgb, y_to_lightness
 
 _DENOMINATOR = WHITE[0] + 15 * WHITE[1] + 3 * WHITE[2]
@@ -36,11 +37,13 @@ def luv_to_xyz(luv: Tensor) -> Tensor:
     return torch.cat([x, y, z], dim=1)
 
 
+@by_blocks
 def rgb_to_luv(rgb: Tensor) -> Tensor:
     """SRGB (N, 3, H, W) in [0, 1] to Luv."""
     return xyz_to_luv(rgb_to_xyz(rgb))
 
 
+@by_blocks
 def luv_to_rgb(luv: Tensor) -> Tensor:
     """Luv (N, 3, H, W) to sRGB; colours outside the gamut leave [0, 1]."""
     return xyz_to_rgb(luv_to_xyz(luv))

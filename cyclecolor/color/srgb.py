@@ -3,8 +3,17 @@
 import torch
 from torch import Tensor
 
-# Below this light the transfer curve is a straight line of slope 12.92 (IEC 61966-2-1).
-LINEAR_LIMIT = 0.0031308
+# Below these, of light and of stored values, the transfer curve is a straight line of slope 12.92
+# (IEC 61966-2-1). The line up to there and the curve from there on are added, each clamped to its side: that
+# is quicker than `where`, and every gradient is finite.
+LINEAR_LIMIT, STORED_LIMIT, SLOPE = 0.0031308, 0.04045, 12.92
+LINEAR_START = ((STORED_LIMIT + 0.055) / 1.055) ** 2.4
+STORED_START = 1.055 * LINEAR_LIMIT ** (1 / 2.4) - 0.055
+
+
+def power(base: Tensor, exponent: float) -> Tensor:
+    """`base ** exponent` for positive bases, to some units of the last place; thrice as quick."""
+    return torch.exp(torch.log(base) * exponent)
 
 
 def srgb_to_linear(srgb: Tensor) -> Tensor:
@@ -20,12 +29,11 @@ def srgb_to_linear(srgb: Tensor) -> Tensor:
     Tensor
         Linear light, the same shape, [0, 1] for [0, 1].
     """
-    # The clamp keeps the unused branch of `where` finite, and its gradient with it.
-    curve = ((srgb.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4
-    return torch.where(srgb > 0.04045, curve, srgb / 12.92)
+    curve = power(srgb.clamp(min=STORED_LIMIT) * (1 / 1.055) + 0.055 / 1.055, 2.4)
+    return srgb.clamp(max=STORED_LIMIT) * (1 / SLOPE) + (curve - LINEAR_START)
 
 
 def linear_to_srgb(linear: Tensor) -> Tensor:
     """Linear light to stored sRGB values; the inverse of `srgb_to_linear`, of any shape."""
-    curve = 1.055 * linear.clamp(min=LINEAR_LIMIT) ** (1 / 2.4) - 0.055
-    return torch.where(linear > LINEAR_LIMIT, curve, linear * 12.92)
+    curve = power(linear.clamp(min=LINEAR_LIMIT), 1 / 2.4) * 1.055
+    return linear.clamp(max=LINEAR_LIMIT) * SLOPE + (curve - (STORED_START + 0.055))

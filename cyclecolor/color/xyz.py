@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from .srgb import linear_to_srgb, srgb_to_linear
+from .blocks import by_blocks
+from .srgb import linear_to_srgb, power, srgb_to_linear
 
 # Linear sRGB to XYZ, and the D65 white of the 2 degree observer: the constants of scikit-image, so that
 # numbers can be compared digit for digit (CIE 15:2004; ITU-R BT.709 primaries).
@@ -35,14 +36,17 @@ def xyz_to_rgb(xyz: Tensor) -> Tensor:
 
 def y_to_lightness(y: Tensor) -> Tensor:
     """Relative luminance Y in [0, 1] to CIE L* in [0, 100]; any shape (CIE 15:2004)."""
-    return torch.where(y > EPSILON, 116 * y.clamp(min=EPSILON) ** (1 / 3) - 16, KAPPA * y)
+    curve = 116 * power(y.clamp(min=EPSILON), 1 / 3)
+    return KAPPA * y.clamp(max=EPSILON) + (curve - (16 + KAPPA * EPSILON))
 
 
 def lightness_to_y(lightness: Tensor) -> Tensor:
     """CIE L* to relative luminance Y; the inverse of `y_to_lightness`."""
-    return torch.where(lightness > 8, ((lightness + 16) / 116) ** 3, lightness / KAPPA)
+    curve = ((lightness.clamp(min=8) + 16) / 116) ** 3
+    return lightness.clamp(max=8) * (1 / KAPPA) + (curve - EPSILON)
 
 
+@by_blocks
 def rgb_to_lightness(rgb: Tensor) -> Tensor:
     """SRGB (N, 3, H, W) in [0, 1] to CIE L* (N, 1, H, W) in [0, 100]."""
     y = _apply(torch.tensor(RGB_TO_XYZ)[1:2], srgb_to_linear(rgb))
