@@ -26,6 +26,16 @@ def use_bfloat16(precision: str, device: torch.device) -> bool:
     return cpuinfo.is_file() and "avx512_bf16" in cpuinfo.read_text()
 
 
+def describe(device: torch.device, *, bfloat16: bool) -> str:
+    """What was chosen, and why, in some words."""
+    if device.type == "cuda":
+        chosen = "bfloat16, which it multiplies" if bfloat16 else "float32"
+        return f"{torch.cuda.get_device_name(device)}: {chosen}; NHWC"
+    number = "bfloat16" if bfloat16 else "float32 by Winograd convolutions"
+    hardware = "" if bfloat16 else ", as bfloat16 is not in the hardware or not wanted"
+    return f"CPU, {torch.get_num_threads()} threads: {number}{hardware}; NHWC"
+
+
 def lay_out(network: nn.Module) -> nn.Module:
     """Put a network's weights, and with them all its maps, into the layout that convolutions like: NHWC."""
     return network.to(memory_format=torch.channels_last)

@@ -20,7 +20,7 @@ from .gradients import Rollback, average_gradients, take_step
 from .held_out import chroma_error, held_out
 from .keeping import checkpoint_path, drop_old, drop_temporaries, newest_whole
 from .lock import RunLock
-from .precision import keep_memory, lay_out, pick_device, use_bfloat16
+from .precision import describe, keep_memory, lay_out, pick_device, use_bfloat16
 from .runlog import RunLog
 from .set_aside import SetAside
 from .state import check_same, restore, seed_step, state_tensors
@@ -85,8 +85,8 @@ class Trainer:
         if processes.first():
             self.log.trim(self.step)
         self.held_out = held_out(experiment.data, SCORED)
-        precision = "bfloat16" if self.method.bfloat16 else "float32"
-        self.say(f"{experiment.method} in {experiment.space} on {device.type}, {precision}")
+        chosen = describe(device, bfloat16=self.method.bfloat16)
+        self.say(f"{experiment.method} in {experiment.space} on {chosen}")
 
     def run(self) -> Path:
         """Train to `num_steps`; return the last checkpoint's path.

@@ -1,0 +1,40 @@
+"""What a run chooses on the machine that it finds."""
+
+import pytest
+import torch
+
+from cyclecolor.training import precision
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
+
+
+@pytest.mark.parametrize(("flags", "pays"), [("fpu avx2", False), ("avx512f avx512_bf16 amx_bf16", True)])
+def test_bfloat16_where_the_hardware_multiplies_it(monkeypatch, tmp_path, flags, pays):
+    (tmp_path / "cpuinfo").write_text(f"flags\t\t: {flags}\n")
+    monkeypatch.setattr(precision, "Path", lambda path: tmp_path / "cpuinfo")
+    assert precision.use_bfloat16("auto", CPU) is pays
+    assert precision.use_bfloat16("bfloat16", CPU)
+    assert not precision.use_bfloat16("float32", CPU)
+
+
+def test_gpus_are_asked(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
+    assert not precision.use_bfloat16("auto", GPU)
+
+
+def test_the_choice_is_said_in_one_line(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "GPU of the test")
+    for device in (CPU, GPU):
+        for bfloat16 in (True, False):
+            line = precision.describe(device, bfloat16=bfloat16)
+            assert "\n" not in line
+            assert ("bfloat16" in line.split(",")[0] + line.split(":")[1].split(",")[0]) is bfloat16
+
+
+def test_layout_keeps_names_and_values():
+    network = torch.nn.Sequential(torch.nn.Conv2d(4, 8, 3))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    after = precision.lay_out(network).state_dict()
+    assert after.keys() == before.keys()
+    assert all(torch.equal(after[name], before[name]) for name in before)
+    assert after["0.weight"].is_contiguous(memory_format=torch.channels_last)
