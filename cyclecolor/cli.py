@@ -1,6 +1,10 @@
 """The command line. Heavy imports wait inside the commands, so that `--help` answers at once."""
 
+import os
+import signal
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -67,33 +71,75 @@ def train(experiment: Path, overrides: tuple[str, ...], run_dir: Path | None, fr
 @click.option("-c", "--checkpoint", type=click.Path(path_type=Path), help="File or run folder.")
 @click.option("--direction", type=click.Choice(["to-color", "to-gray"]), default="to-color")
 @click.option("--size", type=click.IntRange(16), help="Short side that the network sees, in pixels.")
-@click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
-def translate(source, output, checkpoint, direction, size, overwrite):
-    """Translate SOURCE, a photo or a folder of photos, at full size."""
+@click.option(
+    "--vividness", type=click.FloatRange(0, 4), default=1.0, show_default=True, help="Factor of chroma."
+)
+@click.option("--denoise", is_flag=True, help="Take grain away from what the network sees, and only there.")
+@click.option("--flip-average", is_flag=True, help="Steadier colors, at twice the network's time.")
+@click.option(
+    "--confidence", is_flag=True, help="Also write maps of where the network is unsure, and doubt.csv."
+)
+@click.option(
+    "--format",
+    "suffix",
+    type=click.Choice(["jpg", "png", "tif", "webp", "avif", "bmp"]),
+    help="[as the input]",
+)
+@click.option(
+    "--quality", type=click.IntRange(1, 100), default=95, show_default=True, help="Not of PNG or TIFF."
+)
+@click.option(
+    "--subsampling", type=click.Choice(["4:4:4", "4:2:2", "4:2:0"]), default="4:4:4", show_default=True
+)
+@click.option("--provenance/--no-provenance", default=True, help="Say in the metadata who made the colors.")
+@click.option(
+    "--max-pixels", type=click.IntRange(1), help="Refuse photos with more, before decoding [200000000]"
+)
+@click.option("--workers", type=click.IntRange(1), help="Photos in hand at a time [the number of cores]")
+@click.option("--report", is_flag=True, help="Write report.html: before and after of each photo of a folder.")
+@click.option("--overwrite", is_flag=True, help="Make everything anew, and replace files that are not ours.")
+def translate(source, output, checkpoint, direction, suffix, provenance, report, **options):
+    """Translate SOURCE, a photo or a folder of photos, at full size.
+
+    A folder's output has a manifest.jsonl; the same command again does only what is missing or changed.
+    """
     from tqdm import tqdm
 
-    from .inference import load
-    from .inference import translate as translate_all
+    from .inference import Job, Options, load, provenance_of, write_report
 
     if not source.exists():
         raise CycleColorError(f"{source}: no such file or folder", exit_code=2)
-    colorizer = load(checkpoint, size=size)
-    convert = colorizer.colorize if direction == "to-color" else colorizer.to_gray
-    output = output or _sibling(source, direction.removeprefix("to-"))
-    counts = {"translated": 0, "skipped": 0, "refused": 0}
-    walk = translate_all(
-        source,
-        output,
-        convert,
-        overwrite=overwrite,
-        progress=lambda paths: tqdm(paths, unit=" photos", disable=len(paths) == 1),
+    look = {name: options.pop(name) for name in ("size", "vividness", "denoise", "flip_average")}
+    colorizer = load(checkpoint, **look)
+    options = Options(
+        direction=direction,
+        suffix=f".{suffix}" if suffix else None,
+        provenance=provenance_of(colorizer, direction) if provenance else None,
+        **{name: value for name, value in options.items() if value is not None},
     )
-    for outcome in walk:
-        counts[outcome.status] += 1
-        if outcome.status == "refused":
-            tqdm.write(f"refused: {outcome.reason}", file=sys.stderr)
-    click.echo(", ".join(f"{count} {status}" for status, count in counts.items()) + f": {output}")
-    sys.exit(1 if counts["refused"] else 0)
+    job = Job(source, output or _sibling(source, direction.removeprefix("to-"), suffix), colorizer, options)
+    counts = {"translated": 0, "skipped": 0, "refused": 0}
+    with (
+        _stoppable() as stopped,
+        tqdm(total=len(job.tasks), unit=" photos", disable=len(job.tasks) == 1) as bar,
+    ):
+        for outcome in job.run(stop=stopped):
+            counts[outcome.status] += 1
+            bar.set_postfix(refused=counts["refused"], refresh=False)
+            bar.update()
+            if outcome.status == "refused":
+                bar.write(f"refused: {outcome.reason}", file=sys.stderr)
+    if report and job.manifest:
+        click.echo(
+            f"report: {write_report(job.output, source, job.manifest.records.values(), progress=tqdm)}"
+        )
+    for kind, count in job.passed_over.most_common():
+        click.echo(f"passed over as no photos: {count} {kind}")
+    click.echo(", ".join(f"{count} {status}" for status, count in counts.items()) + f": {job.output}")
+    left = len(job.tasks) - sum(counts.values())
+    if left:
+        click.echo(f"stopped with {left} to go; the same command goes on from here")
+    sys.exit(stopped() or (1 if counts["refused"] else 0))
 
 
 @main.command()
@@ -220,12 +266,35 @@ def _out_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or "out of memory" in words or "can't allocate memory" in words
 
 
-def _sibling(source: Path, word: str) -> Path:
+def _sibling(source: Path, word: str, suffix: str | None) -> Path:
     """`scans` to `scans_color`, `a.jpg` to `a_color.jpg`."""
+    from .inference import output_name
+
     source = source.resolve()
-    return source.with_name(f"{source.stem if source.is_file() else source.name}_{word}").with_suffix(
-        source.suffix if source.is_file() else ""
-    )
+    if source.is_dir():
+        return source.with_name(f"{source.name}_{word}")
+    name = Path(output_name(source.name, suffix and f".{suffix}"))
+    return source.with_name(f"{name.stem}_{word}{name.suffix}")
+
+
+@contextmanager
+def _stoppable() -> Iterator[Callable[[], int]]:
+    """A function that gives 0, or once somebody asked to stop, the exit code for it (130 for Ctrl-C)."""
+    code = 0
+
+    def ask(number: int, frame: object) -> None:
+        nonlocal code
+        if code:
+            os._exit(code)
+        code = 128 + number
+        click.echo("\nfinishing the photos in hand; once more to end at once", err=True)
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: code
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _set_aside(run_dir: Path) -> None:

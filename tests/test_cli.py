@@ -16,7 +16,25 @@ from cyclecolor.training import train
 
 OPTIONS = {
     "train": {"experiment", "overrides", "run_dir", "fresh"},
-    "translate": {"source", "output", "checkpoint", "direction", "size", "overwrite"},
+    "translate": {
+        "source",
+        "output",
+        "checkpoint",
+        "direction",
+        "size",
+        "vividness",
+        "denoise",
+        "flip_average",
+        "confidence",
+        "suffix",
+        "quality",
+        "subsampling",
+        "provenance",
+        "max_pixels",
+        "workers",
+        "report",
+        "overwrite",
+    },
     "prepare": {"photos", "output", "test_share", "seed"},
     "evaluate": {"checkpoint", "color", "gray", "film", "pile", "json_path", "sheet"},
     "audit": {"checkpoint", "color", "gray", "film", "json_path"},
@@ -51,7 +69,9 @@ def test_translate_mirrors_a_folder(photo_folder, checkpoint, tmp_path):
     assert "7 translated, 0 skipped, 1 refused" in output
     assert "broken.jpg" in output
     mirrored = tmp_path / "photos_color"
-    names = {p.relative_to(mirrored).as_posix() for p in mirrored.rglob("*") if p.is_file()}
+    names = {p.relative_to(mirrored).as_posix() for p in mirrored.rglob("*") if p.is_file()} - {
+        "manifest.jsonl"
+    }
     assert names == {"0.png", "0.gif.png", "1.jpg", "2.png", "3.jpg", "4.png", "sub/5.png"}
     assert read_photo(mirrored / "1.jpg").pixels.shape == read_photo(photo_folder / "1.jpg").pixels.shape
     again = call("translate", photo_folder, "--checkpoint", checkpoint, code=1)

@@ -464,8 +464,8 @@ def test_wide_gamut_becomes_srgb(tmp_path, space, suffix, deep):
 def write_with_profile(path, samples, icc):
     from cyclecolor.photos import deep
 
-    encode = deep.encode_png16 if path.suffix == ".png" else deep.encode_tiff
-    path.write_bytes(encode(samples, Metadata(), icc))
+    page = (samples, Metadata(), icc)
+    path.write_bytes(deep.encode_png16(*page) if path.suffix == ".png" else deep.encode_tiff([page]))
 
 
 @pytest.mark.parametrize("curve", ["gamma", "table", "para"])

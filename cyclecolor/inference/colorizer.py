@@ -1,20 +1,29 @@
 """`Colorizer`: a checkpoint that translates photos."""
 
+import hashlib
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
 from ..checkpoint import Checkpoint, find_checkpoint, read_checkpoint
-from ..color import SPACES, quantize_rgb
+from ..color import SPACES
 from ..errors import CycleColorError
 from ..methods import build_generator
 from ..networks import FilmGenerator
 from ..photos import Photo, decode_image, encode_image
-from .guided import guided_upsample
+from .guided import apply_lines, denoised, guided_lines, resized
+from .painting import Palette, levels_of, paint, scaled_lightness
+
+LONGEST = 8.0  # long side of the network's copy over its short side, before it is shrunk further
+DOUBT_SCALES = (0.75, 1.0, 1.5)  # of the network's copy, whose opinions are compared
 
 
 class Colorizer:
@@ -29,12 +38,33 @@ class Colorizer:
         A training checkpoint or an exported one.
     size : int, optional
         Short side, in pixels, of the copy that the network sees; by default that of training.
+    vividness : float
+        Factor of all chroma; 1 is what the network says.
+    denoise : bool
+        Take grain away from the network's copy; the photo's own lightness keeps it.
+    flip_average : bool
+        Mean of the colors of the photo and of its mirror image: steadier, at twice the network's time.
+    name : str
+        What to call the checkpoint where colors say where they come from.
     """
 
-    def __init__(self, checkpoint: Checkpoint, *, size: int | None = None):
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        *,
+        size: int | None = None,
+        vividness: float = 1.0,
+        denoise: bool = False,
+        flip_average: bool = False,
+        name: str = "",
+    ):
+        self.name = name
         self.experiment = checkpoint.experiment
         self.space = SPACES[self.experiment.space]
         self.size = size or self.experiment.data.size
+        self.vividness = vividness
+        self.denoise = denoise
+        self.flip_average = flip_average
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.generators = {
             name: self._generator(name, checkpoint)
@@ -52,43 +82,88 @@ class Colorizer:
         """Colour a PIL image of any mode; only its lightness is used."""
         return encode_image(self.colorize(decode_image(image)))
 
-    def colorize(self, photo: Photo) -> Photo:
-        """Colour a photo: RGB of the same size and depth, lightness kept to half a level."""
-        lightness = self.space.lightness(self._rgb(photo))
-        rgb = self.colorize_lightness(lightness)
-        return self._photo(quantize_rgb(rgb, (lightness + 1) * 50, _levels(photo)), photo)
+    @property
+    def settings(self) -> dict:
+        """All that decides on the colors of a photo."""
+        names = ("size", "vividness", "denoise", "flip_average")
+        return {"checkpoint": self.name, **{name: getattr(self, name) for name in names}}
 
-    def to_gray(self, photo: Photo) -> Photo:
-        """Make a colour photo look like the gray pile: one channel, same size and depth.
+    def converter(self, direction: str) -> Callable[[Photo], Photo]:
+        """`colorize` for `to-color`, `to_gray` for `to-gray`.
 
         Raises
         ------
         CycleColorError
             If the checkpoint's method learned no such direction.
         """
-        if "G_gray" not in self.generators:
+        name = {"to-color": "G_color", "to-gray": "G_gray"}[direction]
+        if name not in self.generators:
             raise CycleColorError(
-                f"this checkpoint ({self.experiment.method}) only colours: --direction to-gray needs one "
-                "trained with method cyclegan",
+                f"this checkpoint ({self.experiment.method}) has no {name}; "
+                f"--direction {direction} needs one trained with method cyclegan",
                 exit_code=2,
             )
+        return self.colorize if direction == "to-color" else self.to_gray
+
+    def colorize(self, photo: Photo) -> Photo:
+        """Colour a photo: RGB of the same size and depth, lightness kept to half a level."""
+        pixels = _neutral(photo.pixels)
+        small = scaled_lightness(self._shrunk(pixels), self.space)
+        lines = self.lines(small.to(self.device))[0].movedim(0, -1).cpu().numpy()
+        return replace(photo, pixels=paint(pixels, lines, self.space, self._palette))
+
+    @torch.inference_mode()
+    def doubt(self, photo: Photo) -> np.ndarray:
+        """Where the network is unsure: how far its chroma spreads over mirror images and sizes.
+
+        Returns
+        -------
+        array
+            (h, w) float32, standard deviation in units of the colour space, at a quarter of what the
+            network sees or so.
+        """
+        pixels, generator = _neutral(photo.pixels), self.generators["G_color"]
+        opinions = []
+        for scale in DOUBT_SCALES:
+            small = scaled_lightness(self._shrunk(pixels, scale), self.space).to(self.device)
+            for mirror in (lambda image: image, lambda image: image.flip(-1)):
+                opinions.append(mirror(generator(mirror(small))))
+        size = opinions[2].shape[-2:]  # the first of scale 1
+        spread = torch.stack([resized(opinion, size) for opinion in opinions]).std(dim=0, correction=0)
+        return self.space.units(spread)[0].norm(dim=0).cpu().numpy()
+
+    def to_gray(self, photo: Photo) -> Photo:
+        """Make a colour photo look like the gray pile: one channel, same size and depth."""
         image = torch.cat(self.space.split(self._rgb(photo)), dim=1)
+        small = resized(image, self._sides(image.shape[-2:], stride=1))
         with torch.inference_mode():
-            gray = self.generators["G_gray"].full_size(image, self._small(image, stride=1))
+            gray = self.generators["G_gray"].full_size(image, small)
         gray = self.space.merge(gray, torch.zeros_like(image[:, 1:]))
-        levels = _levels(photo)
-        return self._photo((gray[:, 1:2] * levels).round(), photo)
+        samples = (gray[:, 1:2] * levels_of(photo.pixels)).round()[0].movedim(0, -1).cpu().numpy()
+        return replace(photo, pixels=np.ascontiguousarray(samples.astype(photo.pixels.dtype)))
 
     def colorize_lightness(self, lightness: Tensor) -> Tensor:
         """Scaled lightness (N, 1, H, W) to sRGB (N, 3, H, W) in [0, 1]."""
         return self.space.merge(lightness, self.chroma(lightness))
 
-    @torch.inference_mode()
     def chroma(self, lightness: Tensor) -> Tensor:
         """Scaled lightness (N, 1, H, W) to scaled chroma (N, 2, H, W)."""
+        sides = self._sides(lightness.shape[-2:], stride=self.generators["G_color"].stride)
+        return apply_lines(self.lines(resized(lightness, sides)), lightness)
+
+    @torch.inference_mode()
+    def lines(self, small: Tensor) -> Tensor:
+        """The network's copy, scaled lightness (N, 1, h, w), to chroma as `guided_lines` of lightness."""
         generator = self.generators["G_color"]
-        small = generator(self._small(lightness, stride=generator.stride))
-        return guided_upsample(small, lightness)
+        seen = denoised(small) if self.denoise else small
+        chroma = generator(seen)
+        if self.flip_average:
+            chroma = (chroma + generator(seen.flip(-1)).flip(-1)) / 2
+        return guided_lines(chroma * self.vividness, small)
+
+    @cached_property
+    def _palette(self) -> Palette:
+        return Palette(self.space)
 
     def _generator(self, name: str, checkpoint: Checkpoint) -> torch.nn.Module:
         options = getattr(self.experiment, name).model_copy(update={"pretrained": False})
@@ -104,28 +179,39 @@ class Colorizer:
             raise CycleColorError(f"the checkpoint's {name} does not fit its own settings") from None
         return generator.eval().to(self.device)
 
-    def _small(self, image: Tensor, *, stride: int) -> Tensor:
-        """The copy that a network sees: area-averaged, aspect kept, sides a multiple of its stride."""
-        height, width = image.shape[-2:]
-        scale = min(1.0, self.size / min(height, width))
-        sides = [max(stride, round(side * scale / stride) * stride) for side in (height, width)]
-        if sides == [height, width]:
-            return image
+    def _sides(self, size: tuple[int, int], *, stride: int, scale: float = 1.0) -> tuple[int, int]:
+        """Height and width of the copy that a network sees: aspect kept, multiples of its stride.
+
+        The short side is `scale` times `self.size`, but no photo is enlarged, and very long ones are
+        shrunk further.
+        """
+        short, area = self.size * scale, size[0] * size[1]
+        scale = min(1.0, short / min(size), short * math.sqrt(LONGEST / area))
+        height, width = (max(stride, round(side * scale / stride) * stride) for side in size)
+        return height, width
+
+    def _shrunk(self, pixels: np.ndarray, scale: float = 1.0) -> np.ndarray:
+        """(H, W, 1 or 3) pixels at the size that `G_color` sees, or `scale` times that."""
+        sides = self._sides(pixels.shape[:2], stride=self.generators["G_color"].stride, scale=scale)
+        # Halving is the one factor that is vectorized, and 5 times as fast; an odd last row may go.
+        while min(pixels.shape[:2]) > 4 * min(sides):
+            height, width = (side // 2 for side in pixels.shape[:2])
+            whole = pixels[: 2 * height, : 2 * width]
+            pixels = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
+        shrinks = sides[0] <= pixels.shape[0] and sides[1] <= pixels.shape[1]
         # Area averaging shrinks without aliasing; it must not be asked to enlarge.
-        shrinks = sides[0] <= height and sides[1] <= width
-        return F.interpolate(image, size=sides, mode="area" if shrinks else "bilinear")
+        way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        return cv2.resize(pixels, sides[::-1], interpolation=way).reshape(*sides, -1)
 
     def _rgb(self, photo: Photo) -> Tensor:
-        samples = torch.from_numpy(photo.pixels.astype(np.float32) / _levels(photo))
+        samples = torch.from_numpy(photo.pixels.astype(np.float32) / levels_of(photo.pixels))
         return samples.permute(2, 0, 1)[None].expand(-1, 3, -1, -1).to(self.device)
 
-    def _photo(self, samples: Tensor, source: Photo) -> Photo:
-        pixels = samples[0].permute(1, 2, 0).cpu().numpy().astype(source.pixels.dtype)
-        return Photo(np.ascontiguousarray(pixels), alpha=source.alpha, metadata=source.metadata)
 
-
-def load(checkpoint: str | Path | None = None, *, size: int | None = None) -> Colorizer:
+def load(checkpoint: str | Path | None = None, **options) -> Colorizer:
     """Load a `Colorizer` from a checkpoint file or a run's folder; by default the released one.
+
+    Options are those of `Colorizer`.
 
     Raises
     ------
@@ -133,8 +219,16 @@ def load(checkpoint: str | Path | None = None, *, size: int | None = None) -> Co
         If there is no such checkpoint, or it is damaged.
     """
     path = find_checkpoint(None if checkpoint is None else Path(checkpoint))
-    return Colorizer(read_checkpoint(path), size=size)
+    loaded = read_checkpoint(path)
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return Colorizer(loaded, name=f"{path.name} sha256:{digest}", **options)
 
 
-def _levels(photo: Photo) -> int:
-    return int(np.iinfo(photo.pixels.dtype).max)
+def _neutral(pixels: np.ndarray) -> np.ndarray:
+    """One channel of a photo stored as RGB whose channels are all alike; others as they are."""
+    if pixels.shape[2] == 3:
+        red, green, blue = cv2.split(pixels)
+        if np.array_equal(red, green) and np.array_equal(green, blue):
+            return green[..., None]
+    return pixels

@@ -1,37 +1,59 @@
 """Small chroma to full size, along the edges of the lightness."""
 
+import cv2
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 RADIUS = 2  # pixels of the small image
 EPSILON = 1e-3  # lightness variance, black -1 and white 1, below which an area counts as flat
+GRAIN = 10.0  # 8-bit levels of lightness that count as grain when denoising
 
 
-def guided_upsample(chroma: Tensor, lightness: Tensor) -> Tensor:
-    """Fast guided filter (He and Sun, 2015): chroma as a locally linear function of lightness.
+def guided_lines(chroma: Tensor, lightness: Tensor) -> Tensor:
+    """Guided filter (He and Sun, 2015): chroma as a locally linear function of lightness.
 
     Parameters
     ----------
     chroma : Tensor
         (N, 2, h, w), scaled.
     lightness : Tensor
-        (N, 1, H, W), scaled, with H >= h and W >= w.
+        (N, 1, H, W), scaled, of the same size or larger.
 
     Returns
     -------
     Tensor
-        (N, 2, H, W), scaled.
+        (N, 4, h, w): slopes of the two channels over lightness, then offsets.
     """
-    guide = F.interpolate(lightness, size=chroma.shape[-2:], mode="area")
+    guide = resized(lightness, chroma.shape[-2:])
     mean_guide, mean_chroma = _box(guide), _box(chroma)
     covariance = _box(guide * chroma) - mean_guide * mean_chroma
     variance = _box(guide * guide) - mean_guide**2
     slope = covariance / (variance + EPSILON)
-    lines = torch.cat([slope, mean_chroma - slope * mean_guide], dim=1)
-    lines = F.interpolate(_box(lines), size=lightness.shape[-2:], mode="bilinear")
-    slope, offset = lines.chunk(2, dim=1)
+    return _box(torch.cat([slope, mean_chroma - slope * mean_guide], dim=1))
+
+
+def apply_lines(lines: Tensor, lightness: Tensor) -> Tensor:
+    """Lines (N, 4, h, w) to chroma (N, 2, H, W) at the size of the lightness (N, 1, H, W)."""
+    full = F.interpolate(lines, size=lightness.shape[-2:], mode="bilinear")
+    slope, offset = full.chunk(2, dim=1)
     return slope * lightness + offset
+
+
+def resized(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """(N, C, H, W) at another size: averaged over areas where that shrinks it, else bilinear."""
+    if image.shape[-2:] == torch.Size(size):
+        return image
+    shrinks = size[0] <= image.shape[-2] and size[1] <= image.shape[-1]
+    return F.interpolate(image, size=tuple(size), mode="area" if shrinks else "bilinear")
+
+
+def denoised(lightness: Tensor) -> Tensor:
+    """Scaled lightness (N, 1, h, w) without grain: non-local means at 8 bits (Buades et al., 2005)."""
+    levels = ((lightness[:, 0] + 1) * 127.5).clamp(0, 255).round().byte().cpu().numpy()
+    smooth = np.stack([cv2.fastNlMeansDenoising(image, None, GRAIN, 5, 15) for image in levels])
+    return torch.from_numpy(smooth).to(lightness)[:, None] / 127.5 - 1
 
 
 def _box(image: Tensor) -> Tensor:

@@ -5,14 +5,24 @@
 """
 
 from cyclecolor.photos.decoding import decode_image, encode_image, narrow
-from cyclecolor.photos.folders import PHOTO_SUFFIXES, find_photos
-from cyclecolor.photos.photo import Metadata, Photo, PhotoError
-from cyclecolor.photos.reading import MAX_PIXELS, read_photo, read_rgb8
-from cyclecolor.photos.writing import WRITABLE_SUFFIXES, atomic_write, write_photo
+from cyclecolor.photos.folders import FOREIGN_SUFFIXES, PHOTO_SUFFIXES, find_files, find_photos
+from cyclecolor.photos.photo import Metadata, Photo, PhotoError, shown
+from cyclecolor.photos.reading import MAX_PIXELS, is_photo, read_pages, read_photo, read_rgb8
+from cyclecolor.photos.writing import (
+    SUBSAMPLINGS,
+    TEMPORARY,
+    WRITABLE_SUFFIXES,
+    atomic_write,
+    write_pages,
+    write_photo,
+)
 
 __all__ = [
+    "FOREIGN_SUFFIXES",
     "MAX_PIXELS",
     "PHOTO_SUFFIXES",
+    "SUBSAMPLINGS",
+    "TEMPORARY",
     "WRITABLE_SUFFIXES",
     "Metadata",
     "Photo",
@@ -20,9 +30,14 @@ __all__ = [
     "atomic_write",
     "decode_image",
     "encode_image",
+    "find_files",
     "find_photos",
+    "is_photo",
     "narrow",
+    "read_pages",
     "read_photo",
     "read_rgb8",
+    "shown",
+    "write_pages",
     "write_photo",
 ]

@@ -7,9 +7,10 @@ Pillow saw.
 
 from __future__ import annotations
 
-import io
 import struct
 import zlib
+from collections.abc import Iterable
+from dataclasses import replace
 from itertools import accumulate
 from typing import BinaryIO
 
@@ -19,7 +20,9 @@ from PIL import Image, TiffImagePlugin, TiffTags
 
 from cyclecolor.photos.exif import descriptive_tags, upright
 from cyclecolor.photos.photo import Metadata
+from cyclecolor.photos.provenance import packet
 
+SUBFILE_TYPE = 254  # TIFF 6.0, section 8
 _STRIP_BYTES = 1 << 20
 
 
@@ -44,7 +47,10 @@ def read_deep(file: BinaryIO, image: Image.Image, turn: int) -> np.ndarray | Non
     transparent.  None where the two readers disagree.
     """
     file.seek(0)
-    decoded = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_UNCHANGED)
+    page = image.tell()
+    data = np.frombuffer(file.read(), np.uint8)
+    found, pages = cv2.imdecodemulti(data, cv2.IMREAD_UNCHANGED, range=(page, page + 1))
+    decoded = pages[0] if found and len(pages) == 1 else None
     if decoded is None or decoded.dtype != np.uint16 or decoded.ndim != 3 or decoded.shape[2] < 3:
         return None
     decoded, seen = decoded[..., [2, 1, 0, 3][: decoded.shape[2]]], np.asarray(image)
@@ -70,8 +76,8 @@ def encode_png16(samples: np.ndarray, metadata: Metadata, icc: bytes) -> bytes:
         chunks.append(_chunk(b"pHYs", struct.pack(">2LB", *per_meter, 1)))
     if metadata.exif:
         chunks.append(_chunk(b"eXIf", metadata.exif.removeprefix(b"Exif\0\0")))
-    if metadata.xmp:
-        chunks.append(_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp))
+    if xmp := packet(metadata):
+        chunks.append(_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp))
     chunks.append(_chunk(b"IDAT", _deflated_rows(samples)))
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks) + _chunk(b"IEND", b"")
 
@@ -94,14 +100,34 @@ def _deflated_rows(samples: np.ndarray) -> bytes:
     return b"".join([*parts, packer.flush()])
 
 
-def encode_tiff(samples: np.ndarray, metadata: Metadata, icc: bytes) -> bytes:
-    """Encode (H, W, 1 to 4) uint8 or uint16 as a little-endian TIFF, deflated without loss.
+def encode_tiff(pages: Iterable[tuple[np.ndarray, Metadata, bytes]]) -> bytes:
+    """Encode pages as a little-endian TIFF, deflated without loss.
 
-    Gray and RGB, alpha last.
+    Parameters
+    ----------
+    pages
+        Of each page its (H, W, 1 to 4) uint8 or uint16 samples, gray or RGB, alpha last; its metadata;
+        and its ICC profile.
     """
+    data = bytearray(b"II*\0" + struct.pack("<L", 8))
+    link = 4  # where the position of the next directory goes
+    for number, (samples, metadata, icc) in enumerate(pages):
+        data += bytes(len(data) % 2)
+        start = len(data)
+        struct.pack_into("<L", data, link, start)
+        strips = _tiff_strips(samples)
+        directory = _tiff_directory(samples, metadata, icc, strips, number, start)
+        data += directory
+        link = start + 2 + 12 * struct.unpack_from("<H", directory)[0]
+        for strip in strips:
+            data += strip
+    return bytes(data)
+
+
+def _tiff_directory(
+    samples: np.ndarray, metadata: Metadata, icc: bytes, strips: list[bytes], number: int, start: int
+) -> bytes:
     height, width, channels = samples.shape
-    rows = max(1, _STRIP_BYTES // (width * channels * samples.itemsize))
-    strips = [_tiff_strip(samples[row : row + rows]) for row in range(0, height, rows)]
     tags = TiffImagePlugin.ImageFileDirectory_v2(prefix=b"II")
     tags[TiffImagePlugin.IMAGEWIDTH] = width
     tags[TiffImagePlugin.IMAGELENGTH] = height
@@ -109,14 +135,37 @@ def encode_tiff(samples: np.ndarray, metadata: Metadata, icc: bytes) -> bytes:
     tags[TiffImagePlugin.COMPRESSION] = 8  # Adobe deflate
     tags[TiffImagePlugin.PHOTOMETRIC_INTERPRETATION] = 1 if channels < 3 else 2
     tags[TiffImagePlugin.SAMPLESPERPIXEL] = channels
-    tags[TiffImagePlugin.ROWSPERSTRIP] = rows
+    tags[TiffImagePlugin.ROWSPERSTRIP] = _rows_per_strip(samples)
     tags[TiffImagePlugin.PREDICTOR] = 2
     tags[TiffImagePlugin.PLANAR_CONFIGURATION] = 1
     if channels in (2, 4):
         tags[TiffImagePlugin.EXTRASAMPLES] = 2  # alpha, not multiplied in
+    if number:
+        tags[SUBFILE_TYPE] = 2  # one page of several
     tags[TiffImagePlugin.ICCPROFILE] = icc
-    _describe(tags, metadata)
-    return _assembled(tags, strips)
+    sizes = [len(strip) for strip in strips]
+    tags.tagtype[TiffImagePlugin.STRIPBYTECOUNTS] = TiffTags.LONG
+    tags[TiffImagePlugin.STRIPBYTECOUNTS] = tuple(sizes)
+    # Counted from the directory's end; Pillow adds where that is.
+    tags[TiffImagePlugin.STRIPOFFSETS] = tuple(accumulate(sizes[:-1], initial=0))
+    try:
+        _describe(tags, metadata)
+        return tags.tobytes(start)
+    except Exception:
+        if metadata.exif is None:
+            raise
+        # Cameras write tags that no encoder takes.
+        bare = replace(metadata, exif=None)
+        return _tiff_directory(samples, bare, icc, strips, number, start)
+
+
+def _rows_per_strip(samples: np.ndarray) -> int:
+    return max(1, _STRIP_BYTES // samples[0].nbytes)
+
+
+def _tiff_strips(samples: np.ndarray) -> list[bytes]:
+    rows = _rows_per_strip(samples)
+    return [_tiff_strip(samples[row : row + rows]) for row in range(0, len(samples), rows)]
 
 
 def _tiff_strip(band: np.ndarray) -> bytes:
@@ -130,22 +179,11 @@ def _describe(tags: TiffImagePlugin.ImageFileDirectory_v2, metadata: Metadata) -
     if metadata.dpi:
         tags[TiffImagePlugin.RESOLUTION_UNIT] = 2  # inch
         tags[TiffImagePlugin.X_RESOLUTION], tags[TiffImagePlugin.Y_RESOLUTION] = metadata.dpi
-    if metadata.xmp:
-        tags[TiffImagePlugin.XMP] = metadata.xmp
+    if xmp := packet(metadata):
+        tags[TiffImagePlugin.XMP] = xmp
     if metadata.exif:
         exif = Image.Exif()
         exif.load(metadata.exif)
         for tag, value in descriptive_tags(exif).items():
             # Pillow reads text as Latin-1 but writes ASCII: bytes keep UTF-8 as it was.
             tags[tag] = value.encode("latin-1") if isinstance(value, str) else value
-
-
-def _assembled(tags: TiffImagePlugin.ImageFileDirectory_v2, strips: list[bytes]) -> bytes:
-    sizes = [len(strip) for strip in strips]
-    tags.tagtype[TiffImagePlugin.STRIPBYTECOUNTS] = TiffTags.LONG
-    tags[TiffImagePlugin.STRIPBYTECOUNTS] = tuple(sizes)
-    # Counted from the directory's end; Pillow adds where that is.
-    tags[TiffImagePlugin.STRIPOFFSETS] = tuple(accumulate(sizes[:-1], initial=0))
-    out = io.BytesIO()
-    tags.save(out)
-    return b"".join([out.getvalue(), *strips])

@@ -15,6 +15,13 @@ PHOTO_SUFFIXES = (
 )  # fmt: skip
 """Lower-case suffixes of files that count as photographs in a folder."""
 
+FOREIGN_SUFFIXES = (
+    ".arw", ".cr2", ".cr3", ".cur", ".dcm", ".dds", ".dng", ".eps", ".exr", ".fits", ".hdr", ".heic", ".heif",
+    ".ico", ".jxl", ".jxr", ".msp", ".nef", ".orf", ".pam", ".pcd", ".pcx", ".pef", ".pfm", ".psb", ".psd",
+    ".qoi", ".raf", ".ras", ".raw", ".rw2", ".sgi", ".spider", ".sr2", ".svg", ".tga", ".xcf",
+)  # fmt: skip
+"""Lower-case suffixes of pictures that cannot be read: an archive wants them named, not passed over."""
+
 
 def find_photos(root: str | os.PathLike[str], *, suffixes: tuple[str, ...] = PHOTO_SUFFIXES) -> list[Path]:
     """List the photographs under `root`, at any depth, sorted by relative POSIX path.
@@ -51,6 +58,20 @@ def find_photos(root: str | os.PathLike[str], *, suffixes: tuple[str, ...] = PHO
             exit_code=2,
         )
     return sorted(found, key=lambda path: path.relative_to(top).as_posix())
+
+
+def find_files(root: str | os.PathLike[str]) -> list[Path]:
+    """List everything under `root` that is no folder and not hidden, sorted by relative POSIX path.
+
+    Links are treated as by `find_photos`.
+
+    Raises
+    ------
+    CycleColorError
+        With exit code 2: a folder cannot be listed.
+    """
+    top = Path(root)
+    return sorted(_files(top), key=lambda path: path.relative_to(top).as_posix())
 
 
 def _files(top: Path) -> Iterator[Path]:

@@ -25,12 +25,15 @@ class Metadata:
         XMP packet, its ``tiff:Orientation`` reset to 1.
     dpi
         Horizontal and vertical resolution, dots per inch, as the upright picture has them.
+    provenance
+        One sentence for the output's XMP on where its colors come from; None for no word on it.
     """
 
     format: str = ""
     exif: bytes | None = None
     xmp: bytes | None = None
     dpi: tuple[float, float] | None = None
+    provenance: str | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,8 @@ class PhotoError(CycleColorError):
     ----------
     reason
         Code for manifests: "empty", "not-an-image", "truncated", "broken", "too-many-pixels",
-        "unsupported", "unreadable" (the system would not give the bytes) or "unwritable".
+        "unsupported", "several-frames", "unreadable" (the system would not give the bytes) or
+        "unwritable".
     """
 
     def __init__(self, message: str, *, reason: str):

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from cyclecolor.photos.decoding import decode, flattened
+from cyclecolor.photos.deep import SUBFILE_TYPE
 from cyclecolor.photos.guard import refusing
 from cyclecolor.photos.photo import Photo, PhotoError, shown
 
@@ -23,6 +24,8 @@ MAX_PIXELS = 200_000_000
 # What archives hold, and only what Pillow recognizes by its first bytes and decodes inside this
 # process: EPS would start Ghostscript, TGA and PCD have no signature worth the name.
 _FORMATS = ("JPEG", "MPO", "PNG", "TIFF", "WEBP", "AVIF", "JPEG2000", "GIF", "BMP", "PPM")
+
+_REDUCED_OR_MASK = 0b101  # bits of a TIFF page's subfile type
 
 
 def read_photo(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Photo:
@@ -41,6 +44,57 @@ def read_photo(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
     name = shown(path)
     with refusing(name), _opened(path, name) as file:
         return decode(_identified(file, name, max_pixels), name, file)
+
+
+def read_pages(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Iterator[Photo]:
+    """Read all pages of the photograph at `path`, one at a time; only TIFF has more than one.
+
+    Reduced copies and masks that a TIFF holds besides its pages are left out, and so is what a JPEG
+    of several pictures (MPO) holds behind its first: previews, depth and gain maps.  Animations are
+    refused, so that no frame is lost unnoticed.
+
+    Parameters
+    ----------
+    max_pixels
+        Width times height above this, of all pages together, is refused before anything is decoded.
+
+    Raises
+    ------
+    PhotoError
+        As `read_photo`; also "several-frames".
+    """
+    name = shown(path)
+    with refusing(name), _opened(path, name) as file:
+        image = _identified(file, name, max_pixels)
+        if image.format == "TIFF":
+            pages = _tiff_pages(image, name, max_pixels)
+        elif image.format != "MPO" and getattr(image, "is_animated", False):
+            raise PhotoError(
+                f"{name}: an animation of {image.n_frames} frames; save the one that you want",
+                reason="several-frames",
+            )
+        else:
+            pages = [0]
+    # Each page is opened anew: decoding and `seek` do not mix, and the caller may take its time.
+    for page in pages:
+        with refusing(name), _opened(path, name) as file:
+            image = _identified(file, name, max_pixels)
+            if page:
+                image.seek(page)
+            photo = decode(image, name, file)
+        yield photo
+
+
+def is_photo(path: str | os.PathLike[str]) -> bool:
+    """Whether the first bytes of the file at `path` are those of a format that can be read."""
+    try:
+        with _opened(path, shown(path)) as file:
+            head = file.read(16)
+    except (OSError, ValueError, PhotoError):
+        return False
+    Image.init()
+    accepts = (Image.OPEN.get(name, (None, None))[1] for name in _FORMATS)
+    return any(accept is not None and accept(head) is True for accept in accepts)
 
 
 def read_rgb8(
@@ -129,6 +183,25 @@ def _check_size(image: Image.Image, name: str, max_pixels: int) -> None:
             "raise the limit if the picture can be trusted",
             reason="too-many-pixels",
         )
+
+
+def _tiff_pages(image: Image.Image, name: str, max_pixels: int) -> list[int]:
+    """Numbers of the pages that are pictures of their own, their pixels together within the limit."""
+    pages, total = [], 0
+    for page in range(image.n_frames):
+        image.seek(page)
+        kind = image.tag_v2.get(SUBFILE_TYPE, 0)
+        if pages and isinstance(kind, int) and kind & _REDUCED_OR_MASK:
+            continue
+        pages.append(page)
+        total += image.width * image.height
+        if total > max_pixels:
+            raise PhotoError(
+                f"{name}: its pages together have more than {max_pixels:,} pixels; "
+                "raise the limit if the file can be trusted",
+                reason="too-many-pixels",
+            )
+    return pages
 
 
 def _check_claim(image: Image.Image, file: BinaryIO, name: str) -> None:

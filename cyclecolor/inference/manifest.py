@@ -1,0 +1,155 @@
+"""`manifest.jsonl`: what became of each input, and so what is left to do."""
+
+import fcntl
+import hashlib
+import json
+import math
+import os
+import time
+from pathlib import Path
+
+from ..errors import CycleColorError
+from ..photos import TEMPORARY, atomic_write, shown
+from .plan import Task
+
+NAME = "manifest.jsonl"
+OF_OUTPUT = ("output", "output_bytes", "output_mtime_ns", "output_sha256")
+CLOCK_SLACK_NS = 2_000_000_000  # file systems' clocks run behind, and some know only every second one
+
+
+class Manifest:
+    """The records of an output folder, one JSON object a line, one line an input.
+
+    While a job runs, lines are added: one when an input is started, one when it is finished; the last one
+    counts, and a line that a crash cut short is nothing. `close` writes the file anew, in order. A second
+    job in the same folder is refused.
+
+    A record holds `input`, `output` (relative to the two folders), `status` (started, translated or refused),
+    `code` and `reason` of a refusal, `bytes`, `mtime_ns` and `sha256` of the input, `output_bytes`,
+    `output_mtime_ns` and `output_sha256`, `width`, `height` and `pages`, `seconds`, `at` (UTC),
+    `checkpoint`, `settings` (a digest of all that decides on the output), and `doubt` where it was asked for.
+
+    Raises
+    ------
+    CycleColorError
+        If the folder or the file cannot be made or read, or is in use.
+    """
+
+    def __init__(self, folder: Path):
+        self.path = folder / NAME
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = _locked(folder)
+        except OSError as error:
+            raise _unwritable(folder, error) from None
+        try:
+            for leftover in folder.rglob(f"{TEMPORARY}*"):  # of a run that was killed
+                leftover.unlink()
+            self.records = _read(self.path)
+            self._file = self.path.open("ab", buffering=0)
+            self._file.write(b"\n" if self._file.tell() else b"")  # after a line that was cut short
+        except (OSError, CycleColorError) as error:
+            os.close(self._lock)
+            raise error if isinstance(error, CycleColorError) else _unwritable(self.path, error) from None
+
+    def start(self, task: Task) -> None:
+        """Keep that a task is under way; what is known of its present output stays known."""
+        record = self.records.get(task.name, {})
+        self.add({**record, "input": task.name, "status": "started", "started_ns": time.time_ns()})
+
+    def add(self, record: dict) -> None:
+        """Keep a record, on disk before anything else happens; a refusal does not forget an older output."""
+        if record["status"] == "refused":
+            before = self.records.get(record["input"], {})
+            record = {key: before[key] for key in OF_OUTPUT if key in before} | record
+        self.records[record["input"]] = record
+        try:
+            self._file.write(_line(record))
+        except OSError as error:
+            raise _unwritable(self.path, error) from None
+
+    def close(self) -> None:
+        """Write one line an input, sorted, and let go of the folder."""
+        lines = [_line(self.records[name]) for name in sorted(self.records)]
+        try:
+            self._file.close()
+            atomic_write(self.path, lambda file: file.writelines(lines))
+        finally:
+            os.close(self._lock)
+
+    def is_current(self, task: Task, settings: str) -> bool:
+        """Whether the task has an output, made of the same input with the same settings.
+
+        Somebody may have worked on it since: that is no reason to make it again.
+        """
+        record = self.records.get(task.name, {})
+        return (
+            record.get("status") == "translated"
+            and record.get("settings") == settings
+            and task.target.exists()
+            and _same_input(record, task.source)
+        )
+
+    def is_ours(self, task: Task) -> bool:
+        """Whether nothing but an earlier run can have written the task's output, if there is one."""
+        record = self.records.get(task.name, {})
+        try:
+            status = os.lstat(task.target)
+        except OSError:  # there is none, or writing it will tell what is wrong
+            return True
+        # Where the program ended between an output and its line, the output is younger than the start.
+        begun = record.get("started_ns", math.inf) - CLOCK_SLACK_NS
+        as_left = record.get("output_bytes"), record.get("output_mtime_ns")
+        return begun <= status.st_mtime_ns or as_left == (status.st_size, status.st_mtime_ns)
+
+
+def file_sha256(path: Path) -> str:
+    """Of the file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _same_input(record: dict, source: Path) -> bool:
+    """By size and time, and where the time differs, by content."""
+    try:
+        status = os.stat(source)
+        if record.get("bytes") != status.st_size:
+            return False
+        return record.get("mtime_ns") == status.st_mtime_ns or record.get("sha256") == file_sha256(source)
+    except OSError:
+        return False
+
+
+def _unwritable(path: Path, error: OSError) -> CycleColorError:
+    return CycleColorError(f"{shown(path)}: cannot be written: {error.strerror}")
+
+
+def _locked(folder: Path) -> int:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise CycleColorError(f"{shown(folder)}: another job is writing here; wait for it") from None
+    except OSError:
+        pass  # a file system without locks
+    return descriptor
+
+
+def _read(path: Path) -> dict[str, dict]:
+    """The last line of each input. Not from a device or a pipe, which may never end."""
+    records = {}
+    if os.path.lexists(path) and not (path.is_file() and not path.is_symlink()):
+        raise CycleColorError(f"{shown(path)}: is no regular file; move it away")
+    for line in path.read_bytes().splitlines() if path.exists() else ():
+        try:
+            record = json.loads(line)
+            records[record["input"]] = record
+        except (ValueError, KeyError, TypeError, RecursionError):
+            continue
+    return records
+
+
+def _line(record: dict) -> bytes:
+    # ASCII: names that are not UTF-8 come back as they were.
+    return json.dumps(record).encode("ascii") + b"\n"

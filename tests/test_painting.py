@@ -1,0 +1,196 @@
+"""Color at full size: lightness is kept on every pixel, strips and memory of colors change nothing."""
+
+import numpy as np
+import pytest
+import torch
+from conftest import tiny_experiment
+from PIL import Image
+
+from cyclecolor.color import SPACES
+from cyclecolor.inference import Colorizer, load, painting
+from cyclecolor.inference.guided import apply_lines, denoised, guided_lines
+from cyclecolor.photos import Photo, read_photo, write_photo
+from cyclecolor.training import train
+
+
+@pytest.fixture(scope="module", params=["lab", "luv"])
+def colorizer(request, tmp_path_factory) -> Colorizer:
+    path = tmp_path_factory.mktemp(request.param)
+    return load(train(tiny_experiment(num_steps=1, space=request.param), path, say=lambda text: None))
+
+
+def lightness_in_levels(pixels) -> np.ndarray:
+    """The gray that is as light as each pixel, in levels of its type, by the definition of sRGB."""
+    top = float(np.iinfo(pixels.dtype).max)
+    color = pixels / top
+    linear = np.where(color > 0.04045, ((color + 0.055) / 1.055) ** 2.4, color / 12.92)
+    y = linear @ [0.212671, 0.715160, 0.072169] if pixels.shape[2] == 3 else linear[..., 0]
+    return top * np.where(y > 0.0031308, 1.055 * y ** (1 / 2.4) - 0.055, 12.92 * y)
+
+
+def wild_lines(rng, size=(9, 7)) -> np.ndarray:
+    """Chroma far beyond the gamut, and slopes that make grain of it."""
+    return rng.uniform(-1.5, 1.5, (*size, 4)).astype(np.float32)
+
+
+def every_kind(rng) -> dict[str, np.ndarray]:
+    """Pictures with every level of their type."""
+    gray = np.resize(rng.permutation(np.arange(256, dtype=np.uint8)), (203, 101, 1))
+    deep = rng.permutation(np.arange(65536, dtype=np.uint16)).reshape(256, 256, 1)
+    sepia = np.dstack([gray, gray * 0.8, gray * 0.5]).astype(np.uint8)
+    return {"gray": gray, "rgb": sepia, "gray16": deep, "rgb16": sepia.astype(np.uint16) * 257}
+
+
+@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("kind", ["gray", "rgb", "gray16", "rgb16"])
+def test_lightness_is_kept_on_every_pixel(space, kind, rng):
+    pixels = every_kind(rng)[kind]
+    painted = painting.paint(pixels, wild_lines(rng), SPACES[space], painting.Palette(SPACES[space]))
+    assert (painted.shape, painted.dtype) == ((*pixels.shape[:2], 3), pixels.dtype)
+    error = np.abs(lightness_in_levels(painted) - lightness_in_levels(pixels)).max()
+    assert error <= (0.5 if pixels.dtype == np.uint8 else 2)
+    assert np.ptp(painted.astype(int), axis=2).mean() > np.iinfo(pixels.dtype).max / 10
+
+
+@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("kind", ["gray", "rgb", "gray16"])
+def test_strips_equal_the_whole(space, kind, rng, monkeypatch):
+    pixels, lines, outputs = every_kind(rng)[kind], wild_lines(rng), []
+    for strip_pixels in (1, 3000, 1 << 30):
+        monkeypatch.setattr(painting, "STRIP_PIXELS", strip_pixels)
+        outputs.append(painting.paint(pixels, lines, SPACES[space], painting.Palette(SPACES[space])))
+    for other in outputs[:2]:
+        np.testing.assert_array_equal(other, outputs[2])
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_palette_comes_close_to_the_float_way(space, rng):
+    """Codes are as fine as 8-bit RGB: at most a level of red and blue, with the green that goes along."""
+    gray = every_kind(rng)["gray"]
+    lines = wild_lines(rng) * np.float32(0.3)
+    painted = painting.paint(gray, lines, SPACES[space], painting.Palette(SPACES[space])).astype(int)
+    lightness = painting.scaled_lightness(gray, SPACES[space])
+    chroma = apply_lines(torch.from_numpy(lines).movedim(2, 0)[None], lightness)
+    exact = 255 * SPACES[space].merge(lightness, chroma)[0].movedim(0, -1).numpy()
+    coarse = 1.6 if space == "lab" else 3  # Luv's units are smaller, its codes wider
+    assert np.abs(painted - exact).mean() < 0.6
+    assert np.abs(painted - exact).max() < coarse
+
+
+def test_palette_does_not_depend_on_what_came_before(rng):
+    gray, lines = every_kind(rng)["gray"], wild_lines(rng)
+    fresh, used = (painting.Palette(SPACES["lab"]) for _ in range(2))
+    for _ in range(3):
+        painting.paint(np.roll(gray, 31), wild_lines(rng), SPACES["lab"], used)
+    results = [painting.paint(gray, lines, SPACES["lab"], palette) for palette in (fresh, used)]
+    np.testing.assert_array_equal(*results)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "bmp"])
+@pytest.mark.parametrize("deep", [False, True])
+def test_contract_holds_from_file_to_file(colorizer, tmp_path, rng, suffix, deep):
+    gray = every_kind(rng)["gray16" if deep and suffix != "bmp" else "gray"]
+    write_photo(Photo(gray), tmp_path / f"in.{suffix}")
+    write_photo(colorizer.colorize(read_photo(tmp_path / f"in.{suffix}")), tmp_path / f"out.{suffix}")
+    back = read_photo(tmp_path / f"out.{suffix}").pixels
+    error = np.abs(lightness_in_levels(back) - lightness_in_levels(gray)).max()
+    assert error <= (2 if back.dtype == np.uint16 else 0.5)
+    assert back.dtype == gray.dtype
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "webp", "avif"])
+def test_lossy_formats_lose_little_more_lightness_than_gray_itself(colorizer, tmp_path, suffix):
+    rows, columns = np.mgrid[:128, :160]
+    gray = (110 + 60 * np.sin(rows / 9) + 50 * np.cos(columns / 13)).astype(np.uint8)[..., None]
+    errors = []
+    for photo in (Photo(gray), colorizer.colorize(Photo(gray))):
+        write_photo(photo, tmp_path / f"a.{suffix}")
+        back = read_photo(tmp_path / f"a.{suffix}").pixels
+        errors.append(np.abs(lightness_in_levels(back) - gray[..., 0]).mean())
+    assert errors[1] < errors[0] + 0.5
+
+
+def test_rgb_that_is_gray_is_gray(colorizer, rng):
+    gray = every_kind(rng)["gray"]
+    once, twice = (colorizer.colorize(Photo(np.repeat(gray, n, axis=2))).pixels for n in (1, 3))
+    np.testing.assert_array_equal(once, twice)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 700), (3, 5000), (33, 47), (500, 40)])
+def test_any_size_comes_back(colorizer, size, rng):
+    for pixels in (rng.integers(0, 256, (*size, 1), np.uint8), rng.integers(0, 256, (*size, 3), np.uint8)):
+        assert colorizer.colorize(Photo(pixels)).pixels.shape == (*size, 3)
+    height, width = colorizer._sides(size, stride=4)
+    assert height * width <= 8 * colorizer.size**2 * 1.3
+
+
+def test_alpha_and_metadata_go_along(colorizer):
+    photo = Photo(np.full((9, 8, 1), 99, np.uint8), np.full((9, 8), 7, np.uint8))
+    colored = colorizer.colorize(photo)
+    assert colored.alpha is photo.alpha
+    assert colored.metadata is photo.metadata
+
+
+# --- the look -----------------------------------------------------------------------------------
+
+
+def other(colorizer, **options) -> Colorizer:
+    made = Colorizer.__new__(Colorizer)
+    made.__dict__ = {**colorizer.__dict__, **options}
+    return made
+
+
+def test_vividness_scales_chroma(colorizer):
+    lightness = torch.linspace(-0.5, 0.5, 64 * 64).view(1, 1, 64, 64)
+    chroma = colorizer.chroma(lightness)
+    torch.testing.assert_close(other(colorizer, vividness=2.0).chroma(lightness), 2 * chroma)
+    photo = Photo(np.full((32, 32, 1), 120, np.uint8))
+    pale = other(colorizer, vividness=0.0).colorize(photo).pixels
+    assert np.ptp(pale.astype(int), axis=2).max() <= 1
+
+
+def test_flip_average_sees_no_left_and_right(colorizer):
+    lightness = torch.rand(1, 1, 64, 64, generator=torch.Generator().manual_seed(0)) - 0.5
+    steady = other(colorizer, flip_average=True)
+    torch.testing.assert_close(steady.chroma(lightness.flip(-1)).flip(-1), steady.chroma(lightness))
+
+
+def test_denoise_takes_grain_and_leaves_edges():
+    step = torch.zeros(1, 1, 64, 64)
+    step[..., 32:] = 0.5
+    grainy = step + 0.04 * torch.randn(step.shape, generator=torch.Generator().manual_seed(0))
+    smooth = denoised(grainy)
+    assert (smooth - step).std() < 0.5 * (grainy - step).std()
+    assert (smooth[..., 40:].mean() - smooth[..., :24].mean()) > 0.48
+
+
+def test_doubt_is_zero_where_all_agree(colorizer):
+    flat = np.full((60, 80, 1), 120, np.uint8)
+    noisy = np.random.default_rng(0).integers(0, 256, (60, 80, 1), np.uint8)
+    doubts = [colorizer.doubt(Photo(pixels)) for pixels in (flat, noisy)]
+    assert doubts[0].ndim == 2
+    assert doubts[0].mean() < doubts[1].mean()
+    assert other(colorizer, generators={"G_color": Constant()}).doubt(Photo(noisy)).max() < 1e-5
+
+
+class Constant(torch.nn.Module):
+    stride = 4
+
+    def forward(self, image):
+        return torch.full((len(image), 2, image.shape[2] // 4, image.shape[3] // 4), 0.3)
+
+
+def test_color_stops_at_edges():
+    """Left half red, right half blue, chroma known at a sixteenth: no bleeding beyond the blur of it."""
+    lightness = torch.full((1, 1, 128, 128), -0.5)
+    lightness[..., 64:] = 0.5
+    chroma = torch.full((1, 2, 32, 32), 0.4)
+    chroma[..., 16:] = -0.4
+    full = apply_lines(guided_lines(chroma, lightness), lightness)
+    assert (full[..., :63] - 0.4).abs().max() < 0.02
+    assert (full[..., 65:] + 0.4).abs().max() < 0.02
+
+
+def test_python_images(colorizer):
+    image = Image.new("RGBA", (30, 20), (90, 80, 70, 40))
+    assert colorizer(image).mode == "RGBA"
