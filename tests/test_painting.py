@@ -35,7 +35,7 @@ def wild_lines(rng, size=(9, 7)) -> np.ndarray:
 
 def every_kind(rng) -> dict[str, np.ndarray]:
     """Pictures with every level of their type."""
-    gray = np.resize(rng.permutation(np.arange(256, dtype=np.uint8)), (203, 101, 1))
+    gray = np.resize(rng.permutation(np.arange(256, dtype=np.uint8)), (53, 101, 1))
     deep = rng.permutation(np.arange(65536, dtype=np.uint16)).reshape(256, 256, 1)
     sepia = np.dstack([gray, gray * 0.8, gray * 0.5]).astype(np.uint8)
     return {"gray": gray, "rgb": sepia, "gray16": deep, "rgb16": sepia.astype(np.uint16) * 257}
@@ -55,7 +55,7 @@ def test_lightness_is_kept_on_every_pixel(space, kind, rng):
 @pytest.mark.parametrize("space", SPACES)
 @pytest.mark.parametrize("kind", ["gray", "rgb", "gray16"])
 def test_strips_equal_the_whole(space, kind, rng, monkeypatch):
-    pixels, lines, outputs = every_kind(rng)[kind], wild_lines(rng), []
+    pixels, lines, outputs = every_kind(rng)[kind][:53], wild_lines(rng), []
     for strip_pixels in (1, 3000, 1 << 30):
         monkeypatch.setattr(painting, "STRIP_PIXELS", strip_pixels)
         outputs.append(painting.paint(pixels, lines, SPACES[space], painting.Palette(SPACES[space])))

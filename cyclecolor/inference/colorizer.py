@@ -23,6 +23,7 @@ from .guided import apply_lines, denoised, guided_lines, resized
 from .painting import Palette, levels_of, paint, scaled_lightness
 
 LONGEST = 8.0  # long side of the network's copy over its short side, before it is shrunk further
+BAND = 64  # rows looked at together
 DOUBT_SCALES = (0.75, 1.0, 1.5)  # of the network's copy, whose opinions are compared
 
 
@@ -227,8 +228,10 @@ def load(checkpoint: str | Path | None = None, **options) -> Colorizer:
 
 def _neutral(pixels: np.ndarray) -> np.ndarray:
     """One channel of a photo stored as RGB whose channels are all alike; others as they are."""
-    if pixels.shape[2] == 3:
-        red, green, blue = cv2.split(pixels)
-        if np.array_equal(red, green) and np.array_equal(green, blue):
-            return green[..., None]
-    return pixels
+    if pixels.shape[2] == 1:
+        return pixels
+    for top in range(0, len(pixels), BAND):
+        band = pixels[top : top + BAND]
+        if (band[..., :1] != band[..., 1:]).any():
+            return pixels
+    return np.ascontiguousarray(pixels[..., :1])

@@ -14,6 +14,7 @@ from torch import Tensor
 from ..color import ColorSpace, quantize_rgb
 
 STRIP_PIXELS = 1 << 16  # some 2 MB of working arrays
+COMPUTED = 1 << 14  # colors at a time: their float64 fits the cache
 CODES = 512  # of each chroma channel: 0.43 units of Lab, no coarser than 8-bit RGB itself
 HALF = CODES // 2
 # A code and 7 more bits, which are cut off: half a code is added so that this rounds.
@@ -97,8 +98,8 @@ class Palette:
         cv2.cvtColor(colors.view(np.uint8).reshape(*gray.shape, 4), cv2.COLOR_RGBA2RGB, dst=out)
 
     def _compute(self, indices: np.ndarray) -> None:
-        for start in range(0, len(indices), STRIP_PIXELS):
-            part = torch.from_numpy(indices[start : start + STRIP_PIXELS])
+        for start in range(0, len(indices), COMPUTED):
+            part = torch.from_numpy(indices[start : start + COMPUTED])
             gray = (part & 255).double() / 255
             lightness = self.space.lightness(gray.view(1, 1, -1, 1).expand(-1, 3, -1, -1))
             codes = torch.stack([part >> 17, (part >> 8) & (CODES - 1)])
@@ -106,7 +107,7 @@ class Palette:
             red, green, blue = quantize_rgb(rgb, (lightness + 1) * 50, 255)[0, ..., 0].long().numpy()
             # The fourth byte tells a black that was computed from what was not.
             packed = red | green << 8 | blue << 16 | 255 << 24
-            self.colors[indices[start : start + STRIP_PIXELS]] = packed.astype(np.uint32)
+            self.colors[indices[start : start + COMPUTED]] = packed.astype(np.uint32)
 
 
 def _painted(pixels: np.ndarray, strip: np.ndarray, space: ColorSpace) -> np.ndarray:

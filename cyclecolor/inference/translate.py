@@ -32,8 +32,13 @@ from .colorizer import Colorizer
 from .manifest import Manifest, file_sha256
 from .plan import DOUBT_SUFFIX, Task, plan_folder, plan_photo, refuse_leaving
 
-DOUBT_WHITE = 32.0  # units of the colour space
+DOUBT_WHITE = 8.0  # units of the colour space
 DOUBT_LIST = "doubt.csv"
+
+
+def available_cores() -> int:
+    """Those that this process may run on, where the system says."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ class Options:
     provenance: str | None = None
     max_pixels: int = MAX_PIXELS
     overwrite: bool = False
-    workers: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
+    workers: int = field(default_factory=available_cores)
 
     def digest(self, colorizer: Colorizer) -> str:
         """Of all that decides on an output, besides its input."""
@@ -250,17 +255,15 @@ class _Pages:
 
     def __iter__(self) -> Iterator[Photo]:
         for photo in read_pages(self.path, max_pixels=self.options.max_pixels):
+            self.count += 1
+            self.size = self.size if self.count > 1 else photo.pixels.shape[:2]
             try:
-                translated = self.convert(photo)
                 self.doubts += [self.doubt(photo)] if self.doubt else []
+                photo = self.convert(photo)  # the name lets go of what was read: it may be a gigabyte
             except (MemoryError, RuntimeError) as error:
                 code, reason = _failure(self.path, error)
                 raise PhotoError(reason, reason=code) from error
-            self.count += 1
-            self.size = self.size if self.count > 1 else photo.pixels.shape[:2]
-            yield replace(
-                translated, metadata=replace(translated.metadata, provenance=self.options.provenance)
-            )
+            yield replace(photo, metadata=replace(photo.metadata, provenance=self.options.provenance))
 
 
 def doubt_map(doubt: np.ndarray) -> Photo:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import accumulate
 from typing import BinaryIO
@@ -24,6 +24,7 @@ from cyclecolor.photos.provenance import packet
 
 SUBFILE_TYPE = 254  # TIFF 6.0, section 8
 _STRIP_BYTES = 1 << 20
+_BAND_ROWS = 64
 
 
 def is_deep(image: Image.Image, raw_mode: str) -> bool:
@@ -48,21 +49,33 @@ def read_deep(file: BinaryIO, image: Image.Image, turn: int) -> np.ndarray | Non
     """
     file.seek(0)
     page = image.tell()
-    data = np.frombuffer(file.read(), np.uint8)
-    found, pages = cv2.imdecodemulti(data, cv2.IMREAD_UNCHANGED, range=(page, page + 1))
+    found, pages = cv2.imdecodemulti(
+        np.frombuffer(file.read(), np.uint8), cv2.IMREAD_UNCHANGED, range=(page, page + 1)
+    )
     decoded = pages[0] if found and len(pages) == 1 else None
     if decoded is None or decoded.dtype != np.uint16 or decoded.ndim != 3 or decoded.shape[2] < 3:
         return None
-    decoded, seen = decoded[..., [2, 1, 0, 3][: decoded.shape[2]]], np.asarray(image)
+    for band in _bands(decoded):  # in place: a scan's copy is a gigabyte
+        band[..., :3] = band[..., 2::-1].copy()
     # OpenCV 5 turns TIFFs upright too, OpenCV 4 did not.
     candidates = (upright(decoded, by) for by in sorted({1, turn}))
-    return next((deep for deep in candidates if _high_bytes_match(deep, seen)), None)
+    return next((deep for deep in candidates if _high_bytes_match(deep, image)), None)
 
 
-def _high_bytes_match(deep: np.ndarray, seen: np.ndarray) -> bool:
-    if deep.shape[:2] != seen.shape[:2] or deep.shape[2] < seen.shape[2]:
+def _bands(pixels: np.ndarray) -> Iterator[np.ndarray]:
+    return (pixels[row : row + _BAND_ROWS] for row in range(0, len(pixels), _BAND_ROWS))
+
+
+def _high_bytes_match(deep: np.ndarray, image: Image.Image) -> bool:
+    channels = len(image.getbands())
+    if deep.shape[:2] != image.size[::-1] or deep.shape[2] < channels:
         return False
-    return all(np.array_equal(deep[..., c] >> 8, seen[..., c]) for c in range(seen.shape[2]))
+    for number, band in enumerate(_bands(deep)):
+        top = number * _BAND_ROWS
+        seen = np.asarray(image.crop((0, top, image.width, top + len(band))))
+        if not np.array_equal(band[..., :channels] >> 8, seen):
+            return False
+    return True
 
 
 def encode_png16(samples: np.ndarray, metadata: Metadata, icc: bytes) -> bytes:
@@ -100,7 +113,7 @@ def _deflated_rows(samples: np.ndarray) -> bytes:
     return b"".join([*parts, packer.flush()])
 
 
-def encode_tiff(pages: Iterable[tuple[np.ndarray, Metadata, bytes]]) -> bytes:
+def encode_tiff(pages: Iterable[tuple[np.ndarray, Metadata, bytes]]) -> bytearray:
     """Encode pages as a little-endian TIFF, deflated without loss.
 
     Parameters
@@ -121,7 +134,8 @@ def encode_tiff(pages: Iterable[tuple[np.ndarray, Metadata, bytes]]) -> bytes:
         link = start + 2 + 12 * struct.unpack_from("<H", directory)[0]
         for strip in strips:
             data += strip
-    return bytes(data)
+        del samples, strips
+    return data
 
 
 def _tiff_directory(

@@ -82,7 +82,9 @@ def read_pages(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
             if page:
                 image.seek(page)
             photo = decode(image, name, file)
+        del image  # its pixels, which nobody needs while the caller works
         yield photo
+        del photo
 
 
 def is_photo(path: str | os.PathLike[str]) -> bool:

@@ -57,7 +57,7 @@ def write_photo(photo: Photo, path: str | os.PathLike[str], **options: Any) -> N
 
 def write_pages(
     pages: Iterable[Photo], path: str | os.PathLike[str], *, quality: int = 95, subsampling: str = "4:4:4"
-) -> bytes:
+) -> bytes | bytearray:
     """Write a photo in the format of the suffix of `path`, whole or not at all.
 
     ========== =========== ===================================== ===========================
@@ -173,7 +173,7 @@ def _sync_folder(folder: Path) -> None:
 
 def _encoded_pages(
     pages: Iterable[Photo], format_name: str, quality: int, subsampling: str, name: str
-) -> bytes:
+) -> bytes | bytearray:
     if format_name == "TIFF":
         with _unwritable(name, format_name):
             return encode_tiff(_tiff_page(page) for page in pages)
