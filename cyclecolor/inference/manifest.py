@@ -47,7 +47,6 @@ class Manifest:
                 leftover.unlink()
             self.records = _read(self.path)
             self._file = self.path.open("ab", buffering=0)
-            self._file.write(b"\n" if self._file.tell() else b"")  # after a line that was cut short
         except (OSError, CycleColorError) as error:
             os.close(self._lock)
             raise error if isinstance(error, CycleColorError) else _unwritable(self.path, error) from None
@@ -64,7 +63,8 @@ class Manifest:
             record = {key: before[key] for key in OF_OUTPUT if key in before} | record
         self.records[record["input"]] = record
         try:
-            self._file.write(_line(record))
+            # A line of its own also after one that a crash cut short; empty lines are nothing.
+            self._file.write(b"\n" + _line(record))
         except OSError as error:
             raise _unwritable(self.path, error) from None
 
