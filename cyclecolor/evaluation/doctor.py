@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..color import rgb_to_lab
+from ..color import lightness_to_y, linear_to_srgb, rgb_to_lab
 from ..data.prepare import NEAR_GRAY
 from ..errors import CycleColorError
 from ..photos import PhotoError, find_photos, read_rgb8
@@ -113,7 +113,8 @@ def examine(folder: Path, progress: Callable[[list[Path]], Iterable[Path]] = ite
             pile.unreadable.append(str(error))
             continue
         lab = rgb_to_lab(to_tensor([image]))
-        gray = (lab[0, 0] / 100).numpy()
+        # In whole levels, as scans are: rounding alone would tell the piles apart.
+        gray = (linear_to_srgb(lightness_to_y(lab[0, 0])) * 255).round().numpy() / np.float32(255)
         pile.names.append(path.relative_to(folder).as_posix() if path != folder else path.name)
         pile.short_sides.append(min(image.shape[:2]))
         pile.chromas.append(chroma_of(lab).mean().item())

@@ -20,7 +20,7 @@ def describe(gray: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     gray : np.ndarray
-        Lightness (H, W) in [0, 1], float32.
+        Gray levels (H, W) in [0, 1], float32.
 
     Returns
     -------
