@@ -260,6 +260,17 @@ def export(checkpoint, output):
     click.echo(f"{output}: {output.stat().st_size / 1e6:.1f} MB")
 
 
+@main.command("import")
+@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("output", type=click.Path(path_type=Path))
+def import_(source, output):
+    """Rewrite SOURCE, a generator of pytorch-CycleGAN-and-pix2pix (.pth), as safetensors."""
+    from .imported import import_generator
+
+    options = import_generator(source, output)
+    click.echo(f"{output}: {options['blocks']} blocks, {options['in']} to {options['out']} channels")
+
+
 def _out_of_memory(error: Exception) -> bool:
     """Whether memory ran out; torch says so in words only, with a class of its own on GPUs alone."""
     words = str(error).lower()

@@ -40,6 +40,7 @@ OPTIONS = {
     "audit": {"checkpoint", "color", "gray", "film", "json_path"},
     "doctor": {"gray", "color", "json_path"},
     "info": {"checkpoint"},
+    "import": {"source", "output"},
     "export": {"checkpoint", "output"},
 }
 
