@@ -29,12 +29,12 @@ from cyclecolor.training import train
 BATCH, SECONDS, KIBIBYTES = 100, 10.0, 1 << 20
 NETWORK = {"type": "resnet", "width": 2, "blocks": 1}
 TINY = {
+    "method": "pix2pix",
     "num_steps": 2,
     "batch_size": 2,
     "precision": "float32",
     "data": {"size": 16},
     "G_color": NETWORK,
-    "G_gray": NETWORK,
     "discriminator": {"layers": 1, "width": 2, "pool_size": 3},
 }
 

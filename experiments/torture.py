@@ -25,7 +25,7 @@ from cyclecolor.config import parse_experiment
 from cyclecolor.training import train
 from cyclecolor.training.keeping import checkpoints_in
 
-STEPS_A_KILL = 3  # so that the kills are spread over the run
+STEPS_A_KILL = 2  # so that the kills are spread over the run
 
 
 def experiment(kills: int, workers: int):
@@ -40,7 +40,7 @@ def experiment(kills: int, workers: int):
         "log_every": 1,
         "keep": 3,
         "data": {"size": 16, "workers": workers},
-        "G_color": {"type": "fusion", "stages": 1, "width": 4, "stride": 1},
+        "G_color": {"type": "resnet", "width": 2, "blocks": 1},
         "G_gray": {"type": "film", "stages": 1},
         "discriminator": {"layers": 1, "width": 4, "pool_size": 8},
     }

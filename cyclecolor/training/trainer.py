@@ -84,7 +84,7 @@ class Trainer:
         self.log = RunLog(self.run_dir, self.say)
         if processes.first():
             self.log.trim(self.step)
-        self.held_out = held_out(experiment.data, SCORED)
+        self.held_out = held_out(experiment.data, SCORED) if processes.first() else []
         chosen = describe(device, bfloat16=self.method.bfloat16)
         self.say(f"{experiment.method} in {experiment.space} on {chosen}")
 
@@ -210,9 +210,9 @@ class Trainer:
 
     def _meet(self, trouble: str) -> None:
         """Say what the watch noticed, and do what the experiment asks for."""
-        self.say(f"step {self.step:,}: {trouble}")
         if self.experiment.on_trouble == "stop" or self.watch.hopeless:
             raise Trouble(f"step {self.step:,}: {trouble}")
+        self.say(f"step {self.step:,}: {trouble}")
         if self.experiment.on_trouble == "halve":
             self.watch.halve_rate()
 
@@ -224,7 +224,7 @@ class Trainer:
             self.say(f"{error}; training goes on, the checkpoint before stays")
 
     def _score(self) -> float | None:
-        if not self.held_out or not processes.first():
+        if not self.held_out:
             return None
         return chroma_error(self.method, self.ema["G_color"], self.held_out)
 
