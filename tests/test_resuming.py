@@ -85,6 +85,25 @@ def test_accumulated_gradients_are_those_of_the_whole_batch():
     assert (gradients[0] - gradients[1]).norm() < 1e-5 * gradients[0].norm()
 
 
+@pytest.mark.parametrize("method", ["cyclegan", "pix2pix", "regression"])
+def test_one_step_of_single_images_is_one_of_a_batch(tmp_path, method):
+    changes = {
+        "method": method,
+        "guard": {"noise": 0.0},
+        "discriminator": {"layers": 1, "width": 8, "pool_size": 0},
+        "data": {"size": 32},
+    }
+    moments = []
+    for size, accumulate in ((4, 1), (2, 2), (1, 4)):
+        experiment = small(batch_size=size, accumulate=accumulate, **changes)
+        trainer = Trainer(experiment, tmp_path / str(size), **silent)
+        trainer.advance(*next(trainer._walk()))
+        slots = [slot["exp_avg"] for o in trainer.method.optimizers.values() for slot in o.state.values()]
+        moments.append(torch.cat([slot.flatten() for slot in slots]))
+    for parts in moments[1:]:
+        assert (parts - moments[0]).norm() < 1e-4 * moments[0].norm()
+
+
 @pytest.mark.parametrize(
     ("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGUSR1", 128 + signal.SIGUSR1)]
 )

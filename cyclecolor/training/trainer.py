@@ -63,8 +63,11 @@ class Trainer:
         method = METHODS[experiment.method]
         keep_memory()
         self.method = method(experiment, device=device, bfloat16=use_bfloat16(experiment.precision, device))
-        for network in self.method.networks.values():
-            lay_out(network)
+        if experiment.batch_size > share.count():
+            # Not for single images: PyTorch's gradient of a convolution after an instance normalization is
+            # then wrong in this layout (seen in 2.14, on CPU).
+            for network in self.method.networks.values():
+                lay_out(network)
         self.ema = {
             name: average_of(network, experiment.ema)
             for name, network in self.method.networks.items()
