@@ -90,6 +90,7 @@ def test_one_step_of_single_images_is_one_of_a_batch(tmp_path, method):
     changes = {
         "method": method,
         "guard": {"noise": 0.0},
+        "weights": {"vivid": 0.0},  # its weights are relative to the batch
         "discriminator": {"layers": 1, "width": 8, "pool_size": 0},
         "data": {"size": 32},
     }
@@ -101,7 +102,7 @@ def test_one_step_of_single_images_is_one_of_a_batch(tmp_path, method):
         slots = [slot["exp_avg"] for o in trainer.method.optimizers.values() for slot in o.state.values()]
         moments.append(torch.cat([slot.flatten() for slot in slots]))
     for parts in moments[1:]:
-        assert (parts - moments[0]).norm() < 1e-4 * moments[0].norm()
+        assert ((parts - moments[0]).norm() / moments[0].norm()).item() < 5e-3
 
 
 @pytest.mark.parametrize(

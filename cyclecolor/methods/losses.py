@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..share import mean
+
 Logits = list[Tensor]  # one map for each scale of a discriminator
 
 
@@ -35,7 +37,8 @@ def chroma_l1(output: Tensor, target: Tensor, vivid: float) -> Tensor:
     """
     weight = 1 + vivid * target.float().norm(dim=1, keepdim=True)
     difference = (output.float() - target.float()).abs().mean(dim=1, keepdim=True)
-    return (weight * difference).sum() / weight.sum()
+    # Of processes that share a batch each divides by their mean weight: together, by the batch's.
+    return (weight * difference).sum() / mean(weight.sum())
 
 
 def weighted_sum(losses: dict[str, Tensor], weights: dict[str, float]) -> Tensor:
