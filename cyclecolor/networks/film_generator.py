@@ -62,7 +62,7 @@ class FilmGenerator(nn.Module):
         """Raw parameters of `count` images, each (count, 1, 1, 1); with their spread while training."""
         raw = (GAIN * self.mean).expand(count, -1)
         if self.training:
-            raw = raw + F.softplus(GAIN * self.spread) * torch.randn_like(raw)
+            raw = raw + F.softplus(GAIN * self.spread) * normal(raw.shape, raw.device)
         return dict(zip(STARTS, raw[..., None, None].split(1, dim=1), strict=True))
 
     def develop(self, color: Tensor, raw: dict[str, Tensor]) -> Tensor:
