@@ -14,16 +14,19 @@ from .scenes import render_scene
 
 
 class ScenePile:
-    """Generated scenes: `count` of them in the series `seed`."""
+    """Generated scenes: `count` of them in the series `seed`, each rendered when it is first asked for."""
 
     def __init__(self, seed: int, count: int, *, size: int):
         self.seed, self.count, self.size = seed, count, size
+        self._rendered: dict[int, np.ndarray] = {}
 
     def __len__(self) -> int:
         return self.count
 
     def __getitem__(self, index: int) -> np.ndarray:
-        return render_scene(self.seed, index, size=self.size)
+        if index not in self._rendered:
+            self._rendered[index] = render_scene(self.seed, index, size=self.size)
+        return self._rendered[index]
 
     def fingerprint(self) -> dict:
         """What this pile is, for the checkpoint."""
