@@ -39,6 +39,20 @@ def test_equals_the_direct_sum_and_its_gradients(count, inputs, outputs, size, t
         assert relative(mine.grad, other.grad) < 3e-6
 
 
+def test_an_activation_may_work_in_place_behind_it():
+    """As in a discriminator with spectral norm, where no norm stands between."""
+    torch.manual_seed(0)
+    image, plain = torch.randn(2, 64, 24, 24), nn.Conv2d(64, 128, 4, padding=1)
+    quick = WinogradConv2d(64, 128, 4, padding=1)
+    quick.load_state_dict(plain.state_dict())
+    gradients = []
+    for convolution in (plain, quick):
+        nn.Sequential(convolution, nn.LeakyReLU(0.2, inplace=True))(image).square().sum().backward()
+        gradients.append(convolution.weight.grad)
+    assert winograd.pays(image, quick.weight)
+    assert relative(gradients[1], gradients[0].double()) < 3e-6
+
+
 def test_reflected_borders():
     torch.manual_seed(0)
     ours = WinogradConv2d(64, 64, 3, padding=1, padding_mode="reflect")

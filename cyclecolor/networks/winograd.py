@@ -70,7 +70,8 @@ class _Convolve(torch.autograd.Function):
     def forward(ctx, image: Tensor, weight: Tensor, bias: Tensor | None, padding: int) -> Tensor:
         ctx.save_for_backward(image, weight)
         ctx.padding = padding
-        return convolve(image.permute(0, 2, 3, 1), weight, bias, padding).permute(0, 3, 1, 2)
+        output = convolve(image.permute(0, 2, 3, 1), weight, bias, padding).permute(0, 3, 1, 2)
+        return output.data  # no view: autograd lets no activation work in place on a view made in here
 
     @staticmethod
     @once_differentiable
