@@ -89,7 +89,7 @@ def piles(tmp_path_factory):
         rgb = torch.from_numpy(np.array(other) / 255).float().permute(2, 0, 1)[None]
         level = (rgb_to_lab(rgb)[0, 0] / 100).numpy()
         y = np.where(level > 0.08, ((level * 100 + 16) / 116) ** 3, level * 100 / 903.3)
-        srgb = np.where(y > 0.0031308, 1.055 * y ** (1 / 2.4) - 0.055, 12.92 * y)
+        srgb = np.where(y > 0.0031308, 1.055 * y.clip(0) ** (1 / 2.4) - 0.055, 12.92 * y)
         Image.fromarray((srgb * 255).round().astype(np.uint8)).save(root / "lightness" / f"{i:02}.png")
         Image.fromarray(render(np.array(other), "faded_print", i)).save(root / "film" / f"{i:02}.png")
     film = root / "film"

@@ -7,7 +7,7 @@ from conftest import tiny_experiment
 from cyclecolor.methods import METHODS
 from cyclecolor.methods.guard import guard
 from cyclecolor.methods.image_pool import ImagePool
-from cyclecolor.methods.losses import discriminator_loss, generator_loss
+from cyclecolor.methods.losses import chroma_l1, discriminator_loss, generator_loss
 
 CPU = torch.device("cpu")
 
@@ -70,6 +70,15 @@ def test_gan_losses_by_closed_form(objective, generator, discriminator):
     real, fake = [torch.full((2, 1, 3, 3), 0.5)], [torch.full((2, 1, 3, 3), 0.25)]
     assert generator_loss(fake, objective).item() == pytest.approx(generator, abs=1e-6)
     assert discriminator_loss(real, fake, objective).item() == pytest.approx(discriminator, abs=1e-6)
+
+
+def test_chroma_loss_by_closed_form():
+    target, output = torch.zeros(1, 2, 1, 2), torch.zeros(1, 2, 1, 2)
+    target[0, :, 0, 0] = torch.tensor([0.3, 0.4])  # of norm 0.5; the other pixel is gray and missed by 0.1
+    output[0, 0, 0, 1] = 0.1
+    assert chroma_l1(output, target, 0.0).item() == pytest.approx((0.3 + 0.4 + 0.1) / 4)
+    weighted = (0.7 * (1 + 10 * 0.5) + 0.1) / 4 / (1 + 10 * 0.14)
+    assert chroma_l1(output, target, 10.0).item() == pytest.approx(weighted)
 
 
 def test_guard_leaves_256_levels_and_the_gradient():

@@ -13,7 +13,7 @@ from cyclecolor.training.watch import GIVE_UP, Watch
 
 NETWORK = {"type": "resnet", "width": 4, "blocks": 1}
 MODULES = {"cyclegan": cyclegan, "pix2pix": pix2pix, "regression": regression}
-LOSSES = ("generator_loss", "discriminator_loss", "l1")
+LOSSES = ("generator_loss", "discriminator_loss", "l1", "chroma_l1")
 
 
 def small(**changes):

@@ -4,8 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..share import mean
-
+USUAL_CHROMA = 0.14  # mean of scaled chroma's norm over photos: 15 units of Lab
 Logits = list[Tensor]  # one map for each scale of a discriminator
 
 
@@ -33,12 +32,11 @@ def chroma_l1(output: Tensor, target: Tensor, vivid: float) -> Tensor:
     """Mean absolute difference of chroma (N, 2, h, w), weighted by 1 + `vivid` times the target's norm.
 
     Most pixels of most photos are nearly gray, and the plain mean rewards leaving the others gray too
-    (class rebalancing: Zhang et al., 2016).
+    (class rebalancing: Zhang et al., 2016). Over photos of usual chroma, weights are 1 on average.
     """
-    weight = 1 + vivid * target.float().norm(dim=1, keepdim=True)
-    difference = (output.float() - target.float()).abs().mean(dim=1, keepdim=True)
-    # Of processes that share a batch each divides by their mean weight: together, by the batch's.
-    return (weight * difference).sum() / mean(weight.sum())
+    target = target.float()
+    weight = (1 + vivid * target.norm(dim=1, keepdim=True)) / (1 + vivid * USUAL_CHROMA)
+    return (weight * (output.float() - target).abs()).mean()
 
 
 def weighted_sum(losses: dict[str, Tensor], weights: dict[str, float]) -> Tensor:
