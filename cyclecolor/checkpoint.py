@@ -116,9 +116,15 @@ def read_score(path: Path) -> float | None:
 
 
 def export_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    """Write the averaged generators alone, in half precision: what translation needs."""
+    """Write the averaged generators alone, in half precision: what translation needs.
+
+    Of the folders that were trained on, their names are kept: where they lie is their owner's affair.
+    """
     tensors = {f"ema/{name}": _half(t) for name, t in checkpoint.below("ema").items()}
-    save_checkpoint(Checkpoint(checkpoint.experiment, checkpoint.step, checkpoint.data, tensors), path)
+    data = checkpoint.experiment.data
+    names = {key: Path(value).name for key in ("root", "gray", "color") if (value := getattr(data, key))}
+    experiment = checkpoint.experiment.model_copy(update={"data": data.model_copy(update=names)})
+    save_checkpoint(Checkpoint(experiment, checkpoint.step, checkpoint.data, tensors), path)
 
 
 def find_checkpoint(path: Path | None) -> Path:

@@ -163,6 +163,7 @@ def test_train_evaluate_info_export(photo_folder, tmp_path):
     assert all(name in audited.output for name in record["figures"])
     assert "cyclegan in lab, step 2" in call("info", run)
     call("export", run, tmp_path / "small.safetensors")
+    assert str(tmp_path).encode() not in (tmp_path / "small.safetensors").read_bytes()
     call("translate", piles / "gray_test", "--checkpoint", tmp_path / "small.safetensors")
     call("train", experiment, "--run-dir", run, "--fresh", "--set", f"data.root={piles}")
     assert (tmp_path / "run.old-1").is_dir()
