@@ -147,7 +147,8 @@ def translate(source, output, checkpoint, direction, suffix, provenance, report,
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
 @click.option("--test-share", type=click.FloatRange(0, 0.9), default=0.05, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
-def prepare(photos, output, test_share, seed):
+@click.option("--film", help="Grays as this built-in film shows them [their lightness].")
+def prepare(photos, output, test_share, seed, film):
     """Split a folder of colour PHOTOS into unpaired piles."""
     from tqdm import tqdm
 
@@ -158,6 +159,7 @@ def prepare(photos, output, test_share, seed):
         output,
         test_share=test_share,
         seed=seed,
+        film=film,
         progress=lambda paths: tqdm(paths, unit=" photos"),
     )
     for name, count in result.counts.items():

@@ -3,9 +3,9 @@
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from .errors import CycleColorError
 
@@ -29,7 +29,7 @@ class Data(Section):
     min_scale: float = Field(0.5, gt=0, le=1)  # smallest crop, as a share of the photo's area
     cache_gb: float = Field(4.0, ge=0)  # memory for decoded photos; the rest is read when needed
     workers: int = Field(0, ge=0)  # loader processes; changes nothing but speed
-    film: FilmName | None = None  # grays are made from colour photos by this built-in film
+    film: FilmName | None = None  # the grays of pairs are made by this built-in film, not lightness
 
 
 class Generator(Section):
@@ -113,6 +113,15 @@ class Experiment(Section):
         if options.type == "film":
             raise ValueError("a film makes gray: choose resnet or fusion")
         return options
+
+    @model_validator(mode="after")
+    def _films(self) -> Self:
+        if self.data.film and self.method == "cyclegan":
+            raise ValueError(
+                f"data.film = {self.data.film!r} makes pairs, for pix2pix and regression; for a gray pile "
+                "of that film: cyclecolor prepare PHOTOS --output DIR --film NAME"
+            )
+        return self
 
 
 def load_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:

@@ -35,7 +35,7 @@ OPTIONS = {
         "report",
         "overwrite",
     },
-    "prepare": {"photos", "output", "test_share", "seed"},
+    "prepare": {"photos", "output", "test_share", "seed", "film"},
     "evaluate": {"checkpoint", "color", "gray", "film", "pile", "json_path", "sheet"},
     "audit": {"checkpoint", "color", "gray", "film", "json_path"},
     "doctor": {"gray", "color", "json_path"},
@@ -142,6 +142,22 @@ def test_prepare_makes_disjoint_piles(photo_folder, tmp_path):
     assert "bad.png" in listed
 
 
+def test_prepare_renders_a_film(photo_folder, tmp_path):
+    for folder, options in (("plain", ()), ("film", ("--film", "blue_plate"))):
+        call("prepare", photo_folder, "--output", tmp_path / folder, "--test-share", "0.3", *options)
+    plain, film = (
+        {
+            path.relative_to(tmp_path / folder): np.array(Image.open(path))
+            for path in (tmp_path / folder).rglob("*.png")
+        }
+        for folder in ("plain", "film")
+    )
+    assert plain.keys() == film.keys()
+    for path, image in film.items():
+        assert image.shape == plain[path].shape
+        assert (image == plain[path]).all() == path.parts[0].startswith("color")
+
+
 def test_train_evaluate_info_export(photo_folder, tmp_path):
     piles, run = tmp_path / "piles", tmp_path / "run"
     call("prepare", photo_folder, "--output", piles, "--test-share", "0.3")
@@ -179,6 +195,7 @@ def test_train_evaluate_info_export(photo_folder, tmp_path):
         (["info", "missing"], 2, "missing"),
         (["info", "bad.safetensors"], 1, "bad.safetensors"),
         (["prepare", "empty", "-o", "out"], 2, "empty"),
+        (["prepare", "photos", "-o", "out", "--film", "none"], 2, "blue_plate"),
         (["evaluate", "CHECKPOINT", "--color", "empty"], 2, "empty"),
         (["audit", "CHECKPOINT", "--color", "empty"], 2, "empty"),
         (["doctor", "empty", "photos"], 2, "empty"),

@@ -5,10 +5,9 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from cyclecolor.color import SPACES, rgb_to_lightness, srgb_to_linear
-from cyclecolor.config import Data, FilmName
+from cyclecolor.config import Data, FilmName, parse_experiment
 from cyclecolor.data import open_dataset, open_piles, render_scene
 from cyclecolor.errors import CycleColorError
 from cyclecolor.film import FILMS, blur, grain, render, slow_field, tone, transmitted
@@ -107,17 +106,9 @@ def test_a_faded_print_has_no_black_and_no_white():
     assert scans.max() < 245
 
 
-def test_a_film_needs_color_photos(photo_folder, tmp_path):
-    gray = tmp_path / "gray"
-    gray.mkdir()
-    Image.new("L", (40, 40), 90).save(gray / "a.png")
-    data = Data(gray=str(gray), color=str(photo_folder), film="panchromatic")
-    with pytest.raises(CycleColorError, match=r"panchromatic.*gray already"):
-        open_piles(data, paired=False)
-    data = Data(gray=str(photo_folder), color=str(photo_folder), size=32, film="panchromatic")
-    dataset = open_dataset(open_piles(data, paired=False), data, paired=False, seed=0)
-    assert (dataset[0]["gray"] == dataset[0]["gray"][:1]).all()
-    assert not (dataset[0]["color"] == dataset[0]["color"][:1]).all()
+def test_a_film_of_the_data_makes_pairs():
+    with pytest.raises(CycleColorError, match=r"x: .*panchromatic.*prepare"):
+        parse_experiment({"data": {"film": "panchromatic"}}, source="x")
 
 
 def test_pairs_by_film_are_the_same_crop(photo_folder):

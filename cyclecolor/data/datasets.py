@@ -25,16 +25,15 @@ DEATHS = 3  # of loader processes in a row, without a batch in between
 class UnpairedDataset(Dataset):
     """Position k of an endless walk through a gray pile and, independently, a colour pile.
 
-    Each pile is walked in a fresh random order an epoch; the shorter one starts over sooner. With a `film`,
-    a key of `cyclecolor.film.FILMS`, the gray pile is colour photos that the film makes gray. For a photo
+    Each pile is walked in a fresh random order an epoch; the shorter one starts over sooner. For a photo
     that became unreadable since the pile was scanned stands in the one at the next position.
     """
 
-    def __init__(self, gray: Pile, color: Pile, *, augment: Augment, seed: int, film: str | None = None):
-        self.gray, self.color, self.augment, self.seed, self.film = gray, color, augment, seed, film
+    def __init__(self, gray: Pile, color: Pile, *, augment: Augment, seed: int):
+        self.gray, self.color, self.augment, self.seed = gray, color, augment, seed
 
     def __getitem__(self, position: int) -> dict[str, Tensor | str]:
-        gray, no_gray = self._draw(self.gray, GRAY, position, self.film)
+        gray, no_gray = self._draw(self.gray, GRAY, position)
         color, no_color = self._draw(self.color, COLOR, position)
         return {"gray": gray, "color": color, UNREADABLE: no_gray or no_color}
 
@@ -62,10 +61,14 @@ class UnpairedDataset(Dataset):
 
 
 class PairedDataset(UnpairedDataset):
-    """Colour photos, each its own gray: `gray` and `color` are one image, or its film and itself."""
+    """Colour photos, each its own gray: `gray` and `color` are one image, or its film and itself.
+
+    A `film` is a key of `cyclecolor.film.FILMS`.
+    """
 
     def __init__(self, color: Pile, *, augment: Augment, seed: int, film: str | None = None):
-        super().__init__(color, color, augment=augment, seed=seed, film=film)
+        super().__init__(color, color, augment=augment, seed=seed)
+        self.film = film
 
     def __getitem__(self, position: int) -> dict[str, Tensor | str]:
         color, unreadable = self._draw(self.color, COLOR, position)

@@ -30,7 +30,7 @@ def open_piles(data: Data, *, paired: bool, progress: Callable = lambda paths: p
     for name in names:
         if folders[name] is None:
             raise CycleColorError(f"data.{name} is not set: give the folder of the {name} pile", exit_code=2)
-    piles = {
+    return {
         name: FolderPile(
             folders[name],
             load_size=data.load_size,
@@ -39,13 +39,6 @@ def open_piles(data: Data, *, paired: bool, progress: Callable = lambda paths: p
         )
         for name in names
     }
-    if data.film and not paired and _all_gray(piles["gray"]):
-        raise CycleColorError(
-            f"data.film = {data.film!r}: the gray pile is gray already; to see a film's grays, "
-            "give a folder of colour photos as data.gray, or leave data.film out",
-            exit_code=2,
-        )
-    return piles
 
 
 def open_dataset(
@@ -55,12 +48,7 @@ def open_dataset(
     augment = Augment(data.size, data.min_scale)
     if paired:
         return PairedDataset(piles["color"], augment=augment, seed=seed, film=data.film)
-    return UnpairedDataset(piles["gray"], piles["color"], augment=augment, seed=seed, film=data.film)
-
-
-def _all_gray(pile: Pile) -> bool:
-    """Whether the first photos of a pile hold no colour."""
-    return all((pile[i] == pile[i][..., :1]).all() for i in range(min(8, len(pile))))
+    return UnpairedDataset(piles["gray"], piles["color"], augment=augment, seed=seed)
 
 
 def _folders(data: Data) -> dict[str, Path | None]:

@@ -12,6 +12,7 @@ import torch
 
 from ..color import SPACES, quantize_rgb, rgb_to_lab
 from ..errors import CycleColorError
+from ..film import film_named, render
 from ..photos import (
     Photo,
     PhotoError,
@@ -40,19 +41,23 @@ def prepare(
     *,
     test_share: float = 0.05,
     seed: int = 0,
+    film: str | None = None,
     progress: Callable[[list[Path]], Iterable[Path]] = iter,
 ) -> Prepared:
     """Split colour photos into `gray_train/`, `color_train/`, `gray_test/` and `color_test/`.
 
     No gray of the training piles has its colour twin in them. The test piles hold twins of equal name, so
-    that results can be scored. Colour photos are copied, grays are their lightness as PNG; what is near
-    gray or unreadable is listed in `set_aside.csv`.
+    that results can be scored. Colour photos are copied; grays are their lightness as PNG, or, with a
+    `film`, a key of `cyclecolor.film.FILMS`, what that film shows of them. What is near gray or unreadable
+    is listed in `set_aside.csv`.
 
     Raises
     ------
     CycleColorError
-        If the output exists already, or fewer than four colour photos are left.
+        If the output exists already, there is no such film, or fewer than four colour photos are left.
     """
+    if film is not None:
+        film_named(film)
     if output.exists() and any(output.iterdir()):
         raise CycleColorError(f"{output}: exists and is not empty; choose another --output", exit_code=2)
     kept, set_aside = _sort(find_photos(photos), progress)
@@ -69,11 +74,12 @@ def prepare(
         "color_test": test,
     }
     for name, paths in piles.items():
-        for path in paths:
+        for number, path in enumerate(paths):
             target = output / name / path.relative_to(photos)
             target.parent.mkdir(parents=True, exist_ok=True)
             if name.startswith("gray"):
-                write_photo(lightness_photo(read_photo(path)), _as_png(target))
+                photo = film_photo(path, film, number) if film else lightness_photo(read_photo(path))
+                write_photo(photo, _as_png(target))
             else:
                 shutil.copyfile(path, target)
     _list(set_aside, output / "set_aside.csv")
@@ -88,6 +94,11 @@ def lightness_photo(photo: Photo) -> Photo:
     # Of a neutral colour, green is the gray level itself.
     gray = _neutral(lab[:, :1], levels)
     return Photo(gray.numpy().astype(photo.pixels.dtype)[..., None], metadata=photo.metadata)
+
+
+def film_photo(path: Path, film: str, seed: int) -> Photo:
+    """What a film of `FILMS` shows of a colour photo, one channel of 8 bits."""
+    return Photo(np.ascontiguousarray(render(read_rgb8(path), film, seed)[..., :1]))
 
 
 def _neutral(lightness: torch.Tensor, levels: int) -> torch.Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import CycleColorError
-from ..film import FILMS, render
+from ..film import film_named, render
 from ..photos import PhotoError, find_photos, read_rgb8
 from .pictures import SMALLEST
 
@@ -52,8 +52,8 @@ def read_inputs(
     """
     if gray is not None and film is not None:
         raise CycleColorError("choose --gray or --film, not both", exit_code=2)
-    if film not in (None, *FILMS):
-        raise CycleColorError(f"--film {film}: no such film; built in are {', '.join(FILMS)}", exit_code=2)
+    if film is not None:
+        film_named(film)
     truths = _by_stem(color)
     scans = truths if gray is None else _by_stem(gray)
     missing = [name for name in truths if name not in scans]

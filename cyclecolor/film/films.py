@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ..color import lightness_to_y, linear_to_srgb, srgb_to_linear
+from ..errors import CycleColorError
 from .physics import blur, grain, slow_field
 
 KNOTS = 4  # unevenness has this many knots to a side
@@ -88,6 +89,19 @@ FILMS = {
 }
 
 
+def film_named(name: str) -> Film:
+    """One of `FILMS`.
+
+    Raises
+    ------
+    CycleColorError
+        Naming those that there are.
+    """
+    if name not in FILMS:
+        raise CycleColorError(f"{name}: no such film; built in are {', '.join(FILMS)}", exit_code=2)
+    return FILMS[name]
+
+
 def render(photo: np.ndarray, film: str, seed: int) -> np.ndarray:
     """A colour photo as a film of `FILMS` shows it.
 
@@ -104,9 +118,9 @@ def render(photo: np.ndarray, film: str, seed: int) -> np.ndarray:
     np.ndarray
         (H, W, 3) uint8, three equal channels.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator, film = torch.Generator().manual_seed(seed), film_named(film)
     linear = _linear_levels()[torch.from_numpy(photo).long()].permute(2, 0, 1)[None]
-    gray = _scan(_expose(linear, FILMS[film], generator), FILMS[film], generator)
+    gray = _scan(_expose(linear, film, generator), film, generator)
     level = (_gray_level(gray)[0, 0] * 255).round().byte().numpy()
     return np.repeat(level[..., None], 3, axis=2)
 
