@@ -86,7 +86,7 @@ def row(title: str, seed: object, cells: list[str], share: float) -> str:
 @click.argument("photos", type=click.Path(path_type=Path))
 @click.argument("test", type=click.Path(path_type=Path))
 @click.argument("output", type=click.Path(path_type=Path))
-@click.option("--film", "films", multiple=True, default=("blue_plate", "orthochromatic"))
+@click.option("--film", "films", multiple=True, default=("faded_print", "blue_plate"))
 @click.option("--seed", "seeds", multiple=True, type=int, default=(0, 1, 2))
 @click.option("--set", "settings", multiple=True)
 def main(photos, test, output, films, seeds, settings):
