@@ -63,6 +63,11 @@ class Checkpoint:
         start = len(prefix) + 1
         return {n[start:]: t for n, t in self.tensors.items() if n.startswith(prefix + "/")}
 
+    def averaged(self, name: str) -> dict[str, Tensor]:
+        """The averaged weights of a generator, as its network loads them; empty if it is not there."""
+        prefix = f"ema/{name}/module."
+        return {n.removeprefix(prefix): t for n, t in self.tensors.items() if n.startswith(prefix)}
+
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     """Write a checkpoint atomically, sealed with a SHA-256 over all of it."""
@@ -118,28 +123,32 @@ def read_score(path: Path) -> float | None:
 def export_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     """Write the averaged generators alone, in half precision: what translation needs.
 
-    Of the folders that were trained on, their names are kept: where they lie is their owner's affair.
+    Of what was trained on or started from, names are kept: where it lies is its owner's affair.
     """
     tensors = {f"ema/{name}": _half(t) for name, t in checkpoint.below("ema").items()}
     data = checkpoint.experiment.data
     names = {key: Path(value).name for key in ("root", "gray", "color") if (value := getattr(data, key))}
-    experiment = checkpoint.experiment.model_copy(update={"data": data.model_copy(update=names)})
+    changes = {"data": data.model_copy(update=names)}
+    if checkpoint.experiment.init:
+        changes["init"] = Path(checkpoint.experiment.init).name
+    experiment = checkpoint.experiment.model_copy(update=changes)
     save_checkpoint(Checkpoint(experiment, checkpoint.step, checkpoint.data, tensors), path)
 
 
 def find_checkpoint(path: Path | None) -> Path:
-    """A checkpoint file: the one given, the newest of a run's folder, or the released one.
+    """A checkpoint file: the one given, the newest of a run's folder, or a released one by name (`default`).
 
     Raises
     ------
     CycleColorError
         If there is none.
     """
-    if path is None:
+    if path is None or not (path.suffix or path.exists()):
+        name = path or "default"
         for folder in RELEASED:
-            if (folder / "default.safetensors").is_file():
-                return folder / "default.safetensors"
-        raise CycleColorError("no released checkpoint is installed; give one with --checkpoint", exit_code=2)
+            if (released := folder / f"{name}.safetensors").is_file():
+                return released
+        raise CycleColorError(f"{name}: no file, run folder or released checkpoint of that name", exit_code=2)
     if path.is_dir():
         newest = sorted(path.glob("**/step_*.safetensors"))[-1:]
         if not newest:

@@ -84,6 +84,7 @@ class Experiment(Section):
 
     name: str = "experiment"
     seed: int = Field(0, ge=0, lt=1 << 31)
+    init: str | None = None  # checkpoint, or run folder, whose G_color to start from
     method: Literal["cyclegan", "pix2pix", "regression"] = "cyclegan"
     space: Literal["lab", "luv"] = "lab"
     num_steps: int = Field(10_000, ge=1, lt=1 << 32)

@@ -1,6 +1,7 @@
 """Resuming, checkpoints, data order."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -34,6 +35,33 @@ def test_resumed_equals_uninterrupted_with_batch_statistics(tmp_path):
     assert all(torch.equal(whole.tensors[name], parts.tensors[name]) for name in whole.tensors)
     logs = [(tmp_path / run / "log.jsonl").read_text().splitlines() for run in ("whole", "parts")]
     assert logs[0][2:] == logs[1]
+
+
+def test_starting_from_another_run_takes_its_averaged_color_generator(tmp_path):
+    first = train(tiny_experiment(), tmp_path / "first", **silent)
+    export_checkpoint(read_checkpoint(first), tmp_path / "small.safetensors")
+    weights = read_checkpoint(tmp_path / "small.safetensors").averaged("G_color")
+    second = Trainer(
+        tiny_experiment(seed=1, init=str(tmp_path / "small.safetensors")), tmp_path / "s", **silent
+    )
+    for networks in (second.method.networks, {"G_color": second.ema["G_color"].module}):
+        state = networks["G_color"].state_dict()
+        assert state.keys() == weights.keys()
+        assert all(torch.equal(state[name], weights[name].to(state[name])) for name in state)
+    for changes, reason in (({"space": "luv"}, "luv"), ({"G_color": {"stages": 1}}, "does not fit")):
+        experiment = tiny_experiment(init=str(first), **changes)
+        with pytest.raises(CycleColorError, match=reason):
+            Trainer(experiment, tmp_path / reason, **silent)
+
+
+def test_a_start_is_no_reason_not_to_resume(tmp_path):
+    first = train(tiny_experiment(), tmp_path / "first", **silent)
+    experiment = tiny_experiment(num_steps=4, save_every=2, init=str(first))
+    whole = train(experiment, tmp_path / "whole", **silent)
+    first.unlink()
+    Path(whole).unlink()
+    again = read_checkpoint(train(experiment, tmp_path / "whole", **silent))
+    assert again.step == 4
 
 
 def test_different_steps_differ(tmp_path):

@@ -70,7 +70,7 @@ class Colorizer:
         self.generators = {
             name: self._generator(name, checkpoint)
             for name in ("G_color", "G_gray")
-            if checkpoint.below(f"ema/{name}")
+            if checkpoint.averaged(name)
         }
 
     @property
@@ -169,13 +169,8 @@ class Colorizer:
     def _generator(self, name: str, checkpoint: Checkpoint) -> torch.nn.Module:
         options = getattr(self.experiment, name).model_copy(update={"pretrained": False})
         generator = build_generator(name, self.experiment.model_copy(update={name: options}))
-        weights = {
-            key.removeprefix("module."): tensor.float() if tensor.is_floating_point() else tensor
-            for key, tensor in checkpoint.below(f"ema/{name}").items()
-            if key.startswith("module.")
-        }
         try:
-            generator.load_state_dict(weights)
+            generator.load_state_dict(checkpoint.averaged(name))
         except RuntimeError:
             raise CycleColorError(f"the checkpoint's {name} does not fit its own settings") from None
         return generator.eval().to(self.device)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
+from ..checkpoint import find_checkpoint, read_checkpoint
 from ..config import Experiment
 from ..errors import CycleColorError
 from ..methods import Method
@@ -59,6 +60,29 @@ def restore(method: Method, ema: dict[str, AveragedModel], checkpoint) -> None:
     for name, pool in method.pools.items():
         images = checkpoint.below(f"pools/{name}").get("images")
         pool.images = None if images is None else images.to(method.device)
+
+
+def start_from(method: Method, path: Path) -> None:
+    """Give `G_color` the averaged weights of another run's.
+
+    Raises
+    ------
+    CycleColorError
+        If there is no such checkpoint, or its `G_color` is another network or emits another colour space.
+    """
+    path = find_checkpoint(path)
+    checkpoint = read_checkpoint(path)
+    ours, theirs = method.experiment, checkpoint.experiment
+    try:
+        if theirs.space != ours.space:
+            raise ValueError(f"space is {theirs.space}, not {ours.space}")
+        method.networks["G_color"].load_state_dict(checkpoint.averaged("G_color"))
+    except (RuntimeError, ValueError) as error:
+        raise CycleColorError(
+            f"init = {str(path)!r}: its G_color does not fit this experiment ({str(error).splitlines()[0]}); "
+            "set space and G_color as `cyclecolor info` says",
+            exit_code=2,
+        ) from None
 
 
 def check_same(now: Experiment, then: Experiment, run_dir: Path) -> None:

@@ -23,7 +23,7 @@ from .lock import RunLock
 from .precision import describe, keep_memory, lay_out, pick_device, use_bfloat16
 from .runlog import RunLog
 from .set_aside import SetAside
-from .state import check_same, restore, seed_step, state_tensors
+from .state import check_same, restore, seed_step, start_from, state_tensors
 from .stopping import Interrupted, Stop
 from .watch import CHECK_EVERY, Watch
 
@@ -68,6 +68,8 @@ class Trainer:
             # then wrong in this layout (seen in 2.14, on CPU).
             for network in self.method.networks.values():
                 lay_out(network)
+        if experiment.init and not checkpoint:
+            start_from(self.method, Path(experiment.init))
         self.ema = {
             name: average_of(network, experiment.ema)
             for name, network in self.method.networks.items()
