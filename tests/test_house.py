@@ -1,6 +1,7 @@
 """The house: imports go down, nothing is pickled, experiments load, `--help` is quick."""
 
 import ast
+import configparser
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +48,13 @@ def test_imports_only_go_down():
             continue
         for other in imports(path):
             assert LEVEL[other] > LEVEL[room], f"{path.relative_to(ROOT)} imports {other}"
+
+
+def test_every_room_travels_in_the_wheel():
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    rooms = {".".join(path.parent.relative_to(ROOT).parts) for path in PACKAGE.rglob("__init__.py")}
+    assert set(setup["options"]["packages"].split()) == rooms | {"cyclecolor.checkpoints"}
 
 
 PICKLES = {"pickle", "joblib", "shelve", "dill", "cloudpickle", "marshal"}
