@@ -8,7 +8,10 @@ takes memory only for tensors that the experiment in the file calls for.
 """
 
 import json
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha256
 from math import prod
 from pathlib import Path
@@ -135,28 +138,47 @@ def export_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     save_checkpoint(Checkpoint(experiment, checkpoint.step, checkpoint.data, tensors), path)
 
 
-def find_checkpoint(path: Path | None) -> Path:
-    """A checkpoint file: the one given, the newest of a run's folder, or a released one by name (`default`).
+def _say(text: str) -> None:
+    print(f"cyclecolor: {text}", file=sys.stderr)
+
+
+def open_checkpoint(path: Path | None, say: Callable[[str], None] = _say) -> tuple[Path, Checkpoint]:
+    """Find and read a checkpoint: a file, the newest whole one of a run's folder, or a released one by name.
+
+    By default that is the one called `default`.
 
     Raises
     ------
     CycleColorError
-        If there is none.
+        If there is none, or none is whole.
     """
     if path is None or not (path.suffix or path.exists()):
         name = path or "default"
-        for folder in RELEASED:
-            if (released := folder / f"{name}.safetensors").is_file():
-                return released
-        raise CycleColorError(f"{name}: no file, run folder or released checkpoint of that name", exit_code=2)
-    if path.is_dir():
-        newest = sorted(path.glob("**/step_*.safetensors"))[-1:]
-        if not newest:
-            raise CycleColorError(f"{path}: no checkpoint in this folder", exit_code=2)
-        return newest[0]
-    return path
+        path = next((p for folder in RELEASED if (p := folder / f"{name}.safetensors").is_file()), None)
+        if path is None:
+            message = f"{name}: no file, run folder or released checkpoint of that name"
+            raise CycleColorError(message, exit_code=2)
+    if not path.is_dir():
+        return path, read_checkpoint(path)
+    paths = sorted(path.glob("checkpoints/step_*.safetensors")) or sorted(path.glob("step_*.safetensors"))
+    if not paths:
+        raise CycleColorError(f"{path}: no checkpoint in this folder", exit_code=2)
+    if found := newest_whole(paths, say):
+        return found
+    raise CycleColorError(f"{path}: no checkpoint is whole")
 
 
+def newest_whole(paths: list[Path], say: Callable[[str], None]) -> tuple[Path, Checkpoint] | None:
+    """The last of some checkpoints, oldest first, that is whole; why the ones after it are not is said."""
+    for path in reversed(paths):
+        try:
+            return path, read_checkpoint(path)
+        except CycleColorError as error:
+            say(f"{error}; trying the one before it")
+    return None
+
+
+@lru_cache(maxsize=8)
 def expected_tensors(experiment: Experiment) -> dict[str, Tensor]:
     """Every tensor of a run of this experiment but its pools, by name, without memory (on `meta`)."""
     changes = {n: getattr(experiment, n).model_copy(update={"pretrained": False}) for n in GENERATORS}

@@ -231,11 +231,10 @@ def info(checkpoint):
     """Say what CHECKPOINT is and how to use it."""
     import json
 
-    from .checkpoint import find_checkpoint, read_checkpoint
+    from .checkpoint import open_checkpoint
     from .inference import Colorizer
 
-    path = find_checkpoint(checkpoint)
-    loaded = read_checkpoint(path)
+    path, loaded = open_checkpoint(checkpoint)
     experiment = loaded.experiment
     click.echo(f"{path}: {experiment.method} in {experiment.space}, step {loaded.step:,}")
     click.echo(f"images seen   {loaded.step * experiment.batch_size:,} of each pile")
@@ -256,9 +255,9 @@ def info(checkpoint):
 @click.argument("output", type=click.Path(path_type=Path))
 def export(checkpoint, output):
     """Write CHECKPOINT's generators alone, in half precision, as one small file for release."""
-    from .checkpoint import export_checkpoint, find_checkpoint, read_checkpoint
+    from .checkpoint import export_checkpoint, open_checkpoint
 
-    export_checkpoint(read_checkpoint(find_checkpoint(checkpoint)), output)
+    export_checkpoint(open_checkpoint(checkpoint)[1], output)
     click.echo(f"{output}: {output.stat().st_size / 1e6:.1f} MB")
 
 

@@ -2,13 +2,15 @@
 
     python experiments/fuzz_checkpoints.py [--mutants N] [--seed S]
 
-Bytes flipped, files cut, headers and settings rewritten (half of them with a good checksum), shapes
-inflated, JSON bombs. Every hundred are loaded by a process of its own, whose death would be noticed, as
-are hangs and the memory taken. Exit code 1 if any mutant crashes, hangs for 10 seconds, raises anything but
-the package's own error or takes more than 1 GB.
+Bytes flipped, files cut, headers and settings rewritten, shapes inflated, JSON bombs; half of them with a good
+checksum. Of ten mutants, eight are checkpoints, one is the newest checkpoint of a run whose one before is whole
+(which must then be loaded), and one is an imported generator. They are loaded by a process of its own, which is
+started anew every hundred and whenever it dies. Exit code 1 if any mutant crashes it, takes 10 seconds or more
+than 1 GB, or raises anything but the package's own error.
 """
 
 import argparse
+import json
 import multiprocessing
 import random
 import resource
@@ -16,6 +18,10 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import redirect_stderr
+from io import StringIO
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import torch
@@ -24,7 +30,11 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from hostile import mutant, outcome
 
 from cyclecolor.config import parse_experiment
+from cyclecolor.imported import FORMAT, ImportedGenerator
+from cyclecolor.networks import ResnetGenerator
+from cyclecolor.tensorfile import sealed_bytes
 from cyclecolor.training import train
+from cyclecolor.training.keeping import checkpoint_path
 
 BATCH, SECONDS, KIBIBYTES = 100, 10.0, 1 << 20
 NETWORK = {"type": "resnet", "width": 2, "blocks": 1}
@@ -39,17 +49,61 @@ TINY = {
 }
 
 
-def load_batch(good: bytes, seed: int, numbers: range, results: multiprocessing.Queue) -> None:
-    """Load some mutants; report (outcome, seconds, KiB above the start) of each."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "mutant.safetensors"
-        start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        for number in numbers:
-            path.write_bytes(mutant(good, random.Random(seed * 1_000_000 + number)))
-            began = time.monotonic()
-            result = outcome(path)
-            grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start
-            results.put((number, result, time.monotonic() - began, grown))
+class Mutants:
+    """Mutant k of a seed, and what comes of it."""
+
+    def __init__(self, run_dir: Path, seed: int):
+        self.run_dir, self.seed = run_dir, seed
+        experiment = parse_experiment(TINY, source="fuzz")
+        self.checkpoint = train(experiment, run_dir, say=lambda text: None).read_bytes()
+        network = ResnetGenerator(3, 3, width=2, blocks=1)
+        options = json.dumps({"width": 2, "blocks": 1, "in": 3, "out": 3})
+        self.imported = sealed_bytes(network.state_dict(), {"format": FORMAT, "generator": options})
+
+    def outcome(self, number: int) -> str:
+        """Write mutant `number` and load it."""
+        rng = random.Random(self.seed * 1_000_000 + number)
+        kind = ("run", "imported")[number % 10] if number % 10 < 2 else "checkpoint"
+        path = checkpoint_path(self.run_dir, TINY["num_steps"] + 1)
+        path.write_bytes(mutant(self.imported if kind == "imported" else self.checkpoint, rng))
+        if kind == "imported":
+            return outcome(path, ImportedGenerator)
+        if kind == "run" and (result := outcome(self.run_dir)) != "loaded":
+            return f"{result}, though the one before is whole"
+        return outcome(path)
+
+
+def load_some(mutants: Mutants, numbers: range, results: Connection) -> None:
+    """Send (outcome, seconds, KiB above the start) of each."""
+    start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for number in numbers:
+        began = time.monotonic()
+        result = mutants.outcome(number)
+        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start
+        results.send((result, time.monotonic() - began, grown))
+
+
+def outcomes(mutants: Mutants, numbers: range) -> Iterator[tuple[str, float, int]]:
+    """What `load_some` sends of each; `crashed` or `hung` where it does not."""
+    while numbers:
+        results, end = multiprocessing.Pipe(duplex=False)
+        process = multiprocessing.get_context("fork").Process(
+            target=load_some, args=(mutants, numbers[:BATCH], end)
+        )
+        process.start()
+        end.close()
+        for _ in numbers[:BATCH]:
+            numbers = numbers[1:]
+            try:
+                if results.poll(2 * SECONDS):
+                    yield results.recv()
+                    continue
+                yield "hung", 2 * SECONDS, 0
+            except EOFError:
+                yield "crashed", 0.0, 0
+            break
+        process.kill()
+        process.join()
 
 
 def main() -> int:
@@ -59,29 +113,17 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as folder:
-        experiment = parse_experiment(TINY, source="fuzz")
-        good = train(experiment, Path(folder), say=lambda text: None).read_bytes()
-    context = multiprocessing.get_context("fork")
     counts, failures, slowest, largest = Counter(), [], 0.0, 0
-    for first in range(0, options.mutants, BATCH):
-        numbers = range(first, min(first + BATCH, options.mutants))
-        results = context.Queue()
-        process = context.Process(target=load_batch, args=(good, options.seed, numbers, results))
-        process.start()
-        for number in numbers:
-            try:
-                number, result, seconds, grown = results.get(timeout=60)
-            except Exception:  # a queue that stays empty: the process is dead or hangs
-                failures.append((number, "crashed or hung", process.exitcode))
-                process.kill()
-                break
-            counts[result if result in ("loaded", "refused") else "wrong"] += 1
+    with tempfile.TemporaryDirectory() as folder, redirect_stderr(StringIO()):
+        mutants = Mutants(Path(folder), options.seed)
+        for number, found in enumerate(outcomes(mutants, range(options.mutants))):
+            result, seconds, grown = found
+            good = result in ("loaded", "refused") and seconds < SECONDS and grown < KIBIBYTES
+            counts[result if good else "wrong"] += 1
             slowest, largest = max(slowest, seconds), max(largest, grown)
-            if result not in ("loaded", "refused") or seconds > SECONDS or grown > KIBIBYTES:
-                failures.append((number, result, f"{seconds:.1f} s", f"{grown} KiB"))
-        process.join()
-    print(f"{options.mutants} mutants of a file of {len(good):,} bytes, seed {options.seed}: {dict(counts)}")
+            if not good:
+                failures.append((number, *found))
+    print(f"{options.mutants} mutants of seed {options.seed}: {dict(counts)}")
     print(f"slowest {slowest:.2f} s; most memory {largest / 1024:.0f} MiB above a process's start")
     for failure in failures[:20]:
         print("FAILED", *failure)

@@ -5,7 +5,9 @@ import pickle
 import random
 import struct
 import zipfile
+from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -54,7 +56,7 @@ def mutant(good: bytes, rng: random.Random) -> bytes:
     return content
 
 
-def outcome(path: Path) -> str:
+def outcome(path: Path, load: Callable[[Path], object] = load) -> str:
     """Load a file as translation does: `loaded`, `refused`, or what is wrong with the refusal."""
     try:
         load(path)
@@ -120,53 +122,63 @@ def rewrite_table(good: bytes, rng: random.Random) -> bytes:
 def rewrite_settings(good: bytes, rng: random.Random) -> bytes:
     """Settings of other values: huge networks, wrong types, unknown keys, paths."""
     header, data = split(good)
-    settings = json.loads(header["__metadata__"]["cyclecolor"])
-    table = settings["experiment"]
+    key = settings_of(header)
+    settings = json.loads(header["__metadata__"][key])
     value = rng.choice(
         [-1, 0, 10**9, 10**18, 1e308, float("nan"), "x" * 10_000, "/dev/zero", None, [], {}, True]
     )
-    section = rng.choice([k for k, v in table.items() if isinstance(v, dict)])
     kind = rng.randrange(6)
+    if key != "cyclecolor":  # an imported generator's: four numbers
+        settings[rng.choice(list(settings))] = value if kind else rng.randint(1, 1024)
+    elif kind < 4:
+        _rewrite_experiment(settings["experiment"], value, kind, rng)
+    elif kind == 4:
+        settings[rng.choice(["step", "data", "experiment", "watch", "score", "sha256"])] = value
+    else:
+        del settings[rng.choice(list(settings))]
+    header["__metadata__"][key] = json.dumps(settings)
+    return join(header, data)
+
+
+def _rewrite_experiment(table: dict, value: object, kind: int, rng: random.Random) -> None:
+    section = rng.choice([k for k, v in table.items() if isinstance(v, dict)])
     if kind == 0:
         table[rng.choice(list(table))] = value
     elif kind == 1:
         table[section][rng.choice(list(table[section]))] = value
     elif kind == 2:
         table[section][rng.choice(["x", "__class__", "a" * 60_000])] = value
-    elif kind == 3:
-        settings[rng.choice(["step", "data", "experiment", "watch", "score", "sha256"])] = value
-    elif kind == 4:
-        table["G_color"] = {
-            "type": "resnet",
-            "width": rng.choice([1024, 10**9]),
-            "blocks": rng.choice([64, 10**9]),
-        }
     else:
-        del settings[rng.choice(list(settings))]
-    header["__metadata__"]["cyclecolor"] = json.dumps(settings)
-    return join(header, data)
+        width, blocks = rng.choice([1024, 10**9]), rng.choice([64, 10**9])
+        table["G_color"] = {"type": "resnet", "width": width, "blocks": blocks}
+
+
+def settings_of(header: dict) -> str:
+    """Where a file's metadata have its settings: those of a checkpoint or of an imported generator."""
+    return next(key for key in ("cyclecolor", "generator") if key in header["__metadata__"])
 
 
 def bomb(good: bytes, rng: random.Random) -> bytes:
     """JSON that is deep, long or numerous, in the header or in the settings."""
     header, data = split(good)
-    text = rng.choice(
-        [
-            "[" * 1_000_000,
-            '{"a":' * 200_000 + "1" + "}" * 200_000,
-            "9" * 1_000_000,
-            "[" + "0," * 1_000_000 + "0]",
-            json.dumps({"experiment": {f"k{i}": 0 for i in range(100_000)}, "step": 0, "data": {}}),
-            json.dumps(
-                {f"t{i}": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]} for i in range(30_000)}
-            ),
-            '"' + "\\u0000" * 100_000 + '"',
-        ]
-    )
+    text = rng.choice(_bombs())
     if rng.random() < 0.5:
         return join(text.encode(), data)
-    header["__metadata__"]["cyclecolor"] = text
+    header["__metadata__"][settings_of(header)] = text
     return join(header, data)
+
+
+@cache
+def _bombs() -> list[str]:
+    return [
+        "[" * 1_000_000,
+        '{"a":' * 200_000 + "1" + "}" * 200_000,
+        "9" * 1_000_000,
+        "[" + "0," * 1_000_000 + "0]",
+        json.dumps({"experiment": {f"k{i}": 0 for i in range(100_000)}, "step": 0, "data": {}}),
+        json.dumps({f"t{i}": EMPTY for i in range(30_000)}),
+        '"' + "\\u0000" * 100_000 + '"',
+    ]
 
 
 def noise(good: bytes, rng: random.Random) -> bytes:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import tiny_experiment
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from cyclecolor.checkpoint import read_checkpoint
 from cyclecolor.errors import CycleColorError
@@ -120,6 +121,35 @@ def test_one_killed_ends_the_others_in_a_line_and_the_last_checkpoint_is_whole(t
     assert codes == [1, -signal.SIGKILL]
     assert "another process of this training is gone" in capfd.readouterr().out
     assert Trainer(experiment, tmp_path, **silent).step == 2
+
+
+def test_processes_that_torchrun_starts_anew_go_on(tmp_path):
+    class Killed(Trainer):
+        def advance(self, *batches):
+            if self.step == 3 and processes.share.rank() == 1 and not dead.exists():
+                dead.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            return super().advance(*batches)
+
+    def work() -> None:
+        with processes.joined():
+            Killed(experiment, tmp_path / "2", **silent).run()
+
+    def launch() -> None:
+        # What `torchrun --standalone --nproc-per-node 2 --max-restarts 1` does.
+        found = {"rdzv_backend": "c10d", "rdzv_endpoint": "localhost:0", "start_method": "fork"}
+        numbers = {"min_nodes": 1, "max_nodes": 1, "nproc_per_node": 2, "max_restarts": 1}
+        elastic_launch(LaunchConfig(**numbers, **found, monitor_interval=0.1), work)()
+
+    dead, experiment = tmp_path / "dead", small(method="regression", save_every=2)
+    whole = train(experiment, tmp_path / "1", **silent)
+    launcher = multiprocessing.get_context("fork").Process(target=launch)
+    launcher.start()
+    launcher.join(60)
+    launcher.terminate()
+    launcher.join()
+    assert (launcher.exitcode, dead.exists()) == (0, True)
+    assert distance(whole, tmp_path / "2" / "checkpoints" / whole.name) < 1e-3
 
 
 def test_a_batch_that_cannot_be_shared_is_refused(tmp_path, capfd):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from click.testing import CliRunner
 from conftest import tiny_experiment
 from PIL import Image
 
@@ -167,23 +168,53 @@ def start(folder: Path, *options: str) -> "multiprocessing.Process":
 
 
 @pytest.mark.parametrize("damaged", [1, 2])
-@pytest.mark.parametrize("damage", ["flip", "cut", "empty", "header", "other"])
-def test_damaged_checkpoints_give_way_to_the_one_before(tmp_path, trained, damage, damaged):
+@pytest.mark.parametrize("how", ["flip", "cut", "empty", "header", "other"])
+def test_damaged_checkpoints_give_way_to_the_one_before(tmp_path, trained, how, damaged):
     run = copy_run(trained, tmp_path)
-    for path in checkpoints_in(run)[-damaged:]:
-        content = bytearray(path.read_bytes())
-        if damage == "flip":
-            content[-100] ^= 1
-        elif damage == "header":
-            content[content.index(b"learning_rate") + 20] ^= 1
-        path.write_bytes(
-            {"cut": content[: len(content) // 2], "empty": b"", "other": b"GIF89a"}.get(damage, content)
-        )
+    damage(checkpoints_in(run)[-damaged:], how)
     said = []
     trainer = Trainer(small(), run, say=said.append)
     assert trainer.step == 6 - 2 * damaged
     assert sum("trying the one before" in line for line in said) == damaged
     assert len(list(run.glob("checkpoints/*.damaged"))) == damaged
+
+
+def damage(paths: list[Path], how: str) -> None:
+    for path in paths:
+        content = bytearray(path.read_bytes())
+        if how == "flip":
+            content[-100] ^= 1
+        elif how == "header":
+            content[content.index(b"learning_rate") + 20] ^= 1
+        contents = {"cut": content[: len(content) // 2], "empty": b"", "other": b"GIF89a"}
+        path.write_bytes(contents.get(how, content))
+
+
+@pytest.mark.parametrize("command", ["info", "evaluate", "translate", "export"])
+def test_whoever_reads_a_run_takes_its_newest_whole_checkpoint(tmp_path, trained, photo_folder, command):
+    (run := tmp_path / "run").mkdir()
+    copy_run(trained, run)
+    damage(checkpoints_in(run)[-1:], "flip")
+    arguments = {
+        "info": [run],
+        "evaluate": [run, "--color", photo_folder, "--json", tmp_path / "scores.json"],
+        "translate": [photo_folder, "-c", run],
+        "export": [run, tmp_path / "small.safetensors"],
+    }[command]
+    done = CliRunner().invoke(main, [command, *map(str, arguments)])
+    assert done.exit_code == 0, done.output
+    assert "step_00000006.safetensors: not a whole checkpoint: damaged" in done.stderr
+    if command == "info":
+        assert "step_00000004.safetensors: cyclegan in lab, step 4" in done.stdout
+    if command == "export":
+        assert read_checkpoint(tmp_path / "small.safetensors").step == 4
+    assert len(checkpoints_in(run)) == 3  # only a training sets damaged ones aside
+    damage(checkpoints_in(run), "cut")
+    done = CliRunner().invoke(main, [command, *map(str, arguments)])
+    assert (done.exit_code, done.stderr.splitlines()[-1]) == (
+        1,
+        f"cyclecolor: {run}: no checkpoint is whole",
+    )
 
 
 def test_no_whole_checkpoint_is_an_error_and_nothing_is_touched(tmp_path, trained):

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..checkpoint import Checkpoint, find_checkpoint, read_checkpoint
+from ..checkpoint import Checkpoint, open_checkpoint
 from ..color import SPACES
 from ..errors import CycleColorError
 from ..methods import build_generator
@@ -205,17 +205,16 @@ class Colorizer:
 
 
 def load(checkpoint: str | Path | None = None, **options) -> Colorizer:
-    """Load a `Colorizer` from a checkpoint file or a run's folder; by default the released one.
+    """Load a `Colorizer` from a checkpoint file or a run's newest whole one; by default the released one.
 
     Options are those of `Colorizer`.
 
     Raises
     ------
     CycleColorError
-        If there is no such checkpoint, or it is damaged.
+        If there is no such checkpoint, or none that is whole.
     """
-    path = find_checkpoint(None if checkpoint is None else Path(checkpoint))
-    loaded = read_checkpoint(path)
+    path, loaded = open_checkpoint(None if checkpoint is None else Path(checkpoint))
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return Colorizer(loaded, name=f"{path.name} sha256:{digest}", **options)

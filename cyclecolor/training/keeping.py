@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from ..checkpoint import Checkpoint, read_checkpoint, read_score
+from ..checkpoint import Checkpoint, newest_whole, read_score
 from ..errors import CycleColorError
 
 
@@ -21,7 +21,7 @@ def checkpoints_in(run_dir: Path) -> list[Path]:
     return sorted((Path(run_dir) / "checkpoints").glob("step_*.safetensors"))
 
 
-def newest_whole(run_dir: Path, say: Callable[[str], None]) -> Checkpoint | None:
+def newest_of(run_dir: Path, say: Callable[[str], None]) -> Checkpoint | None:
     """The newest checkpoint that is whole; those found damaged are renamed, not deleted.
 
     Raises
@@ -29,21 +29,17 @@ def newest_whole(run_dir: Path, say: Callable[[str], None]) -> Checkpoint | None
     CycleColorError
         If there are checkpoints but none is whole. Nothing is touched then.
     """
-    damaged, paths = [], checkpoints_in(run_dir)
-    for path in reversed(paths):
-        try:
-            checkpoint = read_checkpoint(path)
-        except CycleColorError as error:
-            damaged.append(path)
-            say(f"{error}; trying the one before it")
-            continue
-        for bad in damaged:
-            with suppress(OSError):
-                bad.rename(f"{bad}.damaged")
-        return checkpoint
-    if paths:
+    paths = checkpoints_in(run_dir)
+    if not paths:
+        return None
+    found = newest_whole(paths, say)
+    if not found:
         raise CycleColorError(f"{run_dir}: no checkpoint is whole; start over with --fresh")
-    return None
+    path, checkpoint = found
+    for damaged in paths[paths.index(path) + 1 :]:
+        with suppress(OSError):
+            damaged.rename(f"{damaged}.damaged")
+    return checkpoint
 
 
 def best_of(run_dir: Path) -> Path | None:

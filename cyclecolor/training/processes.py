@@ -24,7 +24,7 @@ def joined() -> Iterator[None]:
         return
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", **_meeting_place())
     try:
         yield
     except RuntimeError as error:
@@ -36,6 +36,20 @@ def joined() -> Iterator[None]:
         ) from None
     finally:
         dist.destroy_process_group()
+
+
+def _meeting_place() -> dict:
+    """Arguments that say where to meet, where PyTorch's own way fails: after a restart by `torchrun`.
+
+    Its store of addresses outlives the processes of before (seen in PyTorch 2.14), so that the new ones would
+    wait for the dead. Here every attempt has a place of its own in it. Machines count attempts each for
+    itself; for several of them, docs/cluster.md has another way.
+    """
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True" or os.environ["GROUP_WORLD_SIZE"] != "1":
+        return {}
+    store = dist.TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]))
+    place = dist.PrefixStore(f"attempt {os.environ['TORCHELASTIC_RESTART_COUNT']}", store)
+    return {"store": place, "rank": int(os.environ["RANK"]), "world_size": int(os.environ["WORLD_SIZE"])}
 
 
 def first() -> bool:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
-from ..checkpoint import find_checkpoint, read_checkpoint
+from ..checkpoint import open_checkpoint
 from ..config import Experiment
 from ..errors import CycleColorError
 from ..methods import Method
@@ -70,8 +70,7 @@ def start_from(method: Method, path: Path) -> None:
     CycleColorError
         If there is no such checkpoint, or its `G_color` is another network or emits another colour space.
     """
-    path = find_checkpoint(path)
-    checkpoint = read_checkpoint(path)
+    path, checkpoint = open_checkpoint(path)
     ours, theirs = method.experiment, checkpoint.experiment
     try:
         if theirs.space != ours.space:

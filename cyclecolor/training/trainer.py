@@ -18,7 +18,7 @@ from . import processes
 from .ema import average_of
 from .gradients import Rollback, average_gradients, take_step
 from .held_out import chroma_error, held_out
-from .keeping import checkpoint_path, drop_old, drop_temporaries, newest_whole
+from .keeping import checkpoint_path, drop_old, drop_temporaries, newest_of
 from .lock import RunLock
 from .precision import describe, keep_memory, lay_out, pick_device, use_bfloat16
 from .runlog import RunLog
@@ -181,7 +181,7 @@ class Trainer:
         checkpoint = None
         if processes.first():
             drop_temporaries(self.run_dir)
-            checkpoint = newest_whole(self.run_dir, self.say)
+            checkpoint = newest_of(self.run_dir, self.say)
         step = processes.of_first(checkpoint.step if checkpoint else -1)
         if step >= 0 and not processes.first():
             checkpoint = read_checkpoint(checkpoint_path(self.run_dir, step))
