@@ -1,14 +1,17 @@
 """Hostile checkpoint files, made from a good one: mutants for fuzzing, and payloads that would run code."""
 
 import json
+import os
 import pickle
 import random
 import struct
+import tarfile
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 
 from cyclecolor.errors import CycleColorError
@@ -18,13 +21,13 @@ EMPTY = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}  # a tensor
 
 
 class Canary:
-    """Unpickled, it creates a file."""
+    """Unpickled, it makes a folder."""
 
     def __init__(self, path: Path):
         self.path = str(path)
 
     def __reduce__(self):
-        return open, (self.path, "w")
+        return os.mkdir, (self.path,)
 
 
 def split(content: bytes) -> tuple[dict, bytes]:
@@ -206,6 +209,19 @@ def payloads(folder: Path, canary: Path) -> list[Path]:
     made.append(folder / "object.npy")
     head = b"{'descr': '|O', 'fortran_order': False, 'shape': (1,)}".ljust(117) + b"\n"
     made[-1].write_bytes(b"\x93NUMPY\x01\x00v\x00" + head + pickled)
+    made.append(folder / "oldest.pth")
+    with tarfile.open(made[-1], "w") as archive:  # as PyTorch wrote in its first years
+        for name in ("pickle", "storages", "tensors"):
+            member = tarfile.TarInfo(name)
+            member.size = len(pickled)
+            archive.addfile(member, BytesIO(pickled))
+    made.append(folder / "external.onnx")
+    # An initializer (graph 7, tensor 5) whose data are external (13): a location (1, 2), that of a pickle.
+    place = b"\x0a\x08location\x12\x0alegacy.pkl"
+    tensor = b"\x6a" + bytes([len(place)]) + place + b"\x70\x01"
+    made[-1].write_bytes(b"\x3a" + bytes([len(tensor) + 2]) + b"\x2a" + bytes([len(tensor)]) + tensor)
+    made.append(folder / "linked.safetensors")
+    made[-1].symlink_to("legacy.pkl")
     made.append(folder / "dcp")
     made[-1].mkdir()
     (made[-1] / ".metadata").write_bytes(pickled)

@@ -15,6 +15,7 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from cyclecolor.checkpoint import read_checkpoint
 from cyclecolor.errors import CycleColorError
 from cyclecolor.training import Interrupted, Trainer, processes, train
+from cyclecolor.training.state import state_tensors
 
 FUSION = {"type": "fusion", "stages": 1, "width": 4}
 silent = {"say": lambda text: None}
@@ -90,6 +91,11 @@ def test_two_then_one_then_two_processes(tmp_path):
     run = tmp_path / "run"
     whole = train(small(num_steps=6), tmp_path / "whole", **silent)
     assert together(lambda rank: stopped_at(2, run, signal_to=1)) == [143, 143]
+    saved = read_checkpoint(run / "checkpoints" / "step_00000002.safetensors").tensors
+    with closing(Trainer(small(num_steps=6), run, **silent)) as alone:
+        found = state_tensors(alone.method, alone.ema)
+        assert found.keys() == saved.keys()
+        assert all(torch.equal(found[name], saved[name]) for name in saved)
     with pytest.raises(Interrupted):
         stopped_at(4, run, signal_to=0)
     assert together(lambda rank: train(small(num_steps=6), run, **silent)) == [0, 0]

@@ -1,11 +1,15 @@
 """A run loses nothing: killed, signalled, on a full disk, with photos and workers gone."""
 
+import csv
 import errno
 import multiprocessing
 import os
 import signal
+import struct
 import sys
 import time
+import zlib
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -20,6 +24,7 @@ from cyclecolor.data import FolderPile, PairedDataset
 from cyclecolor.errors import CycleColorError
 from cyclecolor.methods import METHODS, held_back
 from cyclecolor.training import Interrupted, RunLock, Trainer, train
+from cyclecolor.training import trainer as training
 from cyclecolor.training.gradients import average_gradients
 from cyclecolor.training.keeping import best_of, checkpoints_in
 from cyclecolor.training.stopping import Stop
@@ -121,14 +126,63 @@ def test_signals_save_and_leave(tmp_path, name, code):
     assert checkpoints_in(tmp_path / "run")
 
 
-def test_second_interrupt_leaves_at_once():
-    with Stop() as stop:
-        os.kill(os.getpid(), signal.SIGINT)
-        assert stop.signal == signal.SIGINT
-        assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
+@pytest.mark.parametrize("moment", ["first step", "later step", "validation", "save"])
+def test_a_signal_at_any_moment_loses_nothing(tmp_path, monkeypatch, moment, number):
+    def signalled(work, at: int):
+        calls = []
+
+        def do(*arguments):
+            calls.append(arguments)
+            if len(calls) == at:
+                os.kill(os.getpid(), number)
+            return work(*arguments)
+
+        return do
+
+    experiment = small(method="regression", save_every=2)
+    whole = train(experiment, tmp_path / "whole", **silent)
+    trainer = Trainer(experiment, tmp_path / "run", **silent)
+    with monkeypatch.context() as patch:
+        place, work, at = {
+            "first step": (trainer, "advance", 1),
+            "later step": (trainer, "advance", 3),
+            "validation": (training, "chroma_error", 1),
+            "save": (training, "save_checkpoint", 1),
+        }[moment]
+        patch.setattr(place, work, signalled(getattr(place, work), at))
+        with pytest.raises(Interrupted) as stopped, closing(trainer):
+            trainer.run()
+    assert stopped.value.exit_code == 128 + number
+    assert read_checkpoint(checkpoints_in(tmp_path / "run")[-1]).step == (1 if moment == "first step" else 3)
+    assert same(whole, train(experiment, tmp_path / "run", **silent))
+
+
+def test_second_interrupt_leaves_at_once(tmp_path):
+    class Stuck(Trainer):
+        def advance(self, *batches):
+            (tmp_path / "stuck").touch()
+            time.sleep(60)
+
+    process = multiprocessing.get_context("fork").Process(
+        target=lambda: Stuck(small(), tmp_path / "run", **silent).run()
+    )
+    process.start()
+    while not (tmp_path / "stuck").exists():
+        assert process.is_alive()
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGINT)
+    process.join(0.5)
+    assert process.is_alive()
+    os.kill(process.pid, signal.SIGINT)
+    process.join(1)
+    assert process.exitcode == -signal.SIGINT  # which shells call 130
+
+
+def test_several_processes_wait_for_each_other_after_a_second_interrupt():
     with Stop(patient=True) as stop:
         os.kill(os.getpid(), signal.SIGINT)
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGINT)
         assert stop.signal == signal.SIGINT
 
 
@@ -244,13 +298,22 @@ def copy_run(run: Path, target: Path) -> Path:
     return target
 
 
-@pytest.mark.parametrize("keep", [1, 2])
-def test_the_newest_are_kept_and_the_best(tmp_path, monkeypatch, keep):
+@pytest.mark.parametrize("keep", [1, 2, 3, 99])
+def test_the_newest_are_kept_and_the_best_at_any_time(tmp_path, monkeypatch, keep):
     errors = iter([0.5, 0.2, 0.4, 0.3, 0.6])
-    monkeypatch.setattr("cyclecolor.training.trainer.chroma_error", lambda *_: next(errors))
+    monkeypatch.setattr(training, "chroma_error", lambda *_: next(errors))
+    unlink = Path.unlink
+
+    def count_and_unlink(path, **options):
+        # A checkpoint only ever goes here, so this is the least that a kill at any time can leave.
+        left = [other for other in checkpoints_in(tmp_path) if other != path]
+        assert sum(read_checkpoint(other).step > 0 for other in left) >= keep
+        unlink(path, **options)
+
+    monkeypatch.setattr(Path, "unlink", count_and_unlink)
     train(small(method="regression", num_steps=5, save_every=1, keep=keep), tmp_path, **silent)
     steps = [int(path.stem.removeprefix("step_")) for path in checkpoints_in(tmp_path)]
-    assert steps == [2, 4, 5][-keep - 1 :] if keep == 2 else [2, 5]
+    assert steps == {1: [2, 5], 2: [2, 4, 5], 3: [2, 3, 4, 5], 99: [1, 2, 3, 4, 5]}[keep]
     assert best_of(tmp_path).stem == "step_00000002"
 
 
@@ -281,6 +344,23 @@ def test_full_disk_at_the_end_is_an_error_and_the_one_before_stays(tmp_path, tra
     with pytest.raises(CycleColorError, match=r"step_00000006.*No space left"):
         train(small(save_every=100), run, **silent)
     assert sorted(p.stem for p in (run / "checkpoints").iterdir()) == ["step_00000002", "step_00000004"]
+
+
+def test_a_full_disk_costs_the_log_not_the_training(tmp_path):
+    (tmp_path / "log.jsonl").symlink_to("/dev/full")
+    said = []
+    train(small(method="regression"), tmp_path, say=said.append)
+    failed = f"{tmp_path}/log.jsonl: cannot be written: No space left on device; training goes on without it"
+    assert said.count(failed) == 1
+
+
+def test_a_read_only_folder_is_named(tmp_path, monkeypatch):
+    def refuse(*arguments):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("os.open", refuse)
+    with pytest.raises(CycleColorError, match=f"^{tmp_path}: cannot be written: Read-only file system$"):
+        Trainer(small(), tmp_path, **silent)
 
 
 def test_saved_by_the_clock(tmp_path):
@@ -347,11 +427,22 @@ def children() -> list[int]:
     return [int(p) for p in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
 
 
-def test_photos_that_cannot_be_read_are_listed_once(tmp_path, photo_folder):
+def test_photos_that_cannot_be_read_are_listed_once_in_one_table(tmp_path, photo_folder):
+    """The guards are those of translation: of pixels, of cut files, of what is no photo."""
     (photo_folder / "bad.png").write_bytes(b"bad")
-    Image.new("RGB", (40, 40)).save(photo_folder / "fine.png")
+    (photo_folder / "cut.jpg").write_bytes((photo_folder / "1.jpg").read_bytes()[:400])
+    bomb = bytearray((photo_folder / "0.png").read_bytes())
+    bomb[16:24] = struct.pack(">II", 60_000, 60_000)
+    bomb[29:33] = struct.pack(">I", zlib.crc32(bomb[12:29]))
+    (photo_folder / "huge.png").write_bytes(bomb)
+    Image.new("CMYK", (40, 40)).save(photo_folder / "fine.jpg")
     said = []
-    experiment = small(method="regression", data={"color": str(photo_folder), "size": 16})
-    Trainer(experiment, tmp_path / "run", say=said.append)
-    assert sum("bad.png" in line for line in said) == 1
-    assert "bad.png" in (tmp_path / "run" / "set_aside.csv").read_text()
+    data = {"gray": str(photo_folder), "color": str(photo_folder), "size": 16}
+    trainer = Trainer(small(data=data), tmp_path / "run", say=said.append)
+    assert len(trainer.piles["gray"]) == 7
+    assert sum("6 photos set aside" in line for line in said) == 1
+    table = list(csv.DictReader((tmp_path / "run" / "set_aside.csv").read_text().splitlines()))
+    for pile in ("gray", "color"):
+        reasons = sorted(row["reason"] for row in table if row["pile"] == pile)
+        assert [Path(reason.split(":")[0]).name for reason in reasons] == ["bad.png", "cut.jpg", "huge.png"]
+        assert "pixels" in reasons[2]

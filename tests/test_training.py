@@ -84,17 +84,31 @@ def test_workers_and_start_change_nothing():
         assert all(torch.equal(one[name], other[name]) for name in ("gray", "color"))
 
 
-def test_every_photo_once_an_epoch():
-    class Numbers(ScenePile):
-        def __getitem__(self, index):
-            return torch.full((4, 4, 3), index, dtype=torch.uint8).numpy()
+class Numbers(ScenePile):
+    """Photos that tell which they are."""
 
+    def __getitem__(self, index):
+        return torch.full((4, 4, 3), index, dtype=torch.uint8).numpy()
+
+
+def test_every_photo_once_an_epoch():
     dataset = UnpairedDataset(
         Numbers(0, 7, size=4), Numbers(0, 5, size=4), augment=lambda image, seed: image, seed=0
     )
     drawn = [int(dataset[position]["gray"][0, 0, 0]) for position in range(14)]
     assert sorted(drawn[:7]) == sorted(drawn[7:]) == list(range(7))
     assert drawn[:7] != drawn[7:]
+
+
+def test_every_photo_once_an_epoch_while_the_number_of_processes_changes():
+    pile = Numbers(0, 12, size=4)
+    dataset = UnpairedDataset(pile, pile, augment=lambda image, seed: image, seed=0)
+    drawn = []
+    for start, count in ((0, 2), (1, 1), (2, 2)):
+        for rank in range(count):
+            walk = batches(dataset, start=start, stop=start + 1, batch_size=4, workers=0, share=(rank, count))
+            drawn += [int(image[0, 0, 0]) for batch in walk for image in batch["gray"]]
+    assert sorted(drawn) == list(range(12))
 
 
 def test_other_settings_are_refused(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import random
 import resource
 import struct
@@ -76,7 +77,14 @@ def test_mutants_are_refused_or_load(tmp_path, good):
 
 
 @pytest.mark.parametrize(
-    "command", [["info"], ["translate", "photos", "-c"], ["evaluate", "--color", "photos"]]
+    "command",
+    [
+        "info {}",
+        "translate photos -c {}",
+        "evaluate {} --color photos",
+        "audit {} --color photos",
+        "export {} x.safetensors",
+    ],
 )
 def test_no_payload_runs(tmp_path, monkeypatch, command, photo_folder):
     monkeypatch.chdir(tmp_path)
@@ -84,11 +92,17 @@ def test_no_payload_runs(tmp_path, monkeypatch, command, photo_folder):
     hostile = tmp_path / "hostile"
     hostile.mkdir()
     made = payloads(hostile, canary)
-    assert len(made) >= 10
+    assert len(made) == 14
     for path in [*made, hostile]:
-        result = CliRunner().invoke(main, [*command, str(path)])
+        result = CliRunner().invoke(main, command.format(path).split())
         assert result.exit_code in (1, 2), path
         assert not canary.exists(), path
+
+
+def test_payloads_run_where_pickles_are_read(tmp_path):
+    made = payloads(tmp_path, tmp_path / "canary")
+    pickle.loads(made[0].read_bytes())
+    assert (tmp_path / "canary").exists()
 
 
 def test_training_believes_no_payload(tmp_path):

@@ -107,7 +107,7 @@ def batches(
     deaths, each = 0, batch_size // count
     while start < stop:
         firsts = range(start * batch_size + rank * each, stop * batch_size, batch_size)
-        loader = _loader(dataset, [range(first, first + each) for first in firsts], workers)
+        loader = _loader(dataset, (range(first, first + each) for first in firsts), workers)
         while start < stop:
             try:
                 batch = next(loader)
@@ -126,7 +126,7 @@ def batches(
             start, deaths = start + 1, 0
 
 
-def _loader(dataset: Dataset, positions: list[range], workers: int) -> Iterator[dict[str, Tensor]]:
+def _loader(dataset: Dataset, positions: Iterator[range], workers: int) -> Iterator[dict[str, Tensor]]:
     # Its own generator: the loader takes nothing from the one that training uses.
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "This DataLoader will create")  # more workers than cores: asked for

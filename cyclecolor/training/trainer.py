@@ -141,19 +141,18 @@ class Trainer:
             losses = [self._gradients(i, batch) for i, batch in enumerate(step_batches)]
         norms = average_gradients(self.method, len(step_batches))
         losses, norms = _mean(losses), _mean([norms])
-        trouble = self.watch.bad_step(losses, norms)
-        if trouble:
+        troubles = [self.watch.bad_step(losses, norms)]
+        if troubles[0]:
             rollback.leave_out()
         else:
             take_step(self.method)
             for name, average in self.ema.items():
                 average.update_parameters(self.method.networks[name])
+            troubles.append(self.watch.winner(losses))
         self.step += 1
-        if not trouble:
-            trouble = self.watch.winner(losses)
-            if self.step % CHECK_EVERY == 0:
-                trouble = trouble or self.watch.collapse(self.method, self.ema["G_color"], step_batches[0])
-        if trouble:
+        if self.step % CHECK_EVERY == 0:
+            troubles.append(self.watch.collapse(self.method, step_batches[0]))
+        for trouble in filter(None, troubles):
             self._meet(trouble)
         return losses
 

@@ -1,20 +1,21 @@
 """The watch over a run: notices when training goes wrong, and says the likely cause in a line.
 
-=========================  ==================================================  =======================
-what                       sign                                                noticed within
-=========================  ==================================================  =======================
-loss or gradient           not finite                                          the step, before weights
-exploding gradient         its norm 100 times the usual (geometric mean)       the step, before weights
-discriminator wins         its loss under 5% of a guess's, averaged            300 steps
-collapse                   chroma of `G_color`, or its spread over photos,     300 steps
-                           under 2% of the truth's, three times in a row
-=========================  ==================================================  =======================
+====================  =======================================================  ============================
+what                  sign                                                     noticed within
+====================  =======================================================  ============================
+loss or gradient      not finite                                               the step, before weights
+exploding gradient    its norm 100 times the usual (geometric mean)            the step, before weights, once
+                                                                               20 steps were taken
+discriminator wins    its loss under 1% of a guess's (averaged: under 5%)      320 steps
+collapse              chroma of `G_color`, or its spread over photos, under    300 steps
+                      2% of the truth's, three times in a row
+====================  =======================================================  ============================
 """
 
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from .. import share
 from ..config import Experiment
@@ -92,9 +93,9 @@ class Watch:
                 )
         return None
 
-    def collapse(self, method: Method, generator: nn.Module, batch: dict[str, Tensor]) -> str | None:
-        """How the averaged `G_color` has collapsed, if it has."""
-        chroma, spread = _richness(method, generator, batch)
+    def collapse(self, method: Method, batch: dict[str, Tensor]) -> str | None:
+        """How `G_color` has collapsed, if it has. Not the averaged one, which would show it much later."""
+        chroma, spread = _richness(method, batch)
         signs = {"no color": chroma < COLLAPSED, "all photos the same colors": spread < COLLAPSED}
         for sign, seen in signs.items():
             self.state[sign] = self.state.get(sign, 0.0) + 1 if seen else 0.0
@@ -116,12 +117,14 @@ class Watch:
 
 
 @torch.no_grad()
-def _richness(method: Method, generator: nn.Module, batch: dict[str, Tensor]) -> tuple[float, float]:
+def _richness(method: Method, batch: dict[str, Tensor]) -> tuple[float, float]:
     """Mean chroma, and its spread over the photos of a batch, as shares of the truth's."""
     gray, photo = method.read(batch)
     truth = method.shrink(photo[:, 1:])
-    generator.eval()
+    generator = method.networks["G_color"]
+    generator.eval()  # leaves batch statistics alone
     made = generator(gray).float()
+    generator.train()
     ratios = (_measures(made) / _measures(truth).clamp(min=1e-6)).tolist()
     return ratios[0], ratios[1] if share.count() * len(gray) > 1 else 1.0
 
