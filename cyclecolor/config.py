@@ -52,7 +52,7 @@ class Discriminator(Section):
     scales: int = Field(1, ge=1, le=4)
     spectral_norm: bool = True
     objective: Literal["least_squares", "hinge", "vanilla"] = "hinge"
-    learning_rate: float = Field(5e-4, gt=0)
+    learning_rate: float = Field(1e-3, gt=0)  # twice that of the generators: D_gray must outrun the film
     pool_size: int = Field(50, ge=0)  # images of the past that the discriminators are shown
 
 

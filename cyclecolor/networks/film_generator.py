@@ -71,7 +71,7 @@ class FilmGenerator(nn.Module):
         gray = transmitted(self.to_linear(color), spectral_weights(raw), raw["stops"])
         gray = gray + torch.sigmoid(raw["softness"]) * (blur(gray, 1.0) - gray)
         gray = tone(gray, torch.exp(raw["contrast"] / 2), raw["shift"] / 2)
-        black, white = 0.5 * torch.sigmoid(raw["black"]), 1 - 0.5 * torch.sigmoid(raw["white"])
+        black, white = faded(raw["black"]), 1 - faded(raw["white"])
         gray = black + (white - black) * gray + self._noise(gray, raw)
         return 2 * gray.clamp(0, 1) - 1
 
@@ -93,14 +93,25 @@ class FilmGenerator(nn.Module):
         """What the film has become: weights, exposure, curve and so on, at the means."""
         raw = {name: (GAIN * value).view(1, 1, 1, 1) for name, value in zip(STARTS, self.mean, strict=True)}
         weights = spectral_weights(raw).flatten().tolist()
-        scales = {"black": 0.5, "white": 0.5, "softness": 1.0, "unevenness": 0.2, "grain": 0.2}
+        scales = {"softness": 1.0, "unevenness": 0.2, "grain": 0.2}
         return {
             **dict(zip(("red", "green", "blue"), weights, strict=True)),
             "stops": raw["stops"].item(),
             "contrast": torch.exp(raw["contrast"] / 2).item(),
             "shift": raw["shift"].item() / 2,
+            **{name: faded(raw[name]).item() for name in ("black", "white")},
             **{name: scale * torch.sigmoid(raw[name]).item() for name, scale in scales.items()},
         }
+
+
+def faded(raw: Tensor) -> Tensor:
+    """How far black is lifted, or white lowered, in [0, 0.5].
+
+    Fading moves three times as fast as contrast, which can stand in for it: at equal speed, on a faded
+    print, contrast went to 0.55 and black stayed at 0.06 of its 0.26.
+    """
+    start = STARTS["black"]
+    return 0.5 * torch.sigmoid(start + 3 * (raw - start))
 
 
 def spectral_weights(raw: dict[str, Tensor]) -> Tensor:
