@@ -48,7 +48,7 @@ def test_starting_from_another_run_takes_its_averaged_color_generator(tmp_path):
         state = networks["G_color"].state_dict()
         assert state.keys() == weights.keys()
         assert all(torch.equal(state[name], weights[name].to(state[name])) for name in state)
-    for changes, reason in (({"space": "luv"}, "luv"), ({"G_color": {"stages": 1}}, "does not fit")):
+    for changes, reason in (({"space": "luv"}, "lab"), ({"G_color": {"stages": 1}}, "stages")):
         experiment = tiny_experiment(init=str(first), **changes)
         with pytest.raises(CycleColorError, match=reason):
             Trainer(experiment, tmp_path / reason, **silent)

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from ..checkpoint import open_checkpoint
-from ..config import Experiment
+from ..config import Experiment, Generator
 from ..errors import CycleColorError
 from ..methods import Method
 
@@ -71,17 +71,19 @@ def start_from(method: Method, path: Path) -> None:
         If there is no such checkpoint, or its `G_color` is another network or emits another colour space.
     """
     path, checkpoint = open_checkpoint(path)
-    ours, theirs = method.experiment, checkpoint.experiment
-    try:
-        if theirs.space != ours.space:
-            raise ValueError(f"space is {theirs.space}, not {ours.space}")
-        method.networks["G_color"].load_state_dict(checkpoint.averaged("G_color"))
-    except (RuntimeError, ValueError) as error:
+    ours, theirs = (
+        {"space": e.space, **_shape(e.G_color)} for e in (method.experiment, checkpoint.experiment)
+    )
+    other = {key: value for key, value in theirs.items() if ours[key] != value}
+    if other:
         raise CycleColorError(
-            f"init = {str(path)!r}: its G_color does not fit this experiment ({str(error).splitlines()[0]}); "
-            "set space and G_color as `cyclecolor info` says",
-            exit_code=2,
-        ) from None
+            f"init = {str(path)!r}: its G_color was made with {other}: set the same", exit_code=2
+        )
+    method.networks["G_color"].load_state_dict(checkpoint.averaged("G_color"))
+
+
+def _shape(generator: Generator) -> dict:
+    return generator.model_dump(exclude={"pretrained"})
 
 
 def check_same(now: Experiment, then: Experiment, run_dir: Path) -> None:
