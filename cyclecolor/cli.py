@@ -176,7 +176,8 @@ def prepare(photos, output, test_share, seed, film):
 @click.option("--pile", type=click.Path(path_type=Path), help="Colour photos to compare the colours to.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the scores here.")
 @click.option("--sheet", type=click.Path(path_type=Path), help="Write a contact sheet (PNG) here.")
-def evaluate(checkpoint, color, gray, film, pile, json_path, sheet):
+@click.option("--perceptual", is_flag=True, help="Score LPIPS, FID and KID too, with weights that you got.")
+def evaluate(checkpoint, color, gray, film, pile, json_path, sheet, perceptual):
     """Score CHECKPOINT on photos of known colour, beside doing nothing."""
     from .evaluation.report import evaluate_folder
 
@@ -188,6 +189,7 @@ def evaluate(checkpoint, color, gray, film, pile, json_path, sheet):
         pile=pile,
         json_path=json_path,
         sheet_path=sheet,
+        perceptual=perceptual,
         say=click.echo,
     )
 

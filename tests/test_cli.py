@@ -36,7 +36,7 @@ OPTIONS = {
         "overwrite",
     },
     "prepare": {"photos", "output", "test_share", "seed", "film"},
-    "evaluate": {"checkpoint", "color", "gray", "film", "pile", "json_path", "sheet"},
+    "evaluate": {"checkpoint", "color", "gray", "film", "pile", "json_path", "sheet", "perceptual"},
     "audit": {"checkpoint", "color", "gray", "film", "json_path"},
     "doctor": {"gray", "color", "json_path"},
     "info": {"checkpoint"},

@@ -9,6 +9,7 @@ from torch import Tensor
 from ..color import SPACES, quantize_rgb, rgb_to_lab, rgb_to_lightness
 from ..inference import Colorizer
 from .inputs import same_size_batches, to_tensor
+from .perceptual import BETWEEN_SETS, FEATURES, Perceptual
 from .pictures import OF_LIGHTNESS, SET_DISTANCES, STATISTICS, judge, measure
 from .scores import Score, halves, score
 
@@ -24,6 +25,7 @@ def evaluate(
     *,
     pile: Iterable[np.ndarray] = (),
     only: Sequence[str] = tuple(STATISTICS),
+    perceptual: Perceptual | None = None,
 ) -> Scores:
     """Score the colours of outputs, in 8 bits as they would be saved.
 
@@ -40,6 +42,8 @@ def evaluate(
         Colour photos to which the set's colours are compared.
     only : sequence of str
         The metrics to compute: keys of `STATISTICS`.
+    perceptual : Perceptual, optional
+        Measures LPIPS, FID and KID too.
 
     Returns
     -------
@@ -50,27 +54,38 @@ def evaluate(
     """
     mean_ab = torch.stack([rgb_to_lab(to_tensor([p]))[:, 1:].mean(dim=(0, 2, 3)) for p in photos]).mean(0)
     pile_means = _pile_means(pile)
-    measured: dict[str, dict[str, list[Tensor]]] = {name: {} for name in only if name in STATISTICS}
+    kept = [name for name in only if name in STATISTICS]
+    measured: dict[str, dict[str, list[Tensor]]] = {name: {} for name in (*kept, FEATURES)}
     for batch in same_size_batches(photos):
         truth = to_tensor([photos[i] for i in batch])
         gray = None if grays is None else to_tensor([grays[i] for i in batch])
-        for name, values in _measure_batch(colorizer, truth, gray, mean_ab, pile_means).items():
+        for name, values in _measure_batch(colorizer, truth, gray, mean_ab, pile_means, perceptual).items():
             for column, value in values.items():
                 if name in measured:
                     measured[name].setdefault(column, []).append(value)
-    scores = {}
-    for name, columns in measured.items():
-        if columns:
-            suffix = AT_TRUE_LIGHTNESS if grays is not None and name in OF_LIGHTNESS else ""
-            scores[name + suffix] = {
-                column: (halves if column == "floor" else score)(torch.cat(values), STATISTICS[name])
-                for column, values in columns.items()
-            }
-    return scores
+    features = {column: torch.cat(values) for column, values in measured.pop(FEATURES).items()}
+    scores = {
+        name: {
+            column: (halves if column == "floor" else score)(torch.cat(values), STATISTICS[name])
+            for column, values in columns.items()
+        }
+        for name, columns in measured.items()
+        if columns
+    }
+    if features:
+        for name, distance in BETWEEN_SETS.items():
+            scores[name] = {column: distance(f, features["truth"]) for column, f in features.items()}
+    at_truth = OF_LIGHTNESS if grays is not None else set()
+    return {name + AT_TRUE_LIGHTNESS * (name in at_truth): row for name, row in scores.items()}
 
 
 def _measure_batch(
-    colorizer: Colorizer, truth: Tensor, gray: Tensor | None, mean_ab: Tensor, pile_means: dict[str, Tensor]
+    colorizer: Colorizer,
+    truth: Tensor,
+    gray: Tensor | None,
+    mean_ab: Tensor,
+    pile_means: dict[str, Tensor],
+    perceptual: Perceptual | None,
 ) -> dict[str, dict[str, Tensor]]:
     """Metric to column to what was measured on each image (N, k)."""
     same = gray is None
@@ -85,6 +100,8 @@ def _measure_batch(
         values = measure(picture, true_picture)
         for name, mean in pile_means.items():
             values[f"{name}_to_pile"] = picture.described[name] - mean
+        if perceptual is not None:
+            values |= perceptual.measure(picture.rgb, true_picture.rgb)
         for name, value in values.items():
             measured.setdefault(name, {})[column] = value
     for name in true_picture.described:

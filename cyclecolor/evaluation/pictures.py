@@ -11,6 +11,7 @@ from ..data.prepare import NEAR_GRAY
 from .distributions import chroma_hue_histogram, patch_cdfs
 from .fidelity import lightness_error, psnr, ssim
 from .metrics import ab_rmse, cast, ciede2000, colorfulness, colorfulness_absolute, hue_agreement
+from .perceptual import BETWEEN_SETS
 from .scores import Statistic, largest, length, mean, ratio
 from .spectrum import checkerboard_contrast, checkerboard_peak
 
@@ -117,6 +118,7 @@ STATISTICS: dict[str, Statistic] = {
     "sliced_wasserstein_to_pile": length,
     "ssim": mean,
     "psnr": mean,
+    "lpips": mean,  # if `Perceptual` measures it
     "lightness_error_max": largest,
     "lightness_error_mean": mean,
     "checkerboard_peak": _peak,
@@ -125,5 +127,6 @@ STATISTICS: dict[str, Statistic] = {
 # Metrics in which the lightness of the judged picture takes part.
 OF_LIGHTNESS = {
     *(name for name in STATISTICS if name.startswith(("colorfulness", "sliced_wasserstein"))),
-    *("ciede2000", "ssim", "psnr"),
+    *("ciede2000", "ssim", "psnr", "lpips"),
+    *BETWEEN_SETS,
 }

@@ -14,6 +14,7 @@ from .audit import audit
 from .doctor import TINY, diagnose, examine
 from .evaluate import Scores, evaluate
 from .inputs import SHORT_SIDE, read_inputs, read_large_enough
+from .perceptual import load_perceptual
 from .scores import Score
 from .sheet import save_sheet
 
@@ -42,14 +43,16 @@ def evaluate_folder(
     pile: Path | None = None,
     json_path: Path | None = None,
     sheet_path: Path | None = None,
+    perceptual: bool = False,
     say: Callable[[str], None] = print,
 ) -> None:
     """Score a checkpoint on a folder of colour photos, and say so."""
+    networks = load_perceptual() if perceptual else None  # before any work: it may be missing
     colorizer = load(checkpoint)
     inputs = read_inputs(color, gray, film=film)
     skipped = inputs.skipped
     reals = () if pile is None else _readable(pile, skipped, SHORT_SIDE)
-    scores = evaluate(colorizer, inputs.photos, inputs.grays, pile=reals)
+    scores = evaluate(colorizer, inputs.photos, inputs.grays, pile=reals, perceptual=networks)
     for reason in skipped:
         say(f"skipped: {reason}")
     seen = f"scans in {gray}" if gray else f"film {film}" if film else "the photos' own lightness"
@@ -58,6 +61,8 @@ def evaluate_folder(
         f"input: {seen}; bootstrap 95% intervals over images"
     )
     say(table(scores))
+    if perceptual:
+        say("fid_biased: compare sets of one size only; kid_x1000: its interval holds 95% of subsets")
     if json_path:
         record = {
             "checkpoint": str(checkpoint),
@@ -173,6 +178,8 @@ def cell(score: Score | None) -> str:
     if score is None:
         return "-"
     digits = 2 if abs(score.value) >= 1 else 3
+    if score.low is None:
+        return f"{score.value:.{digits}f}"
     return f"{score.value:.{digits}f} [{score.low:.{digits}f}, {score.high:.{digits}f}]"
 
 

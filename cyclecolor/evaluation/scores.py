@@ -16,11 +16,11 @@ Statistic = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Score:
-    """A statistic of a set of images and its 95% interval."""
+    """A statistic of a set of images and its 95% interval, if it has one."""
 
     value: float
-    low: float
-    high: float
+    low: float | None = None
+    high: float | None = None
 
 
 def score(measured: Tensor, statistic: Statistic) -> Score | None:
