@@ -18,10 +18,11 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from .config import Experiment, parse_experiment
 from .errors import CycleColorError
-from .methods import METHODS
+from .methods import METHODS, build_generator
 from .photos import atomic_write
 from .tensorfile import Entry, TensorFile, TensorFileError, sealed_bytes
 
@@ -179,25 +180,43 @@ def newest_whole(paths: list[Path], say: Callable[[str], None]) -> tuple[Path, C
 
 
 @lru_cache(maxsize=8)
-def expected_tensors(experiment: Experiment) -> dict[str, Tensor]:
-    """Every tensor of a run of this experiment but its pools, by name, without memory (on `meta`)."""
+def expected_tensors(experiment: Experiment, *, of_export: bool = False) -> dict[str, Tensor]:
+    """Every tensor of a run of this experiment but its pools, by name, without memory (on `meta`).
+
+    For what `export_checkpoint` wrote, the generators' alone: to make discriminators and optimizers takes a
+    second, in which torch imports its compiler.
+    """
     changes = {n: getattr(experiment, n).model_copy(update={"pretrained": False}) for n in GENERATORS}
-    with torch.device("meta"):
-        make = METHODS[experiment.method]
-        method = make(experiment.model_copy(update=changes), device=torch.device("meta"))
+    experiment, networks, optimizers = experiment.model_copy(update=changes), {}, {}
+    with torch.device("meta"), _WithoutValues():
         count, step = torch.tensor(0), torch.tensor(0.0)
+        if of_export:
+            networks = {name: build_generator(name, experiment) for name in GENERATORS}
+        else:
+            method = METHODS[experiment.method](experiment, device=torch.device("meta"))
+            networks, optimizers = method.networks, method.optimizers
     tensors: dict[str, Tensor] = {}
-    for name, network in method.networks.items():
+    for name, network in networks.items():
         state = network.state_dict()
         tensors |= {f"networks/{name}/{key}": tensor for key, tensor in state.items()}
         if name in GENERATORS:
             tensors |= {f"ema/{name}/module.{key}": tensor for key, tensor in state.items()}
             tensors[f"ema/{name}/n_averaged"] = count
-    for name, optimizer in method.optimizers.items():
+    for name, optimizer in optimizers.items():
         for i, parameter in enumerate(p for group in optimizer.param_groups for p in group["params"]):
             slots = {**dict.fromkeys(MOMENTS, parameter), "step": step}
             tensors |= {f"optimizers/{name}/{i}/{slot}": tensor for slot, tensor in slots.items()}
     return tensors
+
+
+class _WithoutValues(TorchFunctionMode):
+    """Leaves out initial values: there are none on `meta`, where torch imports its compiler to set them."""
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        name, kwargs = getattr(function, "__name__", ""), kwargs or {}
+        if name.removeprefix("kaiming_") in ("normal_", "uniform_", "div_"):
+            return args[0] if args else kwargs["tensor"]
+        return function(*args, **kwargs)
 
 
 GENERATORS = ("G_color", "G_gray")
@@ -234,8 +253,8 @@ def _header(file: TensorFile) -> dict:
 
 def _check_tensors(entries: list[Entry], experiment: Experiment) -> None:
     """Names, shapes and types must be those of the experiment; what is there must be complete."""
-    expected = expected_tensors(experiment)
     groups = {_group(entry.name) for entry in entries}
+    expected = expected_tensors(experiment, of_export=all(group.startswith("ema/") for group in groups))
     pool = experiment.discriminator.pool_size * 3 * experiment.data.size**2
     for entry in entries:
         if entry.name.startswith("pools/"):

@@ -1,11 +1,12 @@
 """Damaged pictures through the real command line: each one translated, or refused with a reason.
 
-    python experiments/mutants.py [--count N] [--batch N] [--seed S] [--corpus FOLDER]
+    python experiments/mutants.py [--first N] [--count N] [--batch N] [--seed S] [--corpus FOLDER]
 
 Mutants are made of small pictures in all formats and modes, and of the files of a corpus where one is given;
 `--count 0 --corpus FOLDER` sends the corpus through as it is. After each batch, one process each, the figures
 are checked: no death, nothing over 5 s, memory at most 300 MB above idle, a manifest line for each file, no
-output but whole ones. The first breach stops the run and leaves its batch where it says.
+output but whole ones. The first breach stops the run and leaves its batch where it says. A mutant depends on
+its number and the seed alone, so a long run can be done in pieces (`--first`).
 """
 
 import argparse
@@ -131,6 +132,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--first", type=int, default=0, help="Number of the first mutant.")
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--batch", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
@@ -138,7 +140,8 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path)
     arguments = parser.parse_args()
     begun, work = time.perf_counter(), Path(tempfile.mkdtemp())
-    total, slowest, highest, done = Counter(), 0.0, 0, 0
+    total, slowest, highest, done = Counter(), 0.0, 0, arguments.first
+    end = arguments.first + arguments.count
 
     (work / "idle").mkdir()
     Image.new("L", (32, 24), 128).save(work / "idle" / "a.png")
@@ -147,8 +150,8 @@ def main() -> None:
         code, highest = translate(arguments.corpus, work / "corpus_color")
         total, slowest = check(arguments.corpus, work / "corpus_color", code)
     bases = base_pictures() + (corpus_pictures(arguments.corpus) if arguments.corpus else [])
-    while done < arguments.count and time.perf_counter() - begun < 60 * arguments.minutes:
-        numbers = range(done, min(done + arguments.batch, arguments.count))
+    while done < end and time.perf_counter() - begun < 60 * arguments.minutes:
+        numbers = range(done, min(done + arguments.batch, end))
         source, output = work / f"{done}", work / f"{done}_color"
         write_batch(source, bases, numbers, arguments.seed)
         code, peak = translate(source, output)
@@ -156,7 +159,8 @@ def main() -> None:
         total, slowest, highest, done = total + kinds, max(slowest, longest), max(highest, peak), numbers.stop
         assert peak - idle <= 300, f"{peak - idle} MB above idle in {source}"
         subprocess.run(["rm", "-r", str(source), str(output)], check=True)
-    print(f"{sum(total.values()):,} files in {time.perf_counter() - begun:.0f} s, seed {arguments.seed}")
+    seconds = time.perf_counter() - begun
+    print(f"{sum(total.values()):,} files, first {arguments.first:,}, seed {arguments.seed}; {seconds:.0f} s")
     print(f"slowest {slowest:.2f} s; peak {highest} MB, idle {idle} MB")
     print(", ".join(f"{count:,} {kind}" for kind, count in total.most_common()))
 

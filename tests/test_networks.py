@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from cyclecolor.networks import ENCODERS, FusionGenerator, PatchDiscriminator, ResnetGenerator
+from cyclecolor.networks import ENCODERS, FusionGenerator, PatchDiscriminator, ResnetGenerator, encoders
 from cyclecolor.networks.norm import InstanceNorm
 
 SIZES = [(1, 1), (7, 5), (33, 64), (50, 47)]
@@ -31,6 +31,22 @@ def test_every_parameter_of_the_fusion_generator_learns(encoder, stages):
     generator = FusionGenerator(1, 2, encoder=encoder, stages=stages, width=8, stride=1)
     generator(torch.rand(2, 1, 64, 64)).square().mean().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in generator.parameters())
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_encoders_are_those_of_torchvision(name):
+    import torchvision
+
+    theirs = torchvision.models.get_model(name, weights=None).eval()
+    stem, pool, layers = encoders.encoder_parts(name, in_channels=3, stages=4)
+    encoders._load(stem, layers, theirs.state_dict())
+    image = torch.rand(1, 3, 40, 50)
+    with torch.inference_mode():
+        wanted = theirs.maxpool(theirs.relu(theirs.bn1(theirs.conv1(image))))
+        got = pool(stem.eval()(image))
+        for i, layer in enumerate(layers.eval(), 1):
+            wanted, got = getattr(theirs, f"layer{i}")(wanted), layer(got)
+            torch.testing.assert_close(got, wanted)
 
 
 def test_global_features_reach_every_place():

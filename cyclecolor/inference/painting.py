@@ -14,6 +14,7 @@ from torch import Tensor
 from ..color import ColorSpace, quantize_rgb
 
 STRIP_PIXELS = 1 << 16  # some 2 MB of working arrays
+UNKNOWN = 1 << 19  # pixels that may wait for their color: some 8 MB
 COMPUTED = 1 << 14  # colors at a time: their float64 fits the cache
 CODES = 512  # of each chroma channel: 0.43 units of Lab, no coarser than 8-bit RGB itself
 HALF = CODES // 2
@@ -36,14 +37,11 @@ def paint(pixels: np.ndarray, lines: np.ndarray, space: ColorSpace, palette: "Pa
     array
         (H, W, 3) of the same type.
     """
-    out = np.empty((*pixels.shape[:2], 3), pixels.dtype)
     if pixels.dtype == np.uint8 and pixels.shape[2] == 1:
-        fine = lines * np.float32(FINE) + np.array([0, 0, FINE_ZERO, FINE_ZERO], np.float32)
-        for rows, strip in _strips(fine, pixels.shape[:2]):
-            palette.paint(pixels[rows, :, 0], strip, out[rows])
-    else:
-        for rows, strip in _strips(lines, pixels.shape[:2]):
-            out[rows] = _painted(pixels[rows], strip, space)
+        return palette.paint(pixels[..., 0], lines)
+    out = np.empty((*pixels.shape[:2], 3), pixels.dtype)
+    for rows, strip in _strips(lines, pixels.shape[:2]):
+        out[rows] = _painted(pixels[rows], strip, space)
     return out
 
 
@@ -68,12 +66,30 @@ class Palette:
     def __init__(self, space: ColorSpace):
         self.space = space
         # Pages of zeros take no memory until they are written to: a folder of photos fills some of them.
-        self.colors = np.zeros(CODES * CODES * 256, np.uint32)
+        self.colors = np.zeros(CODES * CODES * 256, np.int32)
         levels = np.arange(256, dtype=np.uint8).reshape(1, 256, 1)
         self.lightness = scaled_lightness(levels, space).numpy().reshape(256)
 
-    def paint(self, gray: np.ndarray, strip: np.ndarray, out: np.ndarray) -> None:
-        """Color (R, W) uint8 `gray` into (R, W, 3) `out`; the (R, 4 W) lines give chroma in fine codes."""
+    def paint(self, gray: np.ndarray, lines: np.ndarray) -> np.ndarray:
+        """(H, W) uint8 and (h, w, 4) lines to (H, W, 3), a view of pixels of four bytes, as in Pillow."""
+        padded = np.empty((*gray.shape, 4), np.uint8)
+        packed = padded.view(np.int32)[..., 0]
+        fine = lines * np.float32(FINE) + np.array([0, 0, FINE_ZERO, FINE_ZERO], np.float32)
+        unknown: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        for rows, strip in _strips(fine, gray.shape):
+            indices, colors = self._indices(gray[rows], strip), packed[rows].reshape(-1)
+            torch.index_select(torch.from_numpy(self.colors), 0, indices, out=torch.from_numpy(colors))
+            if cv2.countNonZero(colors) < len(colors):
+                places = np.flatnonzero(colors == 0)
+                unknown.append((colors, places, indices.numpy()[places]))
+            # Computing a few costs as much as computing some hundreds: they wait for each other.
+            if sum(len(places) for _, places, _ in unknown) > UNKNOWN:
+                self._fill(unknown)
+        self._fill(unknown)
+        return padded[..., :3]
+
+    def _indices(self, gray: np.ndarray, strip: np.ndarray) -> Tensor:
+        """(R, W) uint8 and the (R, 4 W) lines in fine codes to (R W,) int32: codes and level in one."""
         width = gray.shape[1]
         lightness = cv2.LUT(gray, self.lightness)
         chroma = [
@@ -90,12 +106,15 @@ class Palette:
         high <<= 1
         second >>= 15
         high |= second
-        indices = cv2.merge([low, high]).view(np.int32)[..., 0]
-        colors = self.colors.take(indices)
-        if not colors.all():
-            self._compute(np.unique(indices[colors == 0]))
-            colors = self.colors.take(indices)
-        cv2.cvtColor(colors.view(np.uint8).reshape(*gray.shape, 4), cv2.COLOR_RGBA2RGB, dst=out)
+        return torch.from_numpy(cv2.merge([low, high]).view(np.int32).reshape(-1))
+
+    def _fill(self, unknown: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> None:
+        """Compute colors and put them in their places; empties the list."""
+        if unknown:
+            self._compute(np.unique(np.concatenate([indices for _, _, indices in unknown])))
+        for colors, places, indices in unknown:
+            colors[places] = self.colors[indices]
+        unknown.clear()
 
     def _compute(self, indices: np.ndarray) -> None:
         for start in range(0, len(indices), COMPUTED):
@@ -107,7 +126,7 @@ class Palette:
             red, green, blue = quantize_rgb(rgb, (lightness + 1) * 50, 255)[0, ..., 0].long().numpy()
             # The fourth byte tells a black that was computed from what was not.
             packed = red | green << 8 | blue << 16 | 255 << 24
-            self.colors[indices[start : start + COMPUTED]] = packed.astype(np.uint32)
+            self.colors[indices[start : start + COMPUTED]] = packed.astype(np.uint32).view(np.int32)
 
 
 def _painted(pixels: np.ndarray, strip: np.ndarray, space: ColorSpace) -> np.ndarray:

@@ -1,13 +1,46 @@
-"""torchvision's ResNets as encoders."""
+"""ResNets (He et al., 2016) as encoders.
 
-import torchvision
-from torch import nn
+Parameters have torchvision's names, so that its weights fit; torchvision itself, which takes as long to
+import as torch, is there for ImageNet weights alone.
+"""
 
-ENCODERS = {
-    "resnet18": torchvision.models.resnet18,
-    "resnet34": torchvision.models.resnet34,
-    "resnet50": torchvision.models.resnet50,
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+ENCODERS = {  # blocks of each stage; whether they are bottlenecks
+    "resnet18": ((2, 2, 2, 2), False),
+    "resnet34": ((3, 4, 6, 3), False),
+    "resnet50": ((3, 4, 6, 3), True),
 }
+WIDTHS = (64, 128, 256, 512)
+
+
+class Residual(nn.Module):
+    """Two convolutions of 3 x 3, or a bottleneck: one between two of 1 x 1; their input is added."""
+
+    def __init__(self, in_channels: int, width: int, *, stride: int, bottleneck: bool):
+        super().__init__()
+        self.out_channels = 4 * width if bottleneck else width
+        sides, strides = ((1, 3, 1), (1, stride, 1)) if bottleneck else ((3, 3), (stride, 1))
+        channels = [in_channels, *[width] * (len(sides) - 1), self.out_channels]
+        for i, (side, step) in enumerate(zip(sides, strides, strict=True)):
+            self.add_module(f"conv{i + 1}", _convolution(channels[i], channels[i + 1], side, step))
+            self.add_module(f"bn{i + 1}", nn.BatchNorm2d(channels[i + 1]))
+        self.depth = len(sides)
+        self.downsample = None
+        if stride > 1 or in_channels != self.out_channels:
+            convolution = _convolution(in_channels, self.out_channels, 1, stride)
+            self.downsample = nn.Sequential(convolution, nn.BatchNorm2d(self.out_channels))
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride))."""
+        features = image
+        for i in range(1, self.depth + 1):
+            features = getattr(self, f"bn{i}")(getattr(self, f"conv{i}")(features))
+            if i < self.depth:
+                features = F.relu(features, inplace=True)
+        features += image if self.downsample is None else self.downsample(image)
+        return F.relu(features, inplace=True)
 
 
 def encoder_parts(
@@ -26,19 +59,41 @@ def encoder_parts(
     pretrained : bool
         Start from torchvision's ImageNet weights (downloads them on first use).
     """
-    resnet = ENCODERS[name](weights="DEFAULT" if pretrained else None)
-    first = resnet.conv1
-    if in_channels != first.in_channels:
-        resnet.conv1 = _adapt(first, in_channels)
-    layers = (resnet.layer1, resnet.layer2, resnet.layer3, resnet.layer4)
-    stem = nn.Sequential(resnet.conv1, resnet.bn1, resnet.relu)
-    return stem, resnet.maxpool, nn.ModuleList(layers[:stages])
+    counts, bottleneck = ENCODERS[name]
+    stem = nn.Sequential(_convolution(3, 64, 7, 2), nn.BatchNorm2d(64), nn.ReLU(inplace=True))
+    layers, channels = nn.ModuleList(), 64
+    for i in range(stages):
+        layers.append(nn.Sequential())
+        for block in range(counts[i]):
+            stride = 2 if i and not block else 1
+            layers[i].append(Residual(channels, WIDTHS[i], stride=stride, bottleneck=bottleneck))
+            channels = layers[i][-1].out_channels
+    if pretrained:
+        import torchvision
+
+        _load(stem, layers, torchvision.models.get_model(name, weights="DEFAULT").state_dict())
+    if in_channels != 3:
+        stem[0] = _adapt(stem[0], in_channels)
+    return stem, nn.MaxPool2d(3, 2, 1), layers
 
 
 def out_channels_of(stage: nn.Sequential) -> int:
     """Channels of the maps that a residual stage makes."""
-    convolutions = [m for m in stage[-1].modules() if isinstance(m, nn.Conv2d)]
-    return convolutions[-1].out_channels
+    return stage[-1].out_channels
+
+
+def _load(stem: nn.Sequential, layers: nn.ModuleList, weights: dict[str, Tensor]) -> None:
+    """Take over a whole ResNet's weights, under torchvision's names."""
+    parts = {"conv1": stem[0], "bn1": stem[1], **{f"layer{i + 1}": layer for i, layer in enumerate(layers)}}
+    for name, part in parts.items():
+        own = {k.removeprefix(f"{name}."): w for k, w in weights.items() if k.startswith(f"{name}.")}
+        part.load_state_dict(own)
+
+
+def _convolution(in_channels: int, out_channels: int, side: int, stride: int) -> nn.Conv2d:
+    convolution = nn.Conv2d(in_channels, out_channels, side, stride, side // 2, bias=False)
+    nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
+    return convolution
 
 
 def _adapt(convolution: nn.Conv2d, in_channels: int) -> nn.Conv2d:
@@ -47,6 +102,6 @@ def _adapt(convolution: nn.Conv2d, in_channels: int) -> nn.Conv2d:
     Summed over RGB, its weights answer to gray as they did to three equal channels.
     """
     adapted = nn.Conv2d(in_channels, convolution.out_channels, 7, 2, 3, bias=False)
-    weight = convolution.weight.detach().sum(dim=1, keepdim=True) / in_channels
+    weight = convolution.weight.detach().sum(dim=1, keepdim=True).div_(in_channels)
     adapted.weight = nn.Parameter(weight.repeat(1, in_channels, 1, 1))
     return adapted

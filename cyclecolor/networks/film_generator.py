@@ -51,7 +51,7 @@ class FilmGenerator(nn.Module):
     def __init__(self, to_linear: Callable[[Tensor], Tensor]):
         super().__init__()
         self.to_linear = to_linear
-        self.mean = nn.Parameter(torch.tensor(list(STARTS.values())) / GAIN)
+        self.mean = nn.Parameter(torch.tensor([start / GAIN for start in STARTS.values()]))
         self.spread = nn.Parameter(torch.full((len(STARTS),), SPREAD_START / GAIN))
 
     def forward(self, color: Tensor) -> Tensor:

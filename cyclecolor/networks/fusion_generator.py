@@ -10,7 +10,7 @@ from .winograd import use_winograd
 
 
 class FusionGenerator(nn.Module):
-    """Encoder from torchvision, fusion of the pooled features, decoder by resizing.
+    """A ResNet encoder, fusion of the pooled features, decoder by resizing.
 
     The pooled vector says what the scene is, the map says what is where (the fusion layer of Iizuka et
     al., 2016). Maps of the encoder join the decoder at equal size, so that colours keep to edges.

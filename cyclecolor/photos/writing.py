@@ -251,7 +251,9 @@ def _padded(photo: Photo) -> Image.Image:
     if photo.pixels.shape[2] == 1:
         return encode_image(photo)
     height, width = photo.pixels.shape[:2]
-    padded = cv2.cvtColor(photo.pixels, cv2.COLOR_RGB2RGBA)
+    padded = photo.pixels.base  # the colors of gray photos are made in this form
+    if padded is None or padded.shape != (height, width, 4) or padded.ctypes.data != photo.pixels.ctypes.data:
+        padded = cv2.cvtColor(photo.pixels, cv2.COLOR_RGB2RGBA)
     return Image.frombuffer("RGBX", (width, height), padded, "raw", "RGBX", 0, 1)
 
 
