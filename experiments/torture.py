@@ -29,7 +29,7 @@ from cyclecolor.training import train
 from cyclecolor.training.keeping import checkpoints_in
 
 STEPS = 10
-SAVE = 0.01  # seconds that one takes, roughly
+SAVE = 0.002  # seconds that one takes at least
 
 
 def experiment(workers: int):

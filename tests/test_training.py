@@ -12,7 +12,7 @@ from cyclecolor.data import ScenePile, UnpairedDataset, batches
 from cyclecolor.data.augment import Augment
 from cyclecolor.errors import CycleColorError
 from cyclecolor.inference import Colorizer
-from cyclecolor.training import Trainer, train
+from cyclecolor.training import Trainer, show_result, train
 from cyclecolor.training.ema import average_of
 from cyclecolor.training.trainer import rate_scale
 
@@ -137,6 +137,13 @@ def test_exported_checkpoint_colors_alike(tmp_path):
 
 def test_rate_schedule():
     assert [rate_scale(p, 0.5) for p in (0, 0.49, 0.75, 1)] == [1, 1, 0.5, 0]
+
+
+def test_a_training_on_the_smallest_crops_has_a_result_to_show(tmp_path):
+    experiment = tiny_experiment(method="regression", num_steps=1, data={"size": 16})
+    said = []
+    show_result(experiment, tmp_path, train(experiment, tmp_path, **silent), say=said.append)
+    assert any(line.startswith("score       CIEDE2000") for line in said)
 
 
 def test_log_has_a_line_each_step(tmp_path):

@@ -9,9 +9,11 @@ from torch import nn
 
 from ..config import Data
 from ..data import SCENES, ScenePile
+from ..evaluation.inputs import read_large_enough
+from ..evaluation.pictures import SMALLEST
 from ..methods import Method
 from ..methods.losses import l1
-from ..photos import PhotoError, find_photos, read_rgb8
+from ..photos import PhotoError, find_photos
 
 TEST_FOLDERS = ("color_test", "testB")
 
@@ -19,7 +21,7 @@ TEST_FOLDERS = ("color_test", "testB")
 def held_out(data: Data, count: int) -> list[np.ndarray]:
     """Up to `count` colour photos (H, W, 3) that were not trained on; none if the data set has none."""
     if data.root is None and data.color is None:
-        pile = ScenePile(SCENES["test"], count, size=data.size)
+        pile = ScenePile(SCENES["test"], count, size=max(data.size, SMALLEST))
         return [pile[i] for i in range(count)]
     folders = [Path(data.root) / name for name in TEST_FOLDERS] if data.root else []
     folder = next((f for f in folders if f.is_dir()), None)
@@ -46,6 +48,6 @@ def chroma_error(method: Method, generator: nn.Module, photos: list[np.ndarray])
 def _read(folder: Path, data: Data, count: int) -> list[np.ndarray]:
     photos = []
     for path in find_photos(folder)[:count]:
-        with suppress(PhotoError):  # evaluation names those that cannot be read
-            photos.append(read_rgb8(path, short_side=data.load_size))
+        with suppress(PhotoError):  # evaluation names those that cannot be read or measured
+            photos.append(read_large_enough(path, max(data.load_size, SMALLEST)))
     return photos
