@@ -22,7 +22,7 @@ from torch.overrides import TorchFunctionMode
 
 from .config import Experiment, parse_experiment
 from .errors import CycleColorError
-from .methods import METHODS, build_generator
+from .methods import build_generator, method_of
 from .photos import atomic_write
 from .tensorfile import Entry, TensorFile, TensorFileError, sealed_bytes
 
@@ -193,7 +193,7 @@ def expected_tensors(experiment: Experiment, *, of_export: bool = False) -> dict
         if of_export:
             networks = {name: build_generator(name, experiment) for name in GENERATORS}
         else:
-            method = METHODS[experiment.method](experiment, device=torch.device("meta"))
+            method = method_of(experiment)(experiment, device=torch.device("meta"))
             networks, optimizers = method.networks, method.optimizers
     tensors: dict[str, Tensor] = {}
     for name, network in networks.items():

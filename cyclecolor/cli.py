@@ -234,7 +234,7 @@ def info(checkpoint):
     import json
 
     from .checkpoint import open_checkpoint
-    from .inference import Colorizer
+    from .inference import translator_of
 
     path, loaded = open_checkpoint(checkpoint)
     experiment = loaded.experiment
@@ -245,7 +245,7 @@ def info(checkpoint):
         tensors = loaded.below(f"ema/{name}").values()
         if tensors:
             click.echo(f"{name:<13} {sum(t.numel() for t in tensors):,} parameters")
-    film = Colorizer(loaded).film
+    film = translator_of(loaded).film
     if film:
         click.echo("film          " + ", ".join(f"{name} {value:.2f}" for name, value in film.items()))
     click.echo(f"experiment    {experiment.model_dump_json(exclude_defaults=True)}")

@@ -86,7 +86,7 @@ class Experiment(Section):
     seed: int = Field(0, ge=0, lt=1 << 31)
     init: str | None = None  # checkpoint, or run folder, whose G_color to start from
     method: Literal["cyclegan", "pix2pix", "regression"] = "cyclegan"
-    space: Literal["lab", "luv"] = "lab"
+    space: Literal["lab", "luv", "rgb"] = "lab"  # rgb: whole images, as the textbook's CycleGAN makes them
     num_steps: int = Field(10_000, ge=1, lt=1 << 32)
     batch_size: int = Field(16, ge=1)
     accumulate: int = Field(1, ge=1)  # batches of a step: the gradients of so many are averaged
@@ -122,6 +122,14 @@ class Experiment(Section):
                 f"data.film = {self.data.film!r} makes pairs, for pix2pix and regression; for a gray pile "
                 "of that film: cyclecolor prepare PHOTOS --output DIR --film NAME"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _whole_images(self) -> Self:
+        if self.space == "rgb" and self.method != "cyclegan":
+            raise ValueError(f"space = 'rgb' is for method = 'cyclegan' alone, not for {self.method!r}")
+        if self.space == "rgb" and not self.G_color.type == self.G_gray.type == "resnet":
+            raise ValueError("space = 'rgb' is for G_color.type = 'resnet' and G_gray.type = 'resnet' alone")
         return self
 
 
@@ -178,6 +186,8 @@ def _parse_value(text: str) -> object:
 def _explain(error: ValidationError) -> str:
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
+    if not key:
+        return first["msg"].removeprefix("Value error, ")
     if first["type"] != "extra_forbidden":
         return f"{key} = {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
     near = difflib.get_close_matches(key, valid_keys(), n=1, cutoff=0.4)

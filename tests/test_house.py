@@ -21,8 +21,8 @@ ROOMS = (
     ["cli"],
     ["training"],
     ["evaluation"],
-    ["inference"],
-    ["checkpoint", "imported"],
+    ["inference", "imported"],
+    ["checkpoint"],
     ["methods", "data"],
     ["config", "networks", "tensorfile"],
     ["film"],
@@ -101,6 +101,9 @@ def test_every_experiment_loads_and_steps(path, tmp_path):
         ("num_steps = ", "not valid TOML"),
         ('[G_color]\ntype = "film"', "G_color = .*a film makes gray"),
         ('space = "hsv"', "space = 'hsv'"),
+        ('space = "rgb"\nmethod = "pix2pix"', r"x\.toml: space = 'rgb' is for method = 'cyclegan' alone"),
+        ('space = "rgb"', "space = 'rgb' is for .*'resnet' alone"),
+        ('space = "rgb"\nG_color.type = "resnet"', "space = 'rgb' is for .*'resnet' alone"),
     ],
 )
 def test_a_typo_is_named(tmp_path, text, message):

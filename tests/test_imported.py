@@ -12,8 +12,9 @@ from torch import nn
 
 from cyclecolor.cli import main
 from cyclecolor.errors import CycleColorError
-from cyclecolor.imported import ImportedGenerator, import_generator
-from cyclecolor.photos import Photo
+from cyclecolor.imported import LUMA, import_generator
+from cyclecolor.inference import load
+from cyclecolor.photos import Photo, read_photo, write_photo
 
 
 class Original(nn.Module):
@@ -64,19 +65,51 @@ def test_imported_answers_as_the_original(tmp_path, inputs, outputs, blocks, dro
     torch.save(state, tmp_path / "x.pth", _use_new_zipfile_serialization=zipped)
     result = CliRunner().invoke(main, ["import", str(tmp_path / "x.pth"), str(tmp_path / "x.safetensors")])
     assert result.exit_code == 0, result.output
-    imported = ImportedGenerator(tmp_path / "x.safetensors")
-    images = torch.rand(2, inputs, 48, 64) * 2 - 1
+    ((name, imported),) = load(tmp_path / "x.safetensors").generators.items()
+    assert name == ("G_gray" if outputs == 1 else "G_color")
+    images = torch.rand(2, 3, 48, 64) * 2 - 1
+    luma = (images * torch.tensor(LUMA).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
     with torch.no_grad():
-        assert (imported(images) - original(images)).abs().max() < 1e-5
+        assert (imported(images) - original(images if inputs == 3 else luma)).abs().max() < 1e-5
 
 
-def test_photos_are_translated_at_their_size(tmp_path):
-    torch.save(Original(3, 3, 4, 1).state_dict(), tmp_path / "x.pth")
+@pytest.mark.parametrize(
+    ("outputs", "direction", "other"), [(3, "to-color", "to-gray"), (1, "to-gray", "to-color")]
+)
+def test_a_photo_is_translated_as_the_original_would(tmp_path, outputs, direction, other):
+    torch.manual_seed(0)
+    original = Original(3, outputs, 4, 1).eval()
+    torch.save(original.state_dict(), tmp_path / "x.pth")
     import_generator(tmp_path / "x.pth", tmp_path / "x.safetensors")
-    imported = ImportedGenerator(tmp_path / "x.safetensors")
-    gray = Photo(np.full((37, 51, 1), 40_000, np.uint16))
-    made = imported.translate(gray)
-    assert (made.pixels.shape, made.pixels.dtype) == ((37, 51, 3), np.uint16)
+    pixels = np.random.default_rng(0).integers(0, 65536, (36, 52, 1), np.uint16)
+    write_photo(Photo(pixels), tmp_path / "in.png")
+    command = ["translate", str(tmp_path / "in.png"), "-c", str(tmp_path / "x.safetensors")]
+    made = CliRunner().invoke(main, [*command, "-o", str(tmp_path / "out.png"), "--direction", direction])
+    assert made.exit_code == 0, made.output
+    seen = torch.from_numpy(pixels / 32767.5 - 1).float().movedim(-1, 0)[None].repeat(1, 3, 1, 1)
+    with torch.no_grad():
+        image = original(seen)
+    expected = ((image[0] + 1) * 32767.5).movedim(0, -1).numpy()
+    found = read_photo(tmp_path / "out.png").pixels
+    assert (found.shape, found.dtype) == (expected.shape, np.uint16)
+    assert abs(found - expected).max() < 8
+    refused = CliRunner().invoke(main, [*command, "--direction", other])
+    assert refused.exit_code == 2
+    assert len(refused.output.splitlines()) == 1
+    assert "has no G_" in refused.output
+
+
+def test_an_imported_generator_is_scored(tmp_path, photo_folder):
+    torch.save(Original(1, 3, 4, 1).state_dict(), tmp_path / "x.pth")
+    import_generator(tmp_path / "x.pth", tmp_path / "x.safetensors")
+    for command in ("evaluate", "audit"):
+        result = CliRunner().invoke(
+            main, [command, str(tmp_path / "x.safetensors"), "--color", str(photo_folder)]
+        )
+        assert result.exit_code == (0 if command == "evaluate" else 2), result.output
+    assert "no G_gray and so no cycle" in result.output
+    info = CliRunner().invoke(main, ["info", str(tmp_path / "x.safetensors")])
+    assert "pytorch-CycleGAN-and-pix2pix" in info.output
 
 
 @pytest.mark.parametrize(
@@ -87,10 +120,12 @@ def test_photos_are_translated_at_their_size(tmp_path):
         lambda s: {**s, "model.2.weight": torch.ones(4)},
         lambda s: {**s, "model.4.weight": torch.ones(8, 4, 3, 4)},
         lambda s: {**s, "model.1.weight": torch.ones(4)},
+        lambda s: {**s, "model.18.weight": torch.ones(1, 4, 7, 7)},
+        lambda s: {**s, "model.18.weight": torch.ones(2, 4, 7, 7), "model.18.bias": torch.ones(2)},
         lambda s: {},
         lambda s: [1, 2],
     ],
-    ids=["more", "less", "affine", "shape", "flat", "empty", "list"],
+    ids=["more", "less", "affine", "shape", "flat", "bias", "two", "empty", "list"],
 )
 def test_other_networks_are_refused(tmp_path, change):
     torch.save(change(Original(3, 3, 4, 1).state_dict()), tmp_path / "x.pth")
@@ -113,7 +148,7 @@ def test_no_payload_runs(tmp_path):
         with pytest.raises(CycleColorError):
             import_generator(path, tmp_path / "x.safetensors")
         with pytest.raises(CycleColorError):
-            ImportedGenerator(path)
+            load(path)
         assert not canary.exists(), path
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import CliRunner
-from conftest import tiny_experiment
+from conftest import KINDS, tiny_experiment
 from PIL import Image
 
 from cyclecolor.checkpoint import read_checkpoint
@@ -63,10 +63,10 @@ def stopping_after(step: int):
 
 # Pools (3 images) fill up in step 2; the rate decays from step 3; epochs of 3 photos end in mid-step.
 @pytest.mark.parametrize("workers", [0, 2])
-@pytest.mark.parametrize("method", ["cyclegan", "pix2pix", "regression"])
-def test_stopped_anywhere_equals_never_stopped(tmp_path, photo_folder, method, workers):
+@pytest.mark.parametrize("kind", KINDS)
+def test_stopped_anywhere_equals_never_stopped(tmp_path, photo_folder, kind, workers):
     data = {"gray": str(photo_folder), "color": str(photo_folder), "size": 16, "workers": workers}
-    experiment = small(method=method, accumulate=2, batch_size=1, num_steps=5, data=data)
+    experiment = small(**KINDS[kind], accumulate=2, batch_size=1, num_steps=5, data=data)
     whole = train(experiment, tmp_path / "whole", **silent)
     for step in (0, 1, 2, 3):
         with pytest.raises(Interrupted) as stopped:

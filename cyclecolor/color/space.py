@@ -8,6 +8,7 @@ from torch import Tensor
 
 from .lab import lab_to_rgb, rgb_to_lab
 from .luv import luv_to_rgb, rgb_to_luv
+from .quantize import quantize_rgb
 from .srgb import srgb_to_linear
 from .xyz import rgb_to_lightness
 
@@ -55,6 +56,27 @@ class ColorSpace:
         """
         units = self.units(chroma)
         return self.fit_gamut(torch.cat([(lightness + 1) * 50, units], dim=1))
+
+    def color(self, rgb: Tensor) -> Tensor:
+        """SRGB (N, 3, H, W) in [0, 1] as `G_gray` sees it: scaled lightness and chroma (N, 3, H, W)."""
+        return torch.cat(self.split(rgb), dim=1)
+
+    def gray(self, rgb: Tensor) -> Tensor:
+        """SRGB (N, 3, H, W) in [0, 1] as `G_color` sees it: its scaled lightness."""
+        return self.lightness(rgb)
+
+    def target(self, color: Tensor) -> Tensor:
+        """What `G_color` should make, of a photo as `G_gray` sees it (N, 3, H, W): its chroma."""
+        return color[:, 1:]
+
+    def saved(self, gray: Tensor) -> Tensor:
+        """Scaled lightness (N, 1, H, W) as it comes back from a gray photo of 8 bits."""
+        levels = self.merge(gray, torch.zeros_like(gray).expand(-1, 2, -1, -1))[:, 1:2]
+        return self.lightness(((levels * 255).round() / 255).expand(-1, 3, -1, -1))
+
+    def quantize(self, rgb: Tensor, lightness: Tensor, levels: int) -> Tensor:
+        """Round sRGB in [0, 1] to whole numbers in [0, levels] such that CIE L* (N, 1, H, W) stays."""
+        return quantize_rgb(rgb, lightness, levels)
 
     def linear(self, image: Tensor) -> Tensor:
         """Scaled lightness and chroma (N, 3, H, W) to linear sRGB (N, 3, H, W), clipped to [0, 1]."""

@@ -14,9 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..color import quantize_rgb, rgb_to_lab
+from ..color import rgb_to_lab
 from ..errors import CycleColorError
-from ..inference import Colorizer
+from ..inference import Translator
 from .inputs import same_size_batches, to_tensor
 from .pictures import SMALLEST
 from .scores import Score, mean, ratio, score
@@ -50,7 +50,7 @@ class Figure:
 
 
 def audit(
-    colorizer: Colorizer,
+    colorizer: Translator,
     photos: Sequence[np.ndarray],
     films: Sequence[np.ndarray] | None = None,
     scans: Sequence[np.ndarray] = (),
@@ -59,7 +59,7 @@ def audit(
 
     Parameters
     ----------
-    colorizer : Colorizer
+    colorizer : Translator
         With both generators.
     photos : sequence of (H, W, 3) uint8 arrays
         Colour photos.
@@ -73,8 +73,8 @@ def audit(
     Returns
     -------
     dict
-        `error` (root mean square of the chroma error on `G_gray`'s own gray, in units of the space),
-        `R_swap`, `R_noise_SIGMA`, `R_8_bit` (saved and read again), `fine_power_ratio` (power of
+        `error` (root mean square of the chroma error on `G_gray`'s own gray, in units of the space; for RGB,
+        of Lab), `R_swap`, `R_noise_SIGMA`, `R_8_bit` (saved and read again), `fine_power_ratio` (power of
         `G_gray`'s output above a quarter of a cycle a pixel over that of real grays) and
         `checkerboard_peak` (of the chroma of outputs as saved).
 
@@ -112,30 +112,30 @@ def audit(
 
 
 @torch.inference_mode()
-def _measure(colorizer: Colorizer, rgb: Tensor, swapped: Tensor) -> dict[str, Tensor]:
+def _measure(colorizer: Translator, rgb: Tensor, swapped: Tensor) -> dict[str, Tensor]:
     """What the figures are made of, for each photo of a batch (N, 3, H, W)."""
     space, G_color, G_gray = colorizer.space, *(colorizer.generators[n] for n in ("G_color", "G_gray"))
     small = shrink(rgb, colorizer.size).to(colorizer.device)
-    color = torch.cat(space.split(small), dim=1)
-    chroma = F.avg_pool2d(color[:, 1:], G_color.stride, ceil_mode=True)
+    color = space.color(small)
+    chroma = space.units(F.avg_pool2d(space.target(color), G_color.stride, ceil_mode=True))
     gray = G_gray(color).clamp(-1, 1)
-    other = space.lightness(shrink(swapped, colorizer.size).to(colorizer.device))
+    other = space.gray(shrink(swapped, colorizer.size).to(colorizer.device))
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn(gray.shape, generator=generator).to(gray)
     grays = {
         "own": gray,
         "R_swap": other,
         **{f"R_noise_{sigma}": gray + 2 * sigma * noise for sigma in SIGMAS},
-        "R_8_bit": _saved(colorizer, gray),
+        "R_8_bit": space.saved(gray),
     }
 
     def error(seen: Tensor) -> Tensor:
-        difference = space.units(G_color(seen) - chroma)
+        difference = space.units(G_color(seen)) - chroma
         return difference.pow(2).sum(dim=1).mean(dim=(1, 2)).sqrt().cpu()
 
     lightness = (space.lightness(swapped) + 1) * 50
     saved = colorizer.colorize_lightness(space.lightness(swapped).to(colorizer.device)).cpu()
-    saved = quantize_rgb(saved, lightness, 255) / 255
+    saved = space.quantize(saved, lightness, 255) / 255
     return {
         **{name: error(seen) for name, seen in grays.items()},
         "fine_power": fine_power((gray.cpu() + 1) / 2),
@@ -153,14 +153,8 @@ def shrink(rgb: Tensor, size: int) -> Tensor:
     return F.interpolate(rgb, size=[round(side * scale) for side in rgb.shape[-2:]], mode="area")
 
 
-def _saved(colorizer: Colorizer, gray: Tensor) -> Tensor:
-    """Scaled lightness (N, 1, H, W) as it comes back from a gray photo of 8 bits."""
-    levels = colorizer.space.merge(gray, torch.zeros_like(gray).expand(-1, 2, -1, -1))[:, 1:2]
-    return colorizer.space.lightness(((levels * 255).round() / 255).expand(-1, 3, -1, -1))
-
-
-def _fine_power(colorizer: Colorizer, scan: Tensor) -> Tensor:
-    return fine_power((colorizer.space.lightness(shrink(scan, colorizer.size)) + 1) / 2)
+def _fine_power(colorizer: Translator, scan: Tensor) -> Tensor:
+    return fine_power((colorizer.space.gray(shrink(scan, colorizer.size)) + 1) / 2)
 
 
 def _two_sets(first: Tensor, second: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ..color import SPACES, quantize_rgb, rgb_to_lab, rgb_to_lightness
-from ..inference import Colorizer
+from ..inference import Translator
 from .inputs import same_size_batches, to_tensor
 from .perceptual import BETWEEN_SETS, FEATURES, Perceptual
 from .pictures import OF_LIGHTNESS, SET_DISTANCES, STATISTICS, judge, measure
@@ -19,7 +19,7 @@ Scores = dict[str, dict[str, Score | None]]
 
 
 def evaluate(
-    colorizer: Colorizer,
+    colorizer: Translator,
     photos: Sequence[np.ndarray],
     grays: Sequence[np.ndarray] | None = None,
     *,
@@ -31,7 +31,7 @@ def evaluate(
 
     Parameters
     ----------
-    colorizer : Colorizer
+    colorizer : Translator
     photos : sequence of (H, W, 3) uint8 arrays
         The truth, in sRGB; sides of at least 32.
     grays : sequence of (H, W, 3) uint8 arrays, optional
@@ -80,7 +80,7 @@ def evaluate(
 
 
 def _measure_batch(
-    colorizer: Colorizer,
+    colorizer: Translator,
     truth: Tensor,
     gray: Tensor | None,
     mean_ab: Tensor,
@@ -109,17 +109,20 @@ def _measure_batch(
     return measured
 
 
-def outputs(colorizer: Colorizer, lightness: Tensor, mean_ab: Tensor) -> dict[str, Tensor]:
+def outputs(colorizer: Translator, lightness: Tensor, mean_ab: Tensor) -> dict[str, Tensor]:
     """From CIE L* (N, 1, H, W): ours and the baselines in 8-bit levels, as sRGB (N, 3, H, W) in [0, 1]."""
     scaled = lightness / 50 - 1
     chroma = mean_ab.view(1, 2, 1, 1).expand(len(lightness), -1, *lightness.shape[2:])
     gray = SPACES["lab"].merge(scaled, torch.zeros_like(chroma))
-    made = {
-        "ours": colorizer.colorize_lightness(scaled.to(colorizer.device)).cpu(),
+    ours = colorizer.colorize_lightness(scaled.to(colorizer.device)).cpu()
+    baselines = {
         "do_nothing": gray,
         "mean_color": SPACES["lab"].fit_gamut(torch.cat([lightness, chroma], dim=1)),
     }
-    return {name: quantize_rgb(rgb, lightness, 255) / 255 for name, rgb in made.items()}
+    return {
+        "ours": colorizer.space.quantize(ours, lightness, 255) / 255,
+        **{name: quantize_rgb(rgb, lightness, 255) / 255 for name, rgb in baselines.items()},
+    }
 
 
 def _pile_means(pile: Iterable[np.ndarray]) -> dict[str, Tensor]:

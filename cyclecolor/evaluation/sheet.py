@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from ..inference import Colorizer
+from ..color import SPACES
+from ..inference import Translator
 from ..photos import atomic_write
 from .inputs import to_tensor
 
@@ -16,7 +17,7 @@ SHEET_PHOTOS = 10
 
 
 def contact_sheet(
-    colorizer: Colorizer,
+    colorizer: Translator,
     photos: Sequence[np.ndarray],
     grays: Sequence[np.ndarray] | None = None,
     *,
@@ -30,7 +31,7 @@ def contact_sheet(
     columns = []
     for photo, gray in zip(photos, photos if grays is None else grays, strict=True):
         lightness = colorizer.space.lightness(to_tensor([gray]))
-        plain = colorizer.space.merge(lightness, torch.zeros_like(lightness).expand(-1, 2, -1, -1))
+        plain = SPACES["lab"].merge(lightness, torch.zeros_like(lightness).expand(-1, 2, -1, -1))
         ours = colorizer.colorize_lightness(lightness.to(colorizer.device)).cpu()
         column = torch.cat([plain, ours, to_tensor([photo])] if truth else [plain, ours])
         columns.append(F.interpolate(column, size=(height, height), mode="area"))
@@ -40,7 +41,7 @@ def contact_sheet(
 
 
 def save_sheet(
-    colorizer: Colorizer,
+    colorizer: Translator,
     photos: Sequence[np.ndarray],
     path: Path,
     grays: Sequence[np.ndarray] | None = None,

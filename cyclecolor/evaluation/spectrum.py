@@ -42,7 +42,7 @@ def checkerboard_peak(contrast: Tensor) -> Tensor:
 
 
 def fine_power(gray: Tensor) -> Tensor:
-    """Power of gray images (N, 1, H, W) above a quarter of a cycle a pixel: (N,), in squared units."""
+    """Power of gray images (N, C, H, W) above a quarter of a cycle a pixel: (N,), in squared units."""
     fine = _frequencies().pow(2).sum(dim=0).sqrt() >= FINE
     return _tile_power(gray)[..., fine].sum(dim=-1).mean(dim=1)
 

@@ -28,9 +28,9 @@ from ..photos import (
     write_pages,
     write_photo,
 )
-from .colorizer import Colorizer
 from .manifest import Manifest, file_sha256
 from .plan import DOUBT_SUFFIX, Task, plan_folder, plan_photo, refuse_leaving
+from .translator import Translator
 
 DOUBT_WHITE = 8.0  # units of the colour space
 DOUBT_LIST = "doubt.csv"
@@ -75,7 +75,7 @@ class Options:
     overwrite: bool = False
     workers: int = field(default_factory=available_cores)
 
-    def digest(self, colorizer: Colorizer) -> str:
+    def digest(self, colorizer: Translator) -> str:
         """Of all that decides on an output, besides its input."""
         of_the_job = ("direction", "suffix", "quality", "subsampling", "confidence", "provenance")
         settings = {**{name: getattr(self, name) for name in of_the_job}, **colorizer.settings}
@@ -91,7 +91,7 @@ class Outcome:
     reason: str = ""
 
 
-def provenance_of(colorizer: Colorizer, direction: str) -> str:
+def provenance_of(colorizer: Translator, direction: str) -> str:
     """The sentence that tells a reader of the metadata what was inferred, and by what."""
     made = {"to-color": "Colors are inferred, not recorded", "to-gray": "Gray is made from color"}[direction]
     return f"{made}: cyclecolor {version('cyclecolor')}, checkpoint {colorizer.name or 'unnamed'}"
@@ -111,7 +111,7 @@ class Job:
         If there is nothing to translate, the output cannot be there, or the checkpoint cannot do it.
     """
 
-    def __init__(self, source: Path, output: Path, colorizer: Colorizer, options: Options):
+    def __init__(self, source: Path, output: Path, colorizer: Translator, options: Options):
         self.output = output if source.is_dir() else output.parent
         self.options = options
         self.colorizer = colorizer

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..color import SPACES
+from ..color import RGB, SPACES
 from ..config import Experiment
 from ..networks import GENERATORS, FilmGenerator, GrayResidual, PatchDiscriminator
 from .image_pool import ImagePool
@@ -33,7 +33,7 @@ class Method(ABC):
         self.experiment = experiment
         self.device = device
         self.bfloat16 = bfloat16
-        self.space = SPACES[experiment.space]
+        self.space = SPACES.get(experiment.space, RGB)
         self.networks: dict[str, nn.Module] = {}
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self.pools: dict[str, ImagePool] = {}
@@ -60,9 +60,17 @@ class Method(ABC):
         return self.optimizers[name]
 
     def read(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """A batch as gray (N, 1, H, W), and the colour photos as lightness and chroma (N, 3, H, W)."""
+        """A batch as gray (N, 1, H, W), and the colour photos as lightness and chroma (N, 3, H, W).
+
+        In RGB, both are images (N, 3, H, W).
+        """
         gray, color = (batch[pile].to(self.device).float() / 255 for pile in ("gray", "color"))
-        return self.space.lightness(gray), torch.cat(self.space.split(color), dim=1)
+        return self.space.gray(gray), self.space.color(color)
+
+    def chroma(self, G_color: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Scaled chroma (N, 2, h, w) that a `G_color` makes of a batch's gray, and that of its photos."""
+        gray, photo = self.read(batch)
+        return G_color(gray).float(), self.shrink(photo[:, 1:])
 
     def shrink(self, image: Tensor) -> Tensor:
         """(N, C, H, W) averaged to the size at which `G_color` emits chroma."""
@@ -79,7 +87,7 @@ class Method(ABC):
 
 
 def build_generator(name: str, experiment: Experiment) -> nn.Module:
-    """`G_color` (1 channel in, 2 out) or `G_gray` (3 in, 1 out) from its table of the experiment."""
+    """`G_color` (1 channel in, 2 out) or `G_gray` (3 in, 1 out) from its table; in RGB, 3 in and 3 out."""
     options = getattr(experiment, name)
     if options.type == "film":
         return FilmGenerator(SPACES[experiment.space].linear)
@@ -88,6 +96,8 @@ def build_generator(name: str, experiment: Experiment) -> nn.Module:
     else:
         keywords = options.model_dump(exclude={"type", "blocks"})
     make = GENERATORS[options.type]
+    if experiment.space == "rgb":
+        return make(3, 3, **keywords)
     return make(1, 2, **keywords) if name == "G_color" else GrayResidual(make(3, 1, **keywords))
 
 

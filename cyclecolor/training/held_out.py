@@ -40,8 +40,7 @@ def chroma_error(method: Method, generator: nn.Module, photos: list[np.ndarray])
     errors = []
     for photo in photos:
         image = torch.from_numpy(photo).permute(2, 0, 1)[None]
-        _, color = method.read({"gray": image, "color": image})
-        errors.append(l1(generator(color[:, :1]), method.shrink(color[:, 1:])))
+        errors.append(l1(*method.chroma(generator, {"gray": image, "color": image})))
     return torch.stack(errors).mean().item()
 
 

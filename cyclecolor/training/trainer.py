@@ -13,7 +13,7 @@ from ..checkpoint import Checkpoint, read_checkpoint, save_checkpoint
 from ..config import Experiment
 from ..data import batches, open_dataset, open_piles
 from ..errors import CycleColorError
-from ..methods import METHODS, held_back
+from ..methods import held_back, method_of
 from . import processes
 from .ema import average_of
 from .gradients import Rollback, average_gradients, take_step
@@ -60,9 +60,9 @@ class Trainer:
         checkpoint = self._newest()
         device = pick_device()
         torch.manual_seed(experiment.seed)
-        method = METHODS[experiment.method]
+        make = method_of(experiment)
         keep_memory()
-        self.method = method(experiment, device=device, bfloat16=use_bfloat16(experiment.precision, device))
+        self.method = make(experiment, device=device, bfloat16=use_bfloat16(experiment.precision, device))
         if experiment.batch_size > share.count():
             # Not for single images: PyTorch's gradient of a convolution after an instance normalization is
             # then wrong in this layout (seen in 2.14, on CPU).
@@ -84,7 +84,7 @@ class Trainer:
             self.step = self._saved = checkpoint.step
             self.say(f"resuming {self.run_dir} from step {self.step:,}")
         processes.share_batch_norms(self.method)
-        self.piles = open_piles(experiment.data, paired=method.paired, progress=_reading)
+        self.piles = open_piles(experiment.data, paired=self.method.paired, progress=_reading)
         self.set_aside = SetAside(self.piles, self.run_dir, self.say)
         self.log = RunLog(self.run_dir, self.say)
         if processes.first():

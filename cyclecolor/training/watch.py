@@ -119,14 +119,12 @@ class Watch:
 @torch.no_grad()
 def _richness(method: Method, batch: dict[str, Tensor]) -> tuple[float, float]:
     """Mean chroma, and its spread over the photos of a batch, as shares of the truth's."""
-    gray, photo = method.read(batch)
-    truth = method.shrink(photo[:, 1:])
     generator = method.networks["G_color"]
     generator.eval()  # leaves batch statistics alone
-    made = generator(gray).float()
+    made, truth = method.chroma(generator, batch)
     generator.train()
     ratios = (_measures(made) / _measures(truth).clamp(min=1e-6)).tolist()
-    return ratios[0], ratios[1] if share.count() * len(gray) > 1 else 1.0
+    return ratios[0], ratios[1] if share.count() * len(made) > 1 else 1.0
 
 
 def _measures(chroma: Tensor) -> Tensor:

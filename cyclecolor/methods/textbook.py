@@ -1,0 +1,91 @@
+"""Unpaired training as the textbook has it: the CycleGAN of Zhu et al. (2017), from RGB to RGB."""
+
+from torch import Tensor, nn
+
+from ..color import SPACES
+from .guard import guard
+from .image_pool import ImagePool
+from .losses import discriminator_loss, generator_loss, l1, weighted_sum
+from .method import Method, build_discriminator, build_generator, frozen, update
+
+DEVIATION = 0.02  # of the Gaussian that weights start from
+
+
+class Textbook(Method):
+    """Two generators and two discriminators of whole images, cycle consistency and identity both ways.
+
+    `real_gray`, `fake_color` and so on are images (N, 3, H, W). `experiments/textbook.toml` has the paper's
+    settings; its guard lets everything through, as the paper has none.
+    """
+
+    paired = False
+
+    def build(self) -> None:
+        """Make `G_color`, `G_gray`, `D_color`, `D_gray`, one optimizer a side, one pool a domain."""
+        experiment, options = self.experiment, self.experiment.discriminator
+        self.G_color = self.add("G_color", build_generator("G_color", experiment))
+        self.G_gray = self.add("G_gray", build_generator("G_gray", experiment))
+        self.D_color = self.add("D_color", build_discriminator(3, experiment))
+        self.D_gray = self.add("D_gray", build_discriminator(3, experiment))
+        for network in self.networks.values():
+            _start_as_the_paper(network)
+        self.add_optimizer("G", self.G_color, self.G_gray, rate=experiment.learning_rate)
+        self.add_optimizer("D", self.D_color, self.D_gray, rate=options.learning_rate)
+        self.pools = {"color": ImagePool(options.pool_size), "gray": ImagePool(options.pool_size)}
+
+        weights = experiment.weights
+        self.lambdas = {
+            **dict.fromkeys(("gan_color", "gan_gray"), weights.lambda_gan),
+            "cycle_color": weights.lambda_cycle_color,
+            "cycle_gray": weights.lambda_cycle_gray,
+            **dict.fromkeys(("identity_gray", "identity_color"), weights.lambda_identity),
+        }
+
+    def train_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Update both generators, then both discriminators."""
+        objective = self.experiment.discriminator.objective
+        real_gray, real_color = self.read(batch)
+        with self.autocast(), frozen(self.D_color, self.D_gray):
+            fake_color, fake_gray = self.G_color(real_gray), self.G_gray(real_color)
+            seen_gray = guard(fake_gray, **self.experiment.guard.model_dump())
+            losses = {
+                "gan_color": generator_loss(self.D_color(fake_color), objective),
+                "gan_gray": generator_loss(self.D_gray(fake_gray), objective),
+                "cycle_color": l1(self.G_color(seen_gray), real_color),
+                "cycle_gray": l1(self.G_gray(fake_color), real_gray),
+                **self.identity_losses(real_gray, real_color),
+            }
+        update(self.optimizers["G"], weighted_sum(losses, self.lambdas))
+
+        fake_color = self.pools["color"].query(fake_color.float())
+        fake_gray = self.pools["gray"].query(fake_gray.float())
+        with self.autocast():
+            losses |= {
+                "D_color": discriminator_loss(self.D_color(real_color), self.D_color(fake_color), objective),
+                "D_gray": discriminator_loss(self.D_gray(real_gray), self.D_gray(fake_gray), objective),
+            }
+        update(self.optimizers["D"], losses["D_color"] + losses["D_gray"])
+        return losses
+
+    def identity_losses(self, real_gray: Tensor, real_color: Tensor) -> dict[str, Tensor]:
+        """What is of the other pile already should stay as it is; where that has weight."""
+        if not self.lambdas["identity_gray"]:
+            return {}
+        return {
+            "identity_color": l1(self.G_color(real_color), real_color),
+            "identity_gray": l1(self.G_gray(real_gray), real_gray),
+        }
+
+    def chroma(self, G_color: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Chroma (N, 2, H, W) that a `G_color` makes of a batch's gray, and that of its photos, as in Lab."""
+        gray, photo = self.read(batch)
+        made, truth = (SPACES["lab"].split(self.space.rgb(image))[1] for image in (G_color(gray), photo))
+        return made, truth
+
+
+def _start_as_the_paper(network: nn.Module) -> None:
+    for parameter in network.parameters():
+        if parameter.ndim > 1:
+            nn.init.normal_(parameter, std=DEVIATION)
+        else:
+            nn.init.zeros_(parameter)
