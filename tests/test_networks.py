@@ -1,11 +1,14 @@
 """Networks: any size in, the promised size out, and gradients everywhere."""
 
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
 
 from cyclecolor.networks import ENCODERS, FusionGenerator, PatchDiscriminator, ResnetGenerator, encoders
 from cyclecolor.networks.norm import InstanceNorm
+from cyclecolor.training.precision import lay_out
 
 SIZES = [(1, 1), (7, 5), (33, 64), (50, 47)]
 
@@ -87,3 +90,20 @@ def test_instance_norm_and_its_gradient(layout, count):
     for gradient in (towards, towards.contiguous(memory_format=torch.channels_last)):
         (got,) = torch.autograd.grad(ours, features, gradient, retain_graph=True)
         assert (got - exact.grad).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_gradients_in_the_layout_of_training(count):
+    """Through instance norms and NHWC, one image or more, against plain double precision."""
+    torch.manual_seed(0)
+    image = torch.randn(count, 3, 48, 48)
+    for network in (ResnetGenerator(3, 3, width=8, blocks=1), PatchDiscriminator(3, layers=2, width=8)):
+        exact = copy.deepcopy(network).double()
+        lay_out(network)
+        assert next(network.parameters()).is_contiguous(memory_format=torch.channels_last)
+        gradients = []
+        for one, values in ((network, image), (exact, image.double())):
+            output = one(values)
+            (output if torch.is_tensor(output) else output[0]).square().sum().backward()
+            gradients.append(torch.cat([parameter.grad.flatten() for parameter in one.parameters()]))
+        assert (gradients[0] - gradients[1]).norm() < 1e-4 * gradients[1].norm()

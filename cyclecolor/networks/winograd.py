@@ -77,13 +77,10 @@ class _Convolve(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, gradient: Tensor):
         image, weight = ctx.saved_tensors
-        taps = weight.shape[-1]
-        gradient, of_image, of_weight, of_bias = gradient.permute(0, 2, 3, 1), None, None, None
-        if ctx.needs_input_grad[0]:
-            turned = weight.flip(2, 3).transpose(0, 1)
-            of_image = convolve(gradient, turned, None, taps - 1 - ctx.padding).permute(0, 3, 1, 2)
-        if ctx.needs_input_grad[1]:
-            of_weight, of_bias = weight_gradient(image.permute(0, 2, 3, 1), gradient, taps, ctx.padding)
+        of_image, of_weight, of_bias = gradients(
+            gradient.permute(0, 2, 3, 1), image.permute(0, 2, 3, 1), weight, ctx.padding, ctx.needs_input_grad
+        )
+        of_image = None if of_image is None else of_image.permute(0, 3, 1, 2)
         return of_image, of_weight, of_bias if ctx.needs_input_grad[2] else None, None
 
 
@@ -92,14 +89,14 @@ def convolve(image: Tensor, weight: Tensor, bias: Tensor | None, padding: int) -
     taps, channels = weight.shape[-1], weight.shape[0]
     height, width = (side + 2 * padding - taps + 1 for side in image.shape[1:3])
     side = tile_side(height, width, taps)
-    to_output, to_weight, to_input = transforms(side, taps)
+    to_output, _, to_input = transforms(side, taps)
     tiles = input_tiles(image, side, taps, padding)
-    weights = both_sides(to_weight, weight.permute(2, 3, 1, 0)).flatten(0, 1)
+    weights = transformed_weights(weight, side).transpose(1, 2)
     n, _, count, rows, columns, _ = tiles.shape
     output = image.new_empty(count, rows, side, columns, side, channels)
     for part in blocks(tiles):
-        transformed = both_sides(to_input, tiles[:, :, :, part])
-        products = torch.bmm(transformed.view(n * n, -1, weight.shape[1]), weights).view(n, n, -1, channels)
+        transformed = both_sides(to_input, tiles[:, :, :, part]).view(n * n, -1, weight.shape[1])
+        products = torch.bmm(transformed, weights).view(n, n, -1, channels)
         if bias is not None:
             products[CONSTANT, CONSTANT] += bias
         result = both_sides(to_output, products).view(side, side, count, -1, columns, channels)
@@ -107,27 +104,62 @@ def convolve(image: Tensor, weight: Tensor, bias: Tensor | None, padding: int) -
     return output.view(count, rows * side, columns * side, channels)[:, :height, :width]
 
 
-def weight_gradient(image: Tensor, gradient: Tensor, taps: int, padding: int) -> tuple[Tensor, Tensor]:
-    """Gradients (K, C, r, r) and (K,) of `convolve`'s weights and bias.
+def gradients(
+    gradient: Tensor, image: Tensor, weight: Tensor, padding: int, wanted: tuple[bool, ...]
+) -> tuple[Tensor | None, ...]:
+    """Gradients (N, H, W, C), (K, C, r, r) and (K,) of `convolve`'s image, weights and bias.
 
-    From its input (N, H, W, C) and the gradient of its output.
+    From the gradient of its output: every step of `convolve` transposed, the last one first. `wanted` says
+    whether image and weights are to have theirs.
     """
-    height, width, channels = gradient.shape[1:]
+    taps, (height, width, channels) = weight.shape[-1], gradient.shape[1:]
     side = tile_side(height, width, taps)
     to_output, to_weight, to_input = transforms(side, taps)
     tiles = input_tiles(image, side, taps, padding)
-    n, _, _, rows, columns, _ = tiles.shape
+    n, _, count, rows, columns, inputs = tiles.shape
     padded = F.pad(gradient, (0, 0, 0, columns * side - width, 0, rows * side - height))
-    gradients = padded.unflatten(1, (rows, side)).unflatten(3, (columns, side)).permute(2, 4, 0, 1, 3, 5)
-    of_weight = image.new_zeros(n * n, image.shape[-1], channels)
-    of_bias = image.new_zeros(channels)
+    squares = padded.unflatten(1, (rows, side)).unflatten(3, (columns, side)).permute(2, 4, 0, 1, 3, 5)
+    weights = transformed_weights(weight, side) if wanted[0] else None
+    of_image = image.new_zeros(count, rows + 1, side, columns + 1, side, inputs) if wanted[0] else None
+    of_weights, of_bias = image.new_empty(n * n, channels, inputs), image.new_zeros(channels)
     for part in blocks(tiles):
-        transformed = both_sides(to_input, tiles[:, :, :, part]).view(n * n, -1, image.shape[-1])
-        spread = both_sides(to_output.T, gradients[:, :, :, part]).view(n, n, -1, channels)
-        of_weight.baddbmm_(transformed.transpose(1, 2), spread.flatten(0, 1))
-        of_bias += spread[CONSTANT, CONSTANT].sum(dim=0)
-    of_weight = both_sides(to_weight.T, of_weight.view(n, n, -1, channels))
-    return of_weight.permute(3, 2, 0, 1), of_bias
+        spread = both_sides(to_output.T, squares[:, :, :, part]).view(n * n, -1, channels)
+        if wanted[1]:
+            transformed = both_sides(to_input, tiles[:, :, :, part]).view(n * n, -1, inputs)
+            of_weights.baddbmm_(spread.transpose(1, 2), transformed, beta=float(part.start > 0))
+            of_bias += spread[CONSTANT * n + CONSTANT].sum(dim=0)
+        if wanted[0]:
+            of_tiles = both_sides(to_input.T, torch.bmm(spread, weights).view(n, n, -1, inputs))
+            add_tiles(of_image, of_tiles.view(n, n, count, -1, columns, inputs), part)
+    if wanted[0]:
+        top, left = slice(padding, padding + image.shape[1]), slice(padding, padding + image.shape[2])
+        of_image = of_image.view(count, (rows + 1) * side, (columns + 1) * side, inputs)[:, top, left]
+    if wanted[1]:
+        of_weights = both_sides_at_once(to_weight).T @ of_weights.view(n * n, -1)
+        of_weights = of_weights.view(taps, taps, channels, inputs).permute(2, 3, 0, 1)
+    return of_image, of_weights if wanted[1] else None, of_bias
+
+
+def add_tiles(image: Tensor, tiles: Tensor, part: slice) -> None:
+    """Add overlapping tiles (n, n, N, r, columns, C) where `input_tiles` takes them from.
+
+    `image` is (N, rows + 1, side, columns + 1, side, C), `part` the r rows.
+    """
+    side, overlap, columns = image.shape[2], tiles.shape[0] - image.shape[2], tiles.shape[4]
+    tiles = tiles.permute(2, 3, 0, 4, 1, 5)
+    below = slice(part.start + 1, part.start + 1 + tiles.shape[1])
+    part = slice(part.start, part.start + tiles.shape[1])
+    image[:, part, :, :columns] += tiles[:, :, :side, :, :side]
+    image[:, part, :, 1:, :overlap] += tiles[:, :, :side, :, side:]
+    image[:, below, :overlap, :columns] += tiles[:, :, side:, :, :side]
+    image[:, below, :overlap, 1:, :overlap] += tiles[:, :, side:, :, side:]
+
+
+def transformed_weights(weight: Tensor, side: int) -> Tensor:
+    """Weights (K, C, r, r) as the products of tiles take them, (n * n, K, C)."""
+    _, to_weight, _ = transforms(side, weight.shape[-1])
+    flat = weight.permute(2, 3, 0, 1).reshape(weight.shape[-1] ** 2, -1)
+    return (both_sides_at_once(to_weight) @ flat).view(-1, *weight.shape[:2])
 
 
 def input_tiles(image: Tensor, side: int, taps: int, padding: int) -> Tensor:
@@ -150,7 +182,7 @@ def input_tiles(image: Tensor, side: int, taps: int, padding: int) -> Tensor:
 def blocks(tiles: Tensor) -> list[slice]:
     """Ranges of tile rows that are worked on together."""
     rows = tiles.shape[3]
-    step = max(1, BLOCK * rows // tiles.numel())
+    step = -(-rows // -(-tiles.numel() // BLOCK))
     return [slice(start, start + step) for start in range(0, rows, step)]
 
 
@@ -159,6 +191,11 @@ def both_sides(matrix: Tensor, blocks: Tensor) -> Tensor:
     m, n = matrix.shape
     half = (matrix @ blocks.reshape(n, -1)).view(m, n, -1)
     return torch.bmm(matrix.expand(m, m, n), half).view(m, m, *blocks.shape[2:])
+
+
+def both_sides_at_once(matrix: Tensor) -> Tensor:
+    """`matrix` (m, n) along both axes of what is flattened: (m * m, n * n)."""
+    return torch.kron(matrix, matrix)
 
 
 def tile_side(height: int, width: int, taps: int) -> int:
