@@ -47,6 +47,33 @@ def test_a_film_is_learned_by_its_discriminator_alone(space):
     assert set(losses) == {"gan_color", "gan_gray", "cycle_color", "D_color", "D_gray"}
 
 
+def two_steps(**changes) -> tuple[list, dict[str, torch.Tensor], int]:
+    """Losses, what the networks have become, and how many values were kept for backward passes."""
+    torch.manual_seed(0)
+    trained, kept = METHODS["cyclegan"](tiny_experiment(**changes), device=CPU), []
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        kept.append(tensor.numel())
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        losses = [trained.train_step(batch()) for _ in range(2)]
+    state = {f"{n}.{k}": v for n, net in trained.networks.items() for k, v in net.state_dict().items()}
+    return losses, state, sum(kept)
+
+
+@pytest.mark.parametrize("types", [("fusion", "film"), ("resnet", "fusion")])
+def test_checkpointing_changes_memory_alone(types):
+    options = [{"type": name, "width": 8, "blocks": 2, "stages": 2} for name in types]
+    plain, again = (
+        two_steps(checkpointing=value, G_color=options[0], G_gray=options[1]) for value in (False, True)
+    )
+    assert plain[0] == again[0]
+    assert plain[1].keys() == again[1].keys()
+    assert all(torch.equal(plain[1][name], again[1][name]) for name in plain[1])
+    assert again[2] < plain[2] / 2
+
+
 @pytest.mark.parametrize("bfloat16", [False, True])
 def test_regression_learns_a_color_it_is_shown(bfloat16):
     torch.manual_seed(0)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..color import RGB, SPACES
 from ..config import Experiment
-from ..networks import GENERATORS, FilmGenerator, GrayResidual, PatchDiscriminator
+from ..networks import GENERATORS, FilmGenerator, GrayResidual, PatchDiscriminator, Recomputed
 from .image_pool import ImagePool
 
 ADAM_BETAS = (0.5, 0.999)  # Radford et al., 2016
@@ -48,9 +48,10 @@ class Method(ABC):
         """One update from `gray` and `color`, each uint8 sRGB (N, 3, H, W); returns named losses."""
 
     def add(self, name: str, network: nn.Module) -> nn.Module:
-        """Register a network under its name and move it to the device."""
+        """Register a network under its name, move it to the device, and return what a step calls."""
         self.networks[name] = network.to(self.device)
-        return self.networks[name]
+        again = self.experiment.checkpointing and name.startswith("G_")
+        return Recomputed(network) if again else network
 
     def add_optimizer(self, name: str, *networks: nn.Module, rate: float) -> torch.optim.Optimizer:
         """Register an Adam over the parameters of some networks, with the learning rate it starts from."""

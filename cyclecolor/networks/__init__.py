@@ -5,6 +5,7 @@ from .film_generator import FilmGenerator
 from .fusion_generator import FusionGenerator
 from .gray_residual import GrayResidual
 from .patch_discriminator import PatchDiscriminator
+from .recomputed import Recomputed
 from .resnet_generator import ResnetGenerator
 
 GENERATORS = {"resnet": ResnetGenerator, "fusion": FusionGenerator}
@@ -16,5 +17,6 @@ __all__ = [
     "FusionGenerator",
     "GrayResidual",
     "PatchDiscriminator",
+    "Recomputed",
     "ResnetGenerator",
 ]
