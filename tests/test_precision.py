@@ -26,9 +26,29 @@ def test_the_choice_is_said_in_one_line(monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "GPU of the test")
     for device in (CPU, GPU):
         for bfloat16 in (True, False):
-            line = precision.describe(device, bfloat16=bfloat16)
+            line = precision.describe(device, bfloat16=bfloat16, workers=2)
             assert "\n" not in line
             assert ("bfloat16" in line.split(",")[0] + line.split(":")[1].split(",")[0]) is bfloat16
+            assert line.endswith("2 loader processes")
+
+
+def test_threads_that_do_not_pay_are_said(monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+    for gain, advice in ((5.2, False), (0.3, True)):
+        monkeypatch.setattr(precision, "threads_gain", lambda gain=gain: gain)
+        line = precision.describe(CPU, bfloat16=False, workers=0)
+        assert f"8 threads ({gain} x" in line
+        assert ("OMP_NUM_THREADS=1" in line) is advice
+
+
+def test_the_trial_of_threads_leaves_them_as_they_were():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert precision.threads_gain() > 0
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_layout_keeps_names_and_values():

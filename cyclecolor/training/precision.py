@@ -1,11 +1,15 @@
-"""Number types, memory layout and memory: how a run uses the machine that it finds."""
+"""Number types, threads, memory layout and memory: how a run uses the machine that it finds."""
 
 import ctypes
+import statistics
 import sys
+import time
 from pathlib import Path
 
 import torch
 from torch import nn
+
+from .. import share
 
 # glibc's mallopt: keys of <malloc.h>.
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
@@ -26,14 +30,43 @@ def use_bfloat16(precision: str, device: torch.device) -> bool:
     return cpuinfo.is_file() and "avx512_bf16" in cpuinfo.read_text()
 
 
-def describe(device: torch.device, *, bfloat16: bool) -> str:
+def describe(device: torch.device, *, bfloat16: bool, workers: int) -> str:
     """What was chosen, and why, in some words."""
+    processes = f", {share.count()} processes" if share.count() > 1 else ""
+    data = f"; {workers or 'no'} loader processes"
     if device.type == "cuda":
         chosen = "bfloat16, which it multiplies" if bfloat16 else "float32"
-        return f"{torch.cuda.get_device_name(device)}: {chosen}; NHWC"
+        return f"{torch.cuda.get_device_name(device)}{processes}: {chosen}; NHWC{data}"
     number = "bfloat16" if bfloat16 else "float32 by Winograd convolutions"
     hardware = "" if bfloat16 else ", as bfloat16 is not in the hardware or not wanted"
-    return f"CPU, {torch.get_num_threads()} threads: {number}{hardware}; NHWC"
+    return f"CPU{processes}, {_threads()}: {number}{hardware}; NHWC{data}"
+
+
+def _threads() -> str:
+    count = torch.get_num_threads()
+    if count == 1 or share.count() > 1:
+        return "1 thread" if count == 1 else f"{count} threads"
+    gain = threads_gain()
+    busy = "" if gain > 1 else ", as other programs are at work; better set OMP_NUM_THREADS=1"
+    return f"{count} threads ({gain:.1f} x as quick as one in a trial{busy})"
+
+
+def threads_gain() -> float:
+    """How many times as quick as one thread torch's threads are just now.
+
+    Where other programs keep a core busy, threads that wait for each other after every operation can be
+    several times slower than one.
+    """
+    count, seconds = torch.get_num_threads(), {}
+    maps = torch.rand(64, 2**14)
+    for threads in (1, count) * 3:
+        torch.set_num_threads(threads)
+        start = time.perf_counter()
+        for _ in range(10):
+            torch.relu(maps @ maps.T)
+            maps.relu_()
+        seconds.setdefault(threads, []).append(time.perf_counter() - start)
+    return statistics.median(seconds[1]) / statistics.median(seconds[count])
 
 
 def lay_out(network: nn.Module) -> nn.Module:

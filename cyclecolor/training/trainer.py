@@ -90,7 +90,7 @@ class Trainer:
         if processes.first():
             self.log.trim(self.step)
         self.held_out = held_out(experiment.data, SCORED) if processes.first() else []
-        chosen = describe(device, bfloat16=self.method.bfloat16)
+        chosen = describe(device, bfloat16=self.method.bfloat16, workers=experiment.data.workers)
         self.say(f"{experiment.method} in {experiment.space} on {chosen}")
 
     def run(self) -> Path:
