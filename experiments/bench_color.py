@@ -2,8 +2,8 @@
 
     python experiments/bench_color.py [--threads N]
 
-kornia is timed if it can be imported: `pip install --target DIR kornia`, and DIR in PYTHONPATH.
-OpenCV interpolates in tables: its largest difference from exact values is printed too.
+kornia and scikit-image are timed if they can be imported (`pip install kornia scikit-image`); what is missing
+is said. OpenCV interpolates in tables: its largest difference from exact values is printed too.
 """
 
 import argparse
@@ -14,7 +14,6 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-import skimage.color
 import torch
 
 from cyclecolor import color
@@ -24,6 +23,10 @@ try:
     import kornia
 except ImportError:
     kornia = None
+try:
+    import skimage.color
+except ImportError:
+    skimage = None
 
 CASES = {"16 x 256 px": (16, 256, 256), "12 megapixels": (1, 3000, 4000)}
 
@@ -32,15 +35,16 @@ def contenders(space: str, rgb: torch.Tensor) -> dict[str, tuple[Callable, Calla
     """For each library, to the space and back, of one batch in the layout that the library likes."""
     pixels = rgb.permute(0, 2, 3, 1).reshape(-1, rgb.shape[3], 3).numpy().copy()
     ours = getattr(color, f"rgb_to_{space}"), getattr(color, f"{space}_to_rgb")
-    theirs = getattr(skimage.color, f"rgb2{space}"), getattr(skimage.color, f"{space}2rgb")
     name = space.capitalize()
     codes = getattr(cv2, f"COLOR_RGB2{name}"), getattr(cv2, f"COLOR_{name}2RGB")
-    values, image = ours[0](rgb), theirs[0](pixels).astype(np.float32)
+    values, image = ours[0](rgb), cv2.cvtColor(pixels, codes[0])
     found = {
         "ours": (lambda: ours[0](rgb), lambda: ours[1](values)),
-        "scikit-image": (lambda: theirs[0](pixels), lambda: theirs[1](image)),
         "OpenCV": (lambda: cv2.cvtColor(pixels, codes[0]), lambda: cv2.cvtColor(image, codes[1])),
     }
+    if skimage:
+        theirs = getattr(skimage.color, f"rgb2{space}"), getattr(skimage.color, f"{space}2rgb")
+        found["scikit-image"] = (lambda: theirs[0](pixels), lambda: theirs[1](image))
     if kornia:
         to, back = getattr(kornia.color, f"rgb_to_{space}"), getattr(kornia.color, f"{space}_to_rgb")
         found["kornia"] = (lambda: to(rgb), lambda: back(values))
@@ -57,6 +61,8 @@ def main() -> None:
     cv2.setNumThreads(options.threads)
     keep_memory()
     print(f"{options.threads} threads, load {os.getloadavg()[0]:.1f}, torch {torch.__version__}")
+    for name, module in (("kornia", kornia), ("scikit-image", skimage)):
+        print(f"{name} {module.__version__ if module else 'is missing: pip install ' + name}")
     for case, (count, height, width) in CASES.items():
         rgb = torch.rand(count, 3, height, width, generator=torch.Generator().manual_seed(0))
         for space in ("lab", "luv"):
