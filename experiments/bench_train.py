@@ -1,0 +1,366 @@
+"""Training speed beside the CycleGAN that everybody uses, in one run.
+
+    python experiments/bench_train.py [--quick] [--threads N] [--plot FILE.svg] [--original FOLDER]
+
+The reference (`reference.py`) is as plain as it is commonly run: float32, batches of 1, six generator passes.
+Against it stand `textbook`, the same algorithm as `experiments/textbook.toml` has it, and `default`, our
+default experiment, both run by the package's own trainer. `--original` names a clone of
+pytorch-CycleGAN-and-pix2pix, whose own networks then take the place of the reference's.
+
+Contenders are processes that take turns, so that all see the same machine; their first step, whose arithmetic
+is counted, is not timed. A GPU is used if there is one.
+"""
+
+import argparse
+import multiprocessing
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
+
+import numpy as np
+import torch
+from PIL import Image
+from reference import PHOTO_SIZE, PhotoPairs, Reference, original_networks
+from torch.utils.data import DataLoader
+from torch.utils.flop_counter import FlopCounterMode
+
+from cyclecolor.config import Experiment, load_experiment
+from cyclecolor.data import render_scene
+from cyclecolor.methods import method_of
+from cyclecolor.training import Trainer, precision, processes
+
+TEXTBOOK = Path(__file__).parent / "textbook.toml"
+PHOTOS = 16  # of each pile
+TOLERANCE = 1e-4  # of the check that both compute the same losses, relative
+
+
+def write_photos(folder: Path) -> None:
+    """Generated scenes as JPEG, two piles."""
+    for seed, pile in enumerate(("trainA", "trainB")):
+        (folder / pile).mkdir()
+        for i in range(PHOTOS):
+            scene = Image.fromarray(render_scene(seed, i, size=96)).resize((PHOTO_SIZE, PHOTO_SIZE))
+            scene.save(folder / pile / f"{i}.jpg", quality=92)
+
+
+def largest_difference(size: int) -> float:
+    """Largest relative difference of any loss of a step from the same weights and images."""
+    device = torch.device("cpu")
+    textbook = method_of(load_experiment(TEXTBOOK))(load_experiment(TEXTBOOK), device=device)
+    reference = Reference(device)
+    for name, network in reference.networks.items():
+        values = precision.lay_out(textbook.networks[name]).parameters()
+        for theirs, ours in zip(network.parameters(), values, strict=True):
+            theirs.data.copy_(ours)
+    batch = {name: torch.randint(256, (1, 3, size, size), dtype=torch.uint8) for name in ("gray", "color")}
+    ours = textbook.train_step(batch)
+    wanted = reference.step(*textbook.read(batch))
+    return max(abs(ours[name].item() / wanted[name].item() - 1) for name in wanted)
+
+
+# Contenders.
+
+
+def reference_steps(root: str, *, size: int, batch_size: int, original: str, **_):
+    """Endlessly a step of the reference, and the seconds spent waiting for its data."""
+    device = precision.pick_device()
+    reference = Reference(device, *([original_networks(original)] if original else []))
+    loader = DataLoader(PhotoPairs(root, size), batch_size, num_workers=min(4, os.cpu_count()))
+    for batch, waited in waiting(loader):
+        losses = reference.step(*(images.to(device) for images in batch))
+        losses["D_color"].item()  # waits for a GPU
+        yield waited
+
+
+def our_steps(root: str, *, name: str, size: int, batch_size: int, workers: int = 0, **_):
+    """Endlessly a step of our trainer, and the seconds spent waiting for its data."""
+    experiment = Experiment() if name == "default" else load_experiment(TEXTBOOK)
+    data = {"root": root, "size": size, "load_size": PHOTO_SIZE, "workers": workers}
+    changes = {"batch_size": batch_size, "num_steps": 10**6, "data": experiment.data.model_copy(update=data)}
+    changes["checkpointing"] = name == "textbook, checkpointing"
+    with tempfile.TemporaryDirectory() as run_dir, processes.joined():
+        trainer = Trainer(experiment.model_copy(update=changes), Path(run_dir), say=lambda text: None)
+        for batches, waited in waiting(trainer._walk()):
+            trainer.advance(*batches)
+            yield waited
+
+
+def waiting(iterable):
+    """Its items, each with the seconds that it took to come."""
+    iterator = iter(iterable)
+    while True:
+        start = time.perf_counter()
+        yield next(iterator), time.perf_counter() - start
+
+
+def contend(pipe, root: str, threads: int, environment: dict[str, str], options: dict) -> None:
+    """Answer each number of steps with (seconds of each, share spent waiting, peak bytes, operations)."""
+    os.environ.update(environment)
+    torch.set_num_threads(threads)
+    steps = (reference_steps if options["name"] == "reference" else our_steps)(root, **options)
+    with FlopCounterMode(display=False) as counter:
+        next(steps)
+    while count := pipe.recv():
+        times, waits = [], []
+        for _ in range(count):
+            start = time.perf_counter()
+            waits.append(next(steps))
+            times.append(time.perf_counter() - start)
+        pipe.send((times, sum(waits) / sum(times), peak_memory(), counter.get_total_flops()))
+    steps.close()
+
+
+def peak_memory() -> int:
+    """The most bytes that this process ever held (`ru_maxrss` would start from its parent's)."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    return next(int(x.split()[1]) * 1024 for x in _lines("/proc/self/status") if x.startswith("VmHWM"))
+
+
+class Contender:
+    """A process that steps when asked."""
+
+    def __init__(self, name: str, root: Path, *, threads: int, environment: dict | None = None, **options):
+        self.name, self.batch_size, self.times = name, options["batch_size"], []
+        spawn = multiprocessing.get_context("spawn")
+        self.pipe, end = spawn.Pipe()
+        arguments = (end, str(root), threads, environment or {}, {"name": name, "original": "", **options})
+        self.process = spawn.Process(target=contend, args=arguments)
+        self.process.start()
+        end.close()  # so that the other side's death is noticed
+
+    def ask(self, count: int) -> None:
+        """Begin `count` steps."""
+        self.pipe.send(count)
+
+    def hear(self) -> None:
+        """Wait for what was asked."""
+        try:
+            times, self.waiting, self.peak, self.operations = self.pipe.recv()
+        except (EOFError, ConnectionError):
+            self.process.join()
+            sys.exit(f"{self.name} died with exit code {self.process.exitcode}; what it said is above")
+        self.times += times
+
+    @property
+    def seconds(self) -> float:
+        """Median seconds for an image of each pile."""
+        return statistics.median(self.times) / self.batch_size
+
+    def close(self) -> None:
+        """End the process."""
+        self.pipe.send(0)
+        self.process.join()
+
+
+def race(*contenders: Contender, rounds: int, together: bool = False) -> list[Contender]:
+    """Let contenders take turns, a step each (or all at once), and say their medians."""
+    for _ in range(rounds):
+        for contender in contenders:
+            contender.ask(1)
+            if not together:
+                contender.hear()
+        for contender in contenders if together else ():
+            contender.hear()
+    for contender in contenders:
+        contender.close()
+        print(
+            f"  {contender.name:<10} {contender.seconds:8.3f} s an image of each pile, "
+            f"{contender.operations / contender.batch_size / 1e9:7.1f} GFLOP, "
+            f"waiting for data {contender.waiting:.2%}, peak {contender.peak / 1e9:.2f} GB",
+            flush=True,
+        )
+    return list(contenders)
+
+
+def memory_per_image(name: str, root: Path, **options) -> float:
+    """Bytes that a further image of each pile adds to the peak, between batches of 2 and 6."""
+    pair = [race(Contender(name, root, batch_size=n, **options), rounds=1)[0].peak for n in (2, 6)]
+    return (pair[1] - pair[0]) / 4
+
+
+def two_processes(root: Path, port: int) -> list[float]:
+    """Image pairs a second of our default at 64 px: one thread, two threads, two processes."""
+    options = {"size": 64, "batch_size": 16}
+    ranks = [
+        {"RANK": str(r), "LOCAL_RANK": str(r), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1",
+         "MASTER_PORT": str(port)}
+        for r in range(2)
+    ]  # fmt: skip
+    rates = []
+    for threads, environments in ((1, [{}]), (2, [{}]), (1, ranks)):
+        crowd = [Contender("default", root, threads=threads, environment=e, **options) for e in environments]
+        rates.append(1 / race(*crowd, rounds=6, together=True)[0].seconds)
+    return rates
+
+
+def achievable(threads: int) -> float:
+    """Operations a second of a large matrix product, float32 on CPU, bfloat16 on a GPU: best of 10."""
+    torch.set_num_threads(threads)
+    device = precision.pick_device()
+    side, dtype = (8192, torch.bfloat16) if device.type == "cuda" else (2048, torch.float32)
+    matrix, best = torch.rand(side, side, device=device, dtype=dtype), 0.0
+    for _ in range(10):
+        start = time.perf_counter()
+        float((matrix @ matrix)[0, 0])
+        best = max(best, 2 * side**3 / (time.perf_counter() - start))
+    return best
+
+
+def scaling(cases: list[tuple[int, int]], threads: int) -> list[tuple[int, int, float]]:
+    """Seconds of a step of our default networks for each (size, batch size), on random images."""
+    torch.set_num_threads(threads)
+    precision.keep_memory()
+    device, found = precision.pick_device(), []
+    for size, batch_size in cases:
+        torch.manual_seed(0)
+        bfloat16 = precision.use_bfloat16("auto", device)
+        method = method_of(Experiment())(Experiment(), device=device, bfloat16=bfloat16)
+        for network in method.networks.values():
+            precision.lay_out(network)
+        shape = (batch_size, 3, size, size)
+        batch = {name: torch.randint(256, shape, dtype=torch.uint8) for name in ("gray", "color")}
+        times = []
+        for _ in range(3):
+            start = time.perf_counter()
+            method.train_step(batch)["D_color"].item()
+            times.append(time.perf_counter() - start)
+        found.append((size, batch_size, min(times[1:])))
+    return found
+
+
+def line_through(points: list[tuple[float, float]]) -> tuple[float, float, float]:
+    """The line a + b x through (x, y) with the least relative squares, and the largest relative deviation."""
+    x, y = np.array(points).T
+    (a, b), *_ = np.linalg.lstsq(np.stack([1 / y, x / y], axis=1), np.ones(len(x)), rcond=None)
+    return a, b, np.abs((a + b * x) / y - 1).max()
+
+
+def plot(curves: dict[str, list[tuple[float, float]]], path: Path) -> None:
+    """Points and the lines through them, each curve in a panel of an SVG."""
+    panels = []
+    for number, (title, points) in enumerate(curves.items()):
+        a, b, _ = line_through(points)
+        x_end, y_end = max(x for x, _ in points), max(y for _, y in points)
+
+        def place(x: float, y: float, left=60 + 360 * number, x_end=x_end, y_end=y_end) -> tuple:
+            return round(left + 270 * x / x_end, 1), round(230 - 200 * y / y_end, 1)
+
+        (x0, y0), (x1, y1) = place(0, a), place(x_end, a + b * x_end)
+        left, bottom = place(0, 0)
+        panels.append(
+            f'<path d="M{left} 30V{bottom}H{left + 270}M{x0} {y0}L{x1} {y1}" fill="none" stroke="gray"/>'
+            + "".join('<circle cx="{}" cy="{}" r="3"/>'.format(*place(x, y)) for x, y in points)
+            + f'<text x="{left}" y="20">{title}</text>'
+            + f'<text x="{left}" y="250">0</text><text x="{left + 240}" y="250">{x_end:,.0f}</text>'
+            + f'<text x="{left - 50}" y="40">{y_end:.2f} s</text>'
+        )
+    start = '<svg xmlns="http://www.w3.org/2000/svg" width="760" height="260" font-family="sans-serif"'
+    path.write_text(f'{start} font-size="12">{"".join(panels)}</svg>\n')
+
+
+def measure(root: Path, options: argparse.Namespace) -> Iterator[tuple[str, str]]:
+    """Rows of the table: what, and its ratio; details are printed on the way."""
+    threads, place = options.threads, precision.pick_device().type.upper()
+    rounds, best = 2 if options.quick else 6, achievable(threads)
+    print(f"a large matrix product: {best / 1e9:.1f} GFLOP/s")
+    for size in (128, 256):
+        print(f"{size} px")
+        common = {"root": root, "threads": threads, "size": size}
+        plain = Contender("reference", **common, batch_size=1, original=options.original)
+        textbook = Contender("textbook", **common, batch_size=1)
+        rivals = [Contender("default", **common, batch_size=16)] if size == 256 else []
+        race(plain, textbook, *rivals, rounds=rounds)
+        what = f"same algorithm, same networks, same batch, {size} px, {place}"
+        yield what, f"{plain.seconds / textbook.seconds:.2f} x"
+        floor = textbook.operations / best
+        yield (
+            f"  if its arithmetic went as a large matrix product, {size} px",
+            f"{plain.seconds / floor:.2f} x",
+        )
+        for rival in rivals:
+            yield f"default to default, {size} px", f"{plain.seconds / rival.seconds:.1f} x"
+        for one in (plain, textbook, *rivals):
+            share = one.operations / one.batch_size / one.seconds / best
+            yield f"achieved over achievable arithmetic, {size} px, {one.name}", f"{share:.0%}"
+    for workers in (0, 2):
+        print(f"data, {workers} workers, 64 px")
+        data = {"size": 64, "batch_size": 16, "workers": workers}
+        (default,) = race(Contender("default", root, threads=threads, **data), rounds=3 * rounds)
+        yield f"waiting for data, {workers} workers", f"{default.waiting:.2%}"
+    print("memory, 64 px, batches of 2 and 6")
+    memory = {
+        name: memory_per_image(name, root, size=64, threads=threads)
+        for name in ("reference", "textbook", "textbook, checkpointing", "default")
+    }
+    for name, each in list(memory.items())[1:]:
+        yield f"memory per image of the training step, {name}", f"{each / memory['reference']:.2f} x"
+    print("processes and threads, default, 64 px, batches of 16")
+    one, two, apart = two_processes(root, port=29_511)
+    print(f"  pairs/s: one thread {one:.1f}, two threads {two:.1f}, two processes {apart:.1f}")
+    yield "two processes on two cores against one process with two threads", f"{apart / two:.2f} x"
+    yield "two threads against one", f"{two / one:.2f} x"
+    sizes, batch_sizes = (64, 96, 128, 192, 256, 384, 512), (1, 2, 4, 8, 16, 32)
+    cases = [*((size, 2) for size in sizes), *((64, n) for n in batch_sizes)]
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        found = pool.apply(scaling, (cases, threads))
+    print("scaling: size, batch, s/step, ns/pixel")
+    for size, n, seconds in found:
+        print(f"  {size:>4} {n:>3} {seconds:8.3f} {seconds / n / size**2 * 1e9:8.0f}")
+    curves = {
+        "pixels of an image, 64 to 512 px, batches of 2": [(s * s, t) for s, n, t in found[: len(sizes)]],
+        "batch, 1 to 32, 64 px": [(n, t) for s, n, t in found[len(sizes) :]],
+    }
+    for title, points in curves.items():
+        yield f"step time against {title}: furthest from a line", f"{line_through(points)[2]:.0%}"
+    if options.plot:
+        plot(curves, options.plot)
+
+
+def main() -> None:
+    """Measure, and say the ratios last."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="fewer turns")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--plot", type=Path, help="where to draw step times, as SVG")
+    parser.add_argument("--original", default="", help="folder of a clone of pytorch-CycleGAN-and-pix2pix")
+    options = parser.parse_args()
+    name = next((x for x in _lines("/proc/cpuinfo") if x.startswith("model name")), platform.processor())
+    print(f"{name}, {os.cpu_count()} cores, {options.threads} threads, load {os.getloadavg()[0]:.1f}")
+    print(f"torch {torch.__version__}, python {platform.python_version()}, {precision.pick_device()}")
+    with tempfile.TemporaryDirectory() as folder:
+        write_photos(Path(folder))
+        difference = largest_difference(64)
+        print(f"same losses from the same weights: to {difference:.1e} (at most {TOLERANCE:.0e})")
+        if difference > TOLERANCE:
+            sys.exit("reference and textbook do not compute the same")
+        start = time.perf_counter(), waited_for_cores()
+        rows = []
+        for what, ratio in measure(Path(folder), options):
+            print(f"  -> {what.strip()}: {ratio}", flush=True)
+            rows.append((what, ratio))
+    waited = (waited_for_cores() - start[1]) / (time.perf_counter() - start[0])
+    print(f"in {waited:.0%} of the time some process of this machine waited for a core\n")
+    for what, ratio in rows:
+        print(f"{what}: {ratio}")
+
+
+def waited_for_cores() -> float:
+    """Seconds, since the start of the machine, in which some process could run and had no core (Linux)."""
+    lines = _lines("/proc/pressure/cpu")
+    return int(lines[0].rsplit("=", 1)[1]) / 1e6 if lines else 0.0
+
+
+def _lines(path: str) -> list[str]:
+    return Path(path).read_text().splitlines() if Path(path).is_file() else []
+
+
+if __name__ == "__main__":
+    main()
