@@ -1,5 +1,6 @@
 """Unpaired training as the textbook has it: the CycleGAN of Zhu et al. (2017), from RGB to RGB."""
 
+import torch
 from torch import Tensor, nn
 
 from ..color import SPACES
@@ -46,15 +47,20 @@ class Textbook(Method):
         objective = self.experiment.discriminator.objective
         real_gray, real_color = self.read(batch)
         with self.autocast(), frozen(self.D_color, self.D_gray):
-            fake_color, fake_gray = self.G_color(real_gray), self.G_gray(real_color)
+            fake_color, same_color = self.translate(self.G_color, real_gray, real_color)
+            fake_gray, same_gray = self.translate(self.G_gray, real_color, real_gray)
             seen_gray = guard(fake_gray, **self.experiment.guard.model_dump())
             losses = {
                 "gan_color": generator_loss(self.D_color(fake_color), objective),
                 "gan_gray": generator_loss(self.D_gray(fake_gray), objective),
                 "cycle_color": l1(self.G_color(seen_gray), real_color),
                 "cycle_gray": l1(self.G_gray(fake_color), real_gray),
-                **self.identity_losses(real_gray, real_color),
             }
+            if self.lambdas["identity_gray"]:
+                losses |= {
+                    "identity_color": l1(same_color, real_color),
+                    "identity_gray": l1(same_gray, real_gray),
+                }
         update(self.optimizers["G"], weighted_sum(losses, self.lambdas))
 
         fake_color = self.pools["color"].query(fake_color.float())
@@ -67,14 +73,14 @@ class Textbook(Method):
         update(self.optimizers["D"], losses["D_color"] + losses["D_gray"])
         return losses
 
-    def identity_losses(self, real_gray: Tensor, real_color: Tensor) -> dict[str, Tensor]:
-        """What is of the other pile already should stay as it is; where that has weight."""
+    def translate(self, generator: nn.Module, other: Tensor, own: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What a generator makes of the other pile's images and, where that has weight, of its own pile's.
+
+        In one pass, as in instance normalization no image sees another.
+        """
         if not self.lambdas["identity_gray"]:
-            return {}
-        return {
-            "identity_color": l1(self.G_color(real_color), real_color),
-            "identity_gray": l1(self.G_gray(real_gray), real_gray),
-        }
+            return generator(other), None
+        return generator(torch.cat([other, own])).chunk(2)
 
     def chroma(self, G_color: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Chroma (N, 2, H, W) that a `G_color` makes of a batch's gray, and that of its photos, as in Lab."""
