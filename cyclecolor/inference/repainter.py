@@ -15,7 +15,7 @@ from .guided import denoised, resized
 from .painting import levels_of, scaled_lightness
 from .translator import Translator
 
-MOST_PIXELS = 1 << 20  # of the network's copy: some 1.3 GB for a generator of the textbook
+MOST_PIXELS = 1 << 20  # of the network's copy: 1.1 GB for a generator of the textbook
 
 
 class Repainter(Translator):
