@@ -63,7 +63,7 @@ class Weights(Section):
     identity are for a `G_gray` that is no film.
     """
 
-    lambda_gan: float = Field(0.2, ge=0)
+    lambda_gan: float = Field(0.05, ge=0)
     lambda_cycle_color: float = Field(10.0, ge=0)
     lambda_cycle_gray: float = Field(0.0, ge=0)
     lambda_identity: float = Field(0.0, ge=0)
@@ -91,6 +91,7 @@ class Experiment(Section):
     batch_size: int = Field(16, ge=1)
     accumulate: int = Field(1, ge=1)  # batches of a step: the gradients of so many are averaged
     learning_rate: float = Field(5e-4, gt=0)  # of the generators
+    match_steps: int = Field(100, ge=0)  # before training, by which a film is matched to the gray pile
     decay_from: float = Field(0.5, ge=0, le=1)  # share of the steps after which the rate falls to 0
     ema: float = Field(0.999, ge=0, lt=1)  # decay of the averaged generators
     precision: Literal["auto", "float32", "bfloat16"] = "auto"

@@ -53,7 +53,7 @@ def test_lightness_is_kept_on_every_pixel(space, kind, rng):
 
 
 @pytest.mark.parametrize("space", SPACES)
-@pytest.mark.parametrize("kind", ["gray", "rgb", "gray16"])
+@pytest.mark.parametrize("kind", ["rgb", "gray16"])
 def test_strips_equal_the_whole(space, kind, rng, monkeypatch):
     pixels, lines, outputs = every_kind(rng)[kind][:53], wild_lines(rng), []
     for strip_pixels in (1, 3000, 1 << 30):
@@ -77,9 +77,9 @@ def test_palette_is_the_float_way_with_rounded_chroma(space, rng):
     codes = (chroma * 255).round().clamp(-256, 255)
     exact = quantize_rgb(space.merge(lightness, codes / 255), (lightness + 1) * 50, 255)
     differs = (painted != exact[0].movedim(0, -1).numpy()).any(axis=2)
-    halfway = ((chroma * 255 % 1 - 0.5).abs() < 0.01).any(dim=1)[0].numpy()  # codes have 7 more bits
+    halfway = ((chroma * 255 % 1 - 0.5).abs() < 1e-4).any(dim=1)[0].numpy()  # rounded in float32
     assert not (differs & ~halfway).any()
-    assert halfway.mean() < 0.05
+    assert halfway.mean() < 0.001
 
 
 def test_palette_does_not_depend_on_what_came_before(rng):

@@ -3,14 +3,18 @@
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.utils.data import Dataset, default_collate
 
 from ..film import blur
+from ..networks import FilmGenerator
 from .guard import guard
 from .image_pool import ImagePool
 from .losses import chroma_l1, discriminator_loss, generator_loss, l1, weighted_sum
+from .matching import match_film
 from .method import Method, build_discriminator, build_generator, frozen, update
 
 DETAIL = 5.0  # detail is some fifth of tones in size
+MATCHED = 1024  # crops of each pile to which a film is matched
 
 
 class CycleGAN(Method):
@@ -42,6 +46,17 @@ class CycleGAN(Method):
             "cycle_gray": weights.lambda_cycle_gray,
             **dict.fromkeys(("identity_gray", "identity_color"), weights.lambda_identity),
         }
+
+    def prepare(self, dataset: Dataset) -> str:
+        """Match a film to the gray pile, on the crops that the first steps will see; say what it is."""
+        film, experiment = self.networks["G_gray"], self.experiment
+        if not isinstance(film, FilmGenerator) or not experiment.match_steps:
+            return ""
+        count = min(MATCHED, experiment.num_steps * experiment.accumulate * experiment.batch_size)
+        gray, photo = self.read(default_collate([dataset[k] for k in range(count)]))
+        match_film(film, gray, photo, steps=experiment.match_steps, seed=experiment.seed)
+        numbers = ", ".join(f"{name} {value:.2f}" for name, value in film.describe().items())
+        return f"a film like the gray pile's: {numbers}"
 
     def train_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Update both generators, then both discriminators."""

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
 from ..color import RGB, SPACES
 from ..config import Experiment
@@ -46,6 +47,10 @@ class Method(ABC):
     @abstractmethod
     def train_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """One update from `gray` and `color`, each uint8 sRGB (N, 3, H, W); returns named losses."""
+
+    def prepare(self, dataset: Dataset) -> str:
+        """What a method does with its data before the first step, and what is to be said of it: nothing here."""
+        return ""
 
     def add(self, name: str, network: nn.Module) -> nn.Module:
         """Register a network under its name, move it to the device, and return what a step calls."""

@@ -1,6 +1,7 @@
 """`FilmGenerator`: a generator of gray that is a film with learned parameters."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -32,6 +33,7 @@ STARTS = {
 GAIN = 20.0
 SPREAD_START = -2.0  # softplus(-2) = 0.13
 KNOTS = 4  # to a side, of unevenness
+Noise = Callable[[tuple[int, ...], torch.device], Tensor]  # standard normal, of a shape, on a device
 
 
 class FilmGenerator(nn.Module):
@@ -54,39 +56,33 @@ class FilmGenerator(nn.Module):
         self.mean = nn.Parameter(torch.tensor([start / GAIN for start in STARTS.values()]))
         self.spread = nn.Parameter(torch.full((len(STARTS),), SPREAD_START / GAIN))
 
-    def forward(self, color: Tensor) -> Tensor:
+    def forward(self, color: Tensor, noise: Noise = normal) -> Tensor:
         """Lightness and chroma (N, 3, H, W) to gray (N, 1, H, W) in [-1, 1]."""
-        return self.develop(color, self.draw(len(color)))
+        if not self.training:
+            # In use, one photo gives one gray, whenever and wherever it is made.
+            noise = partial(normal, generator=torch.Generator(color.device).manual_seed(0))
+        return self.develop(color, self.draw(len(color), noise), noise)
 
-    def draw(self, count: int) -> dict[str, Tensor]:
+    def draw(self, count: int, noise: Noise) -> dict[str, Tensor]:
         """Raw parameters of `count` images, each (count, 1, 1, 1); with their spread while training."""
         raw = (GAIN * self.mean).expand(count, -1)
         if self.training:
-            raw = raw + F.softplus(GAIN * self.spread) * normal(raw.shape, raw.device)
+            raw = raw + F.softplus(GAIN * self.spread) * noise(raw.shape, raw.device)
         return dict(zip(STARTS, raw[..., None, None].split(1, dim=1), strict=True))
 
-    def develop(self, color: Tensor, raw: dict[str, Tensor]) -> Tensor:
+    def develop(self, color: Tensor, raw: dict[str, Tensor], noise: Noise) -> Tensor:
         """Expose, develop, fade and scan: (N, 3, H, W) to gray (N, 1, H, W) in [-1, 1]."""
         color = color.float()
         gray = transmitted(self.to_linear(color), spectral_weights(raw), raw["stops"])
         gray = gray + torch.sigmoid(raw["softness"]) * (blur(gray, 1.0) - gray)
         gray = tone(gray, torch.exp(raw["contrast"] / 2), raw["shift"] / 2)
         black, white = faded(raw["black"]), 1 - faded(raw["white"])
-        gray = black + (white - black) * gray + self._noise(gray, raw)
+        gray = black + (white - black) * gray + _blemishes(gray, raw, noise)
         return 2 * gray.clamp(0, 1) - 1
 
     def full_size(self, color: Tensor, small: Tensor) -> Tensor:
         """Gray at the size of `color` (N, 3, H, W); a film needs no `small` copy."""
         return self(color)
-
-    def _noise(self, gray: Tensor, raw: dict[str, Tensor]) -> Tensor:
-        # In use, one photo gives one gray, whenever and wherever it is made.
-        source = None if self.training else torch.Generator(gray.device).manual_seed(0)
-        white = normal(gray.shape, gray.device, source)
-        speckle = grain(white, torch.sigmoid(raw["coarseness"]))
-        knots = normal((len(gray), 1, KNOTS, KNOTS), gray.device, source)
-        slow = slow_field(knots, gray.shape[-2:])
-        return 0.2 * (torch.sigmoid(raw["grain"]) * speckle + torch.sigmoid(raw["unevenness"]) * slow)
 
     @torch.no_grad()
     def describe(self) -> dict[str, float]:
@@ -102,6 +98,13 @@ class FilmGenerator(nn.Module):
             **{name: faded(raw[name]).item() for name in ("black", "white")},
             **{name: scale * torch.sigmoid(raw[name]).item() for name, scale in scales.items()},
         }
+
+
+def _blemishes(gray: Tensor, raw: dict[str, Tensor], noise: Noise) -> Tensor:
+    """Grain and unevenness (N, 1, H, W), to be added to tones."""
+    speckle = grain(noise(gray.shape, gray.device), torch.sigmoid(raw["coarseness"]))
+    slow = slow_field(noise((len(gray), 1, KNOTS, KNOTS), gray.device), gray.shape[-2:])
+    return 0.2 * (torch.sigmoid(raw["grain"]) * speckle + torch.sigmoid(raw["unevenness"]) * slow)
 
 
 def faded(raw: Tensor) -> Tensor:

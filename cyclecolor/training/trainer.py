@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from .. import share
@@ -58,6 +59,8 @@ class Trainer:
         self.say = say if processes.first() else lambda text: None
         self.lock = RunLock(self.run_dir) if processes.first() else None
         checkpoint = self._newest()
+        if checkpoint:
+            check_same(experiment, checkpoint.experiment, self.run_dir)
         device = pick_device()
         torch.manual_seed(experiment.seed)
         make = method_of(experiment)
@@ -70,6 +73,11 @@ class Trainer:
                 lay_out(network)
         if experiment.init and not checkpoint:
             start_from(self.method, Path(experiment.init))
+        self.piles = open_piles(experiment.data, paired=self.method.paired, progress=_reading)
+        if not checkpoint:
+            seed_step(experiment.seed, 0)
+            if said := self.method.prepare(self._dataset()):
+                self.say(said)
         self.ema = {
             name: average_of(network, experiment.ema)
             for name, network in self.method.networks.items()
@@ -78,13 +86,11 @@ class Trainer:
         self.watch = Watch(experiment)
         self.step, self._saved = 0, None
         if checkpoint:
-            check_same(experiment, checkpoint.experiment, self.run_dir)
             restore(self.method, self.ema, checkpoint)
             self.watch.state = dict(checkpoint.watch)
             self.step = self._saved = checkpoint.step
             self.say(f"resuming {self.run_dir} from step {self.step:,}")
         processes.share_batch_norms(self.method)
-        self.piles = open_piles(experiment.data, paired=self.method.paired, progress=_reading)
         self.set_aside = SetAside(self.piles, self.run_dir, self.say)
         self.log = RunLog(self.run_dir, self.say)
         if processes.first():
@@ -186,12 +192,15 @@ class Trainer:
             checkpoint = read_checkpoint(checkpoint_path(self.run_dir, step))
         return checkpoint
 
+    def _dataset(self) -> Dataset:
+        experiment = self.experiment
+        return open_dataset(self.piles, experiment.data, paired=self.method.paired, seed=experiment.seed)
+
     def _walk(self) -> Iterator[tuple[dict[str, Tensor], ...]]:
         """The batches of each step to come, `accumulate` of them."""
         experiment, each = self.experiment, self.experiment.accumulate
-        dataset = open_dataset(self.piles, experiment.data, paired=self.method.paired, seed=experiment.seed)
         walk = batches(
-            dataset,
+            self._dataset(),
             start=self.step * each,
             stop=experiment.num_steps * each,
             batch_size=experiment.batch_size,

@@ -1,0 +1,114 @@
+"""Loops over pixels, compiled by numba: one call a strip, in which Python's lock is free for other workers.
+
+`lines` (h, w, 4) say what the two chroma channels are at each place of a small grid as linear functions of
+lightness: two slopes, then two offsets. Between its places they are interpolated bilinearly.
+"""
+
+import math
+
+import numba
+import numpy as np
+
+
+def compiled(loop):
+    """`loop` without Python; kept on disk for the next start where there is a place for it."""
+    try:
+        return numba.njit(nogil=True, cache=True)(loop)
+    except RuntimeError:  # numba's word for: neither this folder nor the user's can be written to
+        return numba.njit(nogil=True)(loop)
+
+
+@compiled
+def chroma_of_strip(lines, lightness, top, height):
+    """Rows from `top` on of a photo `height` rows high: lightness (R, W) to chroma (2, R, W), float32."""
+    rows, width = lightness.shape
+    chroma = np.empty((2, rows, width), np.float32)
+    row = np.empty((lines.shape[1], 4), np.float32)
+    for y in range(rows):
+        _lines_of_row(lines, top + y, height, row)
+        _chroma_of_row(row, lightness[y], chroma[0, y], chroma[1, y])
+    return chroma
+
+
+@compiled
+def look_up(lines, gray, lightness_of, colors, out):
+    """Colors of (H, W) uint8 gray into (H, W) int32 `out`, from those that are known; how many were not.
+
+    `lines` are in codes of chroma, `colors` (codes, codes, 256) of first code, second code and level,
+    flattened. A known color is negative; in place of an unknown one stands its index.
+    """
+    height, width = gray.shape
+    codes = math.floor(math.sqrt(len(colors) // 256))
+    highest = np.float32(codes - 1)
+    row = np.empty((lines.shape[1], 4), np.float32)
+    lightness, first, second = np.empty((3, width), np.float32)
+    indices = np.empty(width, np.int32)
+    unknown = 0
+    for y in range(height):
+        for x in range(width):
+            lightness[x] = lightness_of[gray[y, x]]
+        _lines_of_row(lines, y, height, row)
+        _chroma_of_row(row, lightness, first, second)
+        for x in range(width):
+            one = np.int32(min(max(first[x], np.float32(0)), highest))
+            two = np.int32(min(max(second[x], np.float32(0)), highest))
+            indices[x] = (one * np.int32(codes) + two) * np.int32(256) + np.int32(gray[y, x])
+        for x in range(width):
+            color = colors[indices[x]]
+            out[y, x] = color if color < 0 else indices[x]
+            unknown += color >= 0
+    return unknown
+
+
+@compiled
+def unknown_of(out, colors, indices):
+    """The distinct indices that `look_up` left in `out`, into `indices`; each is marked, to be found once."""
+    found = 0
+    for index in out.flat:
+        if index >= 0 and colors[index] == 0:
+            colors[index] = 1
+            indices[found] = index
+            found += 1
+    return indices[:found]
+
+
+@compiled
+def fill_in(out, colors):
+    """Colors in place of the indices that `look_up` left in `out`."""
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            if out[y, x] >= 0:
+                out[y, x] = colors[out[y, x]]
+
+
+@compiled
+def _lines_of_row(lines, y, height, out):
+    """Lines (h, w, 4) at row `y` of `height`, (w, 4)."""
+    small = len(lines)
+    place = min(max((y + 0.5) * small / height - 0.5, 0.0), small - 1.0)
+    above = int(place)
+    below, share = min(above + 1, small - 1), np.float32(place - above)
+    for x in range(lines.shape[1]):
+        for i in range(4):
+            out[x, i] = lines[above, x, i] + share * (lines[below, x, i] - lines[above, x, i])
+
+
+@compiled
+def _chroma_of_row(row, lightness, first, second):
+    """Lines (w, 4) and lightness (W) to the two chroma channels (W), from one place of the grid to the next."""
+    small, width = len(row), len(lightness)
+    step = small / width
+    for place in range(-1, small):
+        left, right = row[max(place, 0)], row[min(place + 1, small - 1)]
+        slope_1, slope_2, offset_1, offset_2 = left
+        by_1, by_2 = right[0] - slope_1, right[1] - slope_2
+        by_3, by_4 = right[2] - offset_1, right[3] - offset_2
+        # Pixel x is (x + 0.5) step - 0.5 places from the first one.
+        begin = max(0, math.ceil((place + 0.5) / step - 0.5))
+        end = min(width, math.ceil((place + 1.5) / step - 0.5))
+        share, by = np.float32((begin + 0.5) * step - 0.5 - place), np.float32(step)
+        here, one, two = lightness[begin:end], first[begin:end], second[begin:end]
+        for x in range(len(here)):
+            at = share + by * np.float32(x)
+            one[x] = (slope_1 + at * by_1) * here[x] + (offset_1 + at * by_3)
+            two[x] = (slope_2 + at * by_2) * here[x] + (offset_2 + at * by_4)
