@@ -73,13 +73,14 @@ class Palette:
         """(H, W) uint8 and (h, w, 4) lines to (H, W, 3), a view of pixels of four bytes, as in Pillow."""
         # To codes, to be rounded down: hence the half.
         codes = lines * np.float32(HALF - 1) + np.array([0, 0, HALF + 0.5, HALF + 0.5], np.float32)
-        packed = np.empty(gray.shape, np.int32)
+        padded = np.empty((*gray.shape, 4), np.uint8)
+        packed = padded.view(np.int32)[..., 0]
         unknown = look_up(codes, gray, self.lightness, self.colors, packed)
         if unknown:
             with self.lock:
                 self._learn(unknown_of(packed, self.colors, np.empty(unknown, np.int32)))
             fill_in(packed, self.colors)
-        return packed.view(np.uint8).reshape(*gray.shape, 4)[..., :3]
+        return padded[..., :3]
 
     def _learn(self, indices: np.ndarray) -> None:
         """Compute colors whose indices `unknown_of` has found."""

@@ -1,0 +1,85 @@
+"""Matching: a film is found from unpaired piles; its distance is Wasserstein's."""
+
+import pytest
+import torch
+from conftest import tiny_experiment
+
+from cyclecolor.color import SPACES
+from cyclecolor.data import render_scene
+from cyclecolor.methods.matching import match_film, measures, wasserstein
+from cyclecolor.networks import FilmGenerator
+from cyclecolor.networks.film_generator import GAIN, STARTS
+from cyclecolor.training import Trainer
+
+LAB = SPACES["lab"]
+SCENES = 128
+
+
+def scenes(series: int) -> torch.Tensor:
+    """Scenes that no other series has, as lightness and chroma."""
+    photos = [torch.from_numpy(render_scene(series, i, size=32)) for i in range(SCENES)]
+    return LAB.color(torch.stack(photos).movedim(-1, 1) / 255)
+
+
+@torch.no_grad()
+def film(**raw: float) -> FilmGenerator:
+    generator = FilmGenerator(LAB.linear)
+    for name, value in raw.items():
+        generator.mean[list(STARTS).index(name)] = value / GAIN
+    return generator
+
+
+def test_distance_of_shifted_samples_is_the_shift():
+    samples = torch.randn(500, 3, generator=torch.Generator().manual_seed(0))
+    shift = torch.tensor([0.5, -1.0, 3.0])
+    assert wasserstein(samples, samples[torch.randperm(500)] + shift).item() == pytest.approx(1.5)
+
+
+def test_film_is_found_without_pairs():
+    torch.manual_seed(0)  # the target's grain
+    target, found = film(red=-2.0, green=-1.0, blue=2.0, black=-2.5), film()
+    with torch.no_grad():
+        gray = target(scenes(1))
+    color = scenes(2)
+
+    def distance() -> float:
+        with torch.no_grad():
+            pairs = zip(measures(found(color), 0), measures(gray, 0), strict=True)
+            return sum(wasserstein(*pair) for pair in pairs).item()
+
+    before = distance()
+    match_film(found, gray, color, steps=60, seed=0)
+    assert distance() < before / 3
+    wanted, now = target.describe(), found.describe()
+    assert now["blue"] == pytest.approx(wanted["blue"], abs=0.1)
+    assert now["green"] == pytest.approx(wanted["green"], abs=0.1)
+    # Fading is told by black and contrast together.
+    assert now["black"] > film().describe()["black"] + 0.02
+
+
+def test_equal_seeds_give_equal_films_whatever_else_was_random():
+    gray, color = scenes(1)[:, :1], scenes(2)
+    films = []
+    for seed in (0, 0, 1):
+        torch.rand(7)
+        films.append(film())
+        match_film(films[-1], gray, color, steps=2, seed=seed)
+    assert torch.equal(films[0].mean, films[1].mean)
+    assert not torch.equal(films[0].mean, films[2].mean)
+
+
+@pytest.mark.parametrize("size", [16, 17, 40])
+def test_measures_of_any_size(size):
+    for samples in measures(torch.zeros(3, 1, size, size), 0):
+        assert not samples.abs().max() > 1e-6
+
+
+def test_a_run_begins_with_a_matched_film(tmp_path):
+    said = []
+    experiment = tiny_experiment(G_gray={"type": "film"}, match_steps=2, num_steps=1)
+    trainer = Trainer(experiment, tmp_path, say=said.append)
+    assert any(line.startswith("a film like the gray pile's: red 0.") for line in said)
+    assert trainer.method.networks["G_gray"].describe()["blue"] != film().describe()["blue"]
+    averaged = trainer.ema["G_gray"].module
+    assert torch.equal(averaged.mean, trainer.method.networks["G_gray"].mean)
+    trainer.close()
