@@ -95,7 +95,7 @@ def _lines_of_row(lines, y, height, out):
 
 @compiled
 def _chroma_of_row(row, lightness, first, second):
-    """Lines (w, 4) and lightness (W) to the two chroma channels (W), from one place of the grid to the next."""
+    """Lines (w, 4) and lightness (W) to the two chroma channels (W)."""
     small, width = len(row), len(lightness)
     step = small / width
     for place in range(-1, small):

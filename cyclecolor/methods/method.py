@@ -49,7 +49,7 @@ class Method(ABC):
         """One update from `gray` and `color`, each uint8 sRGB (N, 3, H, W); returns named losses."""
 
     def prepare(self, dataset: Dataset) -> str:
-        """What a method does with its data before the first step, and what is to be said of it: nothing here."""
+        """What is to be done with the data before the first step, and then said; by default nothing."""
         return ""
 
     def add(self, name: str, network: nn.Module) -> nn.Module:
