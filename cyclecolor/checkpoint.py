@@ -171,11 +171,11 @@ def open_checkpoint(path: Path | None, say: Callable[[str], None] = _say) -> tup
 
 def newest_whole(paths: list[Path], say: Callable[[str], None]) -> tuple[Path, Checkpoint] | None:
     """The last of some checkpoints, oldest first, that is whole; why the ones after it are not is said."""
-    for path in reversed(paths):
+    for older, path in reversed(list(enumerate(paths))):
         try:
             return path, read_checkpoint(path)
         except CycleColorError as error:
-            say(f"{error}; trying the one before it")
+            say(f"{error}; trying the one before it" if older else str(error))
     return None
 
 
