@@ -82,6 +82,14 @@ def test_palette_is_the_float_way_with_rounded_chroma(space, rng):
     assert halfway.mean() < 0.001
 
 
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf, 1e30])
+def test_chroma_that_is_no_number_keeps_lightness(number, rng):
+    gray = every_kind(rng)["gray"]
+    lines = np.full((3, 4, 4), number, np.float32)
+    painted = painting.paint(gray, lines, SPACES["lab"], painting.Palette(SPACES["lab"]))
+    assert np.abs(lightness_in_levels(painted) - lightness_in_levels(gray)).max() <= 0.5
+
+
 def test_palette_does_not_depend_on_what_came_before(rng):
     gray, lines = every_kind(rng)["gray"], wild_lines(rng)
     fresh, used = (painting.Palette(SPACES["lab"]) for _ in range(2))

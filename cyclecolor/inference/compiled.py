@@ -1,13 +1,16 @@
-"""Loops over pixels, compiled by numba: one call a strip, in which Python's lock is free for other workers.
+"""Loops over pixels, compiled by numba: few calls a photo, in which Python's lock is free for other workers.
 
-`lines` (h, w, 4) say what the two chroma channels are at each place of a small grid as linear functions of
-lightness: two slopes, then two offsets. Between its places they are interpolated bilinearly.
+`lines` (h, w, 4), float32, say what the two chroma channels are at each place of a small grid as linear
+functions of lightness: two slopes, then two offsets. Between its places they are interpolated bilinearly.
+Indices are not checked in here: what makes them is bounded first, whatever a stranger's network says.
 """
 
 import math
 
 import numba
 import numpy as np
+
+CODES = 512  # of each chroma channel: 0.43 units of Lab, no coarser than 8-bit RGB itself
 
 
 def compiled(loop):
@@ -34,12 +37,10 @@ def chroma_of_strip(lines, lightness, top, height):
 def look_up(lines, gray, lightness_of, colors, out):
     """Colors of (H, W) uint8 gray into (H, W) int32 `out`, from those that are known; how many were not.
 
-    `lines` are in codes of chroma, `colors` (codes, codes, 256) of first code, second code and level,
-    flattened. A known color is negative; in place of an unknown one stands its index.
+    `lines` are in codes of chroma; `colors`, int32, has one for each first code, second code and level. A
+    known color is negative; in place of an unknown one stands its index.
     """
     height, width = gray.shape
-    codes = math.floor(math.sqrt(len(colors) // 256))
-    highest = np.float32(codes - 1)
     row = np.empty((lines.shape[1], 4), np.float32)
     lightness, first, second = np.empty((3, width), np.float32)
     indices = np.empty(width, np.int32)
@@ -50,9 +51,7 @@ def look_up(lines, gray, lightness_of, colors, out):
         _lines_of_row(lines, y, height, row)
         _chroma_of_row(row, lightness, first, second)
         for x in range(width):
-            one = np.int32(min(max(first[x], np.float32(0)), highest))
-            two = np.int32(min(max(second[x], np.float32(0)), highest))
-            indices[x] = (one * np.int32(codes) + two) * np.int32(256) + np.int32(gray[y, x])
+            indices[x] = (_code(first[x]) * CODES + _code(second[x])) * 256 + gray[y, x]
         for x in range(width):
             color = colors[indices[x]]
             out[y, x] = color if color < 0 else indices[x]
@@ -79,6 +78,12 @@ def fill_in(out, colors):
         for x in range(out.shape[1]):
             if out[y, x] >= 0:
                 out[y, x] = colors[out[y, x]]
+
+
+@compiled
+def _code(chroma):
+    """A code from chroma in codes, rounded down; 0 for what is no number."""
+    return np.int32(min(chroma, np.float32(CODES - 1))) if chroma > 0 else np.int32(0)
 
 
 @compiled

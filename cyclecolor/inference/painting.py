@@ -11,11 +11,10 @@ import torch
 from torch import Tensor
 
 from ..color import ColorSpace, quantize_rgb
-from .compiled import chroma_of_strip, fill_in, look_up, unknown_of
+from .compiled import CODES, chroma_of_strip, fill_in, look_up, unknown_of
 
 STRIP_PIXELS = 1 << 16  # some 2 MB of working arrays, which the cache holds
 COMPUTED = 1 << 14  # colors at a time: their float64 fits the cache
-CODES = 512  # of each chroma channel: 0.43 units of Lab, no coarser than 8-bit RGB itself
 HALF = CODES // 2
 
 

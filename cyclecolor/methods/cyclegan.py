@@ -14,7 +14,7 @@ from .matching import match_film
 from .method import Method, build_discriminator, build_generator, frozen, update
 
 DETAIL = 5.0  # detail is some fifth of tones in size
-MATCHED = 1024  # crops of each pile to which a film is matched
+MATCHED, MATCH_BATCH = 1024, 64  # crops of each pile to which a film is matched, and of them at a time
 
 
 class CycleGAN(Method):
@@ -53,8 +53,10 @@ class CycleGAN(Method):
         if not isinstance(film, FilmGenerator) or not experiment.match_steps:
             return ""
         count = min(MATCHED, experiment.num_steps * experiment.accumulate * experiment.batch_size)
-        gray, photo = self.read(default_collate([dataset[k] for k in range(count)]))
-        match_film(film, gray, photo, steps=experiment.match_steps, seed=experiment.seed)
+        crops = default_collate([dataset[position] for position in range(count)])
+        picks = torch.randint(count, (experiment.match_steps, 2, MATCH_BATCH))
+        batches = (self.read({"gray": crops["gray"][i], "color": crops["color"][j]}) for i, j in picks)
+        match_film(film, batches, steps=experiment.match_steps, seed=experiment.seed)
         numbers = ", ".join(f"{name} {value:.2f}" for name, value in film.describe().items())
         return f"a film like the gray pile's: {numbers}"
 

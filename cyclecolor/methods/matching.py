@@ -6,6 +6,7 @@ they are moved until the distributions of such measures agree.
 """
 
 import math
+from collections.abc import Iterable
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +16,6 @@ from .. import share
 from ..film import blur
 from ..networks import FilmGenerator
 
-BATCH = 64  # crops of each pile a step
 RATE = 5e-3  # of Adam, ten times that of training: there is little noise
 BETAS = (0.5, 0.9)
 LAYOUT = 8  # a crop's light and dark are seen at 8 x 8
@@ -25,40 +25,39 @@ DIRECTIONS = 32
 DETAIL = 5.0  # detail is some fifth of tones in size
 
 
-def match_film(film: FilmGenerator, gray: Tensor, color: Tensor, *, steps: int, seed: int) -> None:
+def match_film(
+    film: FilmGenerator, batches: Iterable[tuple[Tensor, Tensor]], *, steps: int, seed: int
+) -> None:
     """Move a film's numbers until its grays are distributed as those of the gray pile.
 
     The sum of sliced Wasserstein distances (Rabin et al., 2011) of all `measures` is brought down by Adam,
-    each step with other crops and other directions. Equal seeds give equal films.
+    each step in other directions. Equal seeds and batches give equal films, in however many processes.
 
     Parameters
     ----------
     film : FilmGenerator
         In training mode: spreads are matched too.
-    gray : Tensor
-        (M, 1, H, W), crops of the gray pile in [-1, 1].
-    color : Tensor
-        (M, 3, H, W), crops of the colour pile, lightness and chroma.
-    steps : int
-        With `BATCH` crops of each.
-    seed : int
+    batches : iterable
+        `steps` times crops of the gray pile (N, 1, H, W) in [-1, 1], and lightness and chroma (N, 3, H, W)
+        of crops of the colour pile; 64 of each show the distributions well enough.
     """
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(film.parameters(), lr=RATE, betas=BETAS)
-    for step in range(steps):
+    for step, (real_gray, photo) in enumerate(batches):
         optimizer.param_groups[0]["lr"] = RATE * min(1, 2 * (1 - step / steps))
-        some_gray, some_color = (
-            pile[torch.randint(len(pile), (BATCH,), generator=generator).to(pile.device)]
-            for pile in (gray, color)
-        )
+        fake_gray = film(photo, lambda shape, device: torch.randn(shape, generator=generator).to(device))
         slices = int(torch.randint(1 << 31, (), generator=generator))
-        fake, real = (measures(g, slices) for g in (film(some_color, _noise(generator)), some_gray))
-        loss = sum(wasserstein(*pair) for pair in zip(fake, real, strict=True))
+        loss = distance(fake_gray, real_gray, slices)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     for parameter in film.parameters():  # machines may round differently
         parameter.data.copy_(share.mean(parameter.data))
+
+
+def distance(gray: Tensor, other: Tensor, seed: int) -> Tensor:
+    """Sum of the Wasserstein distances of all measures of two sets of as many crops (N, 1, H, W)."""
+    return sum(wasserstein(*pair) for pair in zip(measures(gray, seed), measures(other, seed), strict=True))
 
 
 def measures(gray: Tensor, seed: int) -> list[Tensor]:
@@ -104,8 +103,3 @@ def _patches(gray: Tensor, generator: torch.Generator) -> list[Tensor]:
 def _directions(dimensions: int, generator: torch.Generator) -> Tensor:
     """Random unit vectors, the columns of (dimensions, 32)."""
     return F.normalize(torch.randn(dimensions, DIRECTIONS, generator=generator), dim=0)
-
-
-def _noise(generator: torch.Generator):
-    """A source of noise for the film that is the same in every process."""
-    return lambda shape, device: torch.randn(shape, generator=generator).to(device)

@@ -66,6 +66,8 @@ class Trainer:
         make = method_of(experiment)
         keep_memory()
         self.method = make(experiment, device=device, bfloat16=use_bfloat16(experiment.precision, device))
+        chosen = describe(device, bfloat16=self.method.bfloat16, workers=experiment.data.workers)
+        self.say(f"{experiment.method} in {experiment.space} on {chosen}")
         if experiment.batch_size > share.count():
             # Not for single images: PyTorch's gradient of a convolution after an instance normalization is
             # then wrong in this layout (seen in 2.14, on CPU).
@@ -96,8 +98,6 @@ class Trainer:
         if processes.first():
             self.log.trim(self.step)
         self.held_out = held_out(experiment.data, SCORED) if processes.first() else []
-        chosen = describe(device, bfloat16=self.method.bfloat16, workers=experiment.data.workers)
-        self.say(f"{experiment.method} in {experiment.space} on {chosen}")
 
     def run(self) -> Path:
         """Train to `num_steps`; return the last checkpoint's path.
