@@ -1,5 +1,6 @@
 """Color at full size: lightness is kept on every pixel, strips and memory of colors change nothing."""
 
+import numba
 import numpy as np
 import pytest
 import torch
@@ -7,7 +8,7 @@ from conftest import tiny_experiment
 from PIL import Image
 
 from cyclecolor.color import SPACES, quantize_rgb
-from cyclecolor.inference import Colorizer, load, painting
+from cyclecolor.inference import Colorizer, compiled, load, painting
 from cyclecolor.inference.guided import EPSILON, apply_lines, denoised, guided_lines
 from cyclecolor.photos import Photo, read_photo, write_photo
 from cyclecolor.training import train
@@ -135,6 +136,16 @@ def test_any_size_comes_back(colorizer, size, rng):
         assert colorizer.colorize(Photo(pixels)).pixels.shape == (*size, 3)
     height, width = colorizer._sides(size, stride=4)
     assert min(height, width) == 4 or height * width <= 8 * colorizer.size**2 * 1.3
+
+
+def test_loops_run_where_nothing_can_be_kept(monkeypatch):
+    def njit(*, nogil, cache=False):
+        if cache:
+            raise RuntimeError("no locator available")
+        return numba.jit(nopython=True, nogil=nogil)
+
+    monkeypatch.setattr(compiled.numba, "njit", njit)
+    assert compiled.compiled(lambda number: number + 1)(1) == 2
 
 
 def test_alpha_and_metadata_go_along(colorizer):
