@@ -95,6 +95,7 @@ class Experiment(Section):
     decay_from: float = Field(0.5, ge=0, le=1)  # share of the steps after which the rate falls to 0
     ema: float = Field(0.999, ge=0, lt=1)  # decay of the averaged generators
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    deterministic: bool = False  # on a GPU: sums in one order, more slowly; on CPU they are anyway
     checkpointing: bool = False  # less memory: generators keep no maps for the backward pass, but pass again
     save_every: int = Field(500, ge=1)
     save_every_minutes: float = Field(10.0, gt=0)  # besides, for machines that may be taken away

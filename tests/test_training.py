@@ -1,6 +1,7 @@
 """Resuming, checkpoints, data order."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -162,3 +163,20 @@ def test_average_forgets_the_start_and_follows_its_decay():
     # n = 0 copies; then decay 2/11 and 3/12.
     expected = (1.0 * 2 / 11 + 3.0 * 9 / 11) * 3 / 12 + 5.0 * 9 / 12
     assert average.module.weight.item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_deterministic_asks_for_one_order_and_learns_the_same(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")  # so that what is set goes with the test
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
+    weights = []
+    try:
+        for deterministic in (False, True):
+            changes = {"num_steps": 2, "match_steps": 3, "G_gray": {"type": "film"}}
+            experiment = tiny_experiment(deterministic=deterministic, **changes)
+            path = train(experiment, tmp_path / str(deterministic), **silent)
+            weights.append(read_checkpoint(path).below("networks"))
+        assert torch.are_deterministic_algorithms_enabled()
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"]
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])

@@ -18,7 +18,7 @@ from ..networks import FilmGenerator
 
 RATE = 5e-3  # of Adam, ten times that of training: there is little noise
 BETAS = (0.5, 0.9)
-LAYOUT = 8  # a crop's light and dark are seen at 8 x 8
+LAYOUT = 8  # a crop's light and dark are seen at some 8 x 8
 TONES = 16  # and its tones at so many quantiles
 PATCH, SCALES, GRID = 5, 3, 10  # patches of 5 x 5 at full, half and quarter size, on grids of some 10 x 10
 DIRECTIONS = 32
@@ -67,12 +67,13 @@ def measures(gray: Tensor, seed: int) -> list[Tensor]:
     has, how strong its finest detail is, and what its patches look like at three scales.
     """
     generator = torch.Generator().manual_seed(seed)
+    layout = F.avg_pool2d(gray, max(1, min(gray.shape[-2:]) // LAYOUT)).flatten(1)
     stride = max(1, gray.shape[-1] // 32)
     tones = gray[..., ::stride, ::stride].flatten(1).sort(dim=1).values
     places = torch.linspace(0.01, 0.99, TONES).mul(tones.shape[1] - 1).long()
     detail = gray - blur(gray, 1.0)
     return [
-        F.adaptive_avg_pool2d(gray, LAYOUT).flatten(1) @ _directions(LAYOUT**2, generator).to(gray),
+        layout @ _directions(layout.shape[1], generator).to(gray),
         tones[:, places.to(gray.device)] @ _directions(TONES, generator).to(gray),
         DETAIL * torch.stack([detail.abs().mean(dim=(1, 2, 3)), detail.std(dim=(1, 2, 3))], dim=1),
         *_patches(gray, generator),

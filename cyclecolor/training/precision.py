@@ -1,6 +1,7 @@
 """Number types, threads, memory layout and memory: how a run uses the machine that it finds."""
 
 import ctypes
+import os
 import statistics
 import sys
 import time
@@ -28,6 +29,15 @@ def use_bfloat16(precision: str, device: torch.device) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     cpuinfo = Path("/proc/cpuinfo")
     return cpuinfo.is_file() and "avx512_bf16" in cpuinfo.read_text()
+
+
+def sum_in_one_order() -> None:
+    """Let a GPU take only ways whose results are the same bits every time, slower ones among them.
+
+    An operation that has none stops the run. On CPU, with as many threads, it is so anyway.
+    """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when the GPU is first used
+    torch.use_deterministic_algorithms(True)
 
 
 def describe(device: torch.device, *, bfloat16: bool, workers: int) -> str:

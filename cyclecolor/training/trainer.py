@@ -21,7 +21,7 @@ from .gradients import Rollback, average_gradients, take_step
 from .held_out import chroma_error, held_out
 from .keeping import checkpoint_path, drop_old, drop_temporaries, newest_of
 from .lock import RunLock
-from .precision import describe, keep_memory, lay_out, pick_device, use_bfloat16
+from .precision import describe, keep_memory, lay_out, pick_device, sum_in_one_order, use_bfloat16
 from .runlog import RunLog
 from .set_aside import SetAside
 from .state import check_same, restore, seed_step, start_from, state_tensors
@@ -61,6 +61,8 @@ class Trainer:
         checkpoint = self._newest()
         if checkpoint:
             check_same(experiment, checkpoint.experiment, self.run_dir)
+        if experiment.deterministic:
+            sum_in_one_order()
         device = pick_device()
         torch.manual_seed(experiment.seed)
         make = method_of(experiment)
