@@ -96,17 +96,22 @@ def train(experiment: Path, overrides: tuple[str, ...], run_dir: Path | None, fr
     "--max-pixels", type=click.IntRange(1), help="Refuse photos with more, before decoding [200000000]"
 )
 @click.option("--workers", type=click.IntRange(1), help="Photos in hand at a time [the number of cores]")
+@click.option("--shard", metavar="I/N", help="Do the I-th of N parts of a folder, beside other jobs.")
 @click.option("--report", is_flag=True, help="Write report.html: before and after of each photo of a folder.")
 @click.option("--overwrite", is_flag=True, help="Make everything anew, and replace files that are not ours.")
-def translate(source, output, checkpoint, direction, suffix, provenance, report, **options):
+def translate(source, output, checkpoint, direction, suffix, provenance, shard, report, **options):
     """Translate SOURCE, a photo or a folder of photos, at full size.
 
     A folder's output has a manifest.jsonl; the same command again does only what is missing or changed.
+    Machines can share a folder that does not change meanwhile: `--shard 1/2` here, `--shard 2/2` there; then
+    the command without it does what may be missing, and makes one manifest of all.
     """
     from tqdm import tqdm
 
-    from .inference import Job, Options, load, provenance_of, write_report
+    from .inference import Job, Options, Shard, load, provenance_of, write_report
 
+    if shard is not None and report:
+        raise CycleColorError("--report is of all parts: ask for it afterwards, without --shard", exit_code=2)
     if not source.exists():
         raise CycleColorError(f"{source}: no such file or folder", exit_code=2)
     look = {name: options.pop(name) for name in ("size", "vividness", "denoise", "flip_average")}
@@ -115,6 +120,7 @@ def translate(source, output, checkpoint, direction, suffix, provenance, report,
         direction=direction,
         suffix=f".{suffix}" if suffix else None,
         provenance=provenance_of(colorizer, direction) if provenance else None,
+        shard=None if shard is None else Shard.parse(shard),
         **{name: value for name, value in options.items() if value is not None},
     )
     job = Job(source, output or _sibling(source, direction.removeprefix("to-"), suffix), colorizer, options)

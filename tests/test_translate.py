@@ -20,7 +20,7 @@ from conftest import tiny_experiment
 from PIL import Image
 
 from cyclecolor.cli import main
-from cyclecolor.inference import Job, Options, load, plan
+from cyclecolor.inference import Job, Options, Shard, load, plan, provenance_of
 from cyclecolor.inference.report import preview_name
 from cyclecolor.photos import read_photo
 from cyclecolor.training import train
@@ -209,6 +209,72 @@ def test_workers_do_not_change_a_byte(scans, call, tmp_path, workers):
         alone.parent.mkdir(exist_ok=True)
         call(scans / name, output=alone)
         assert sha256sum(alone) == digest
+
+
+# --- shards -------------------------------------------------------------------------------------
+
+
+def parts(folder) -> set[str]:
+    return {path.name for path in folder.glob("manifest.*-of-*.jsonl")}
+
+
+def test_shards_make_what_one_job_makes(scans, call, tmp_path):
+    for i in range(8):
+        make(scans / f"more/{i}.png", value=i)
+    call(scans, output=tmp_path / "whole")
+    whole = records(tmp_path / "whole")
+    out = tmp_path / "out"
+    said = [call(scans, "--shard", part) for part in ("1/3", "2/3", "3/3")]
+    done = [int(re.search(r"(\d+) translated", text)[1]) for text in said]
+    assert sum(done) == 12
+    assert max(done) < 12
+    assert parts(out) == {f"manifest.{i}-of-3.jsonl" for i in (1, 2, 3)}
+    assert "0 translated" in call(scans, "--shard", "2/3")
+    (out / "more/3.png").unlink()  # what a part has missed, the whole does
+    assert "1 translated, 11 skipped" in call(scans)
+    assert parts(out) == set()
+    found = records(out)
+    assert {n: r["output_sha256"] for n, r in found.items()} == {
+        n: r["output_sha256"] for n, r in whole.items()
+    }
+    assert "0 translated, 12 skipped" in call(scans)
+
+
+def test_shards_run_side_by_side(scans, call, tmp_path, checkpoint):
+    out, colorizer = tmp_path / "out", load(checkpoint)
+    provenance = provenance_of(colorizer, "to-color")
+    options = [Options(shard=Shard(i, 2), provenance=provenance) for i in (1, 2)]
+    jobs = [Job(scans, out, colorizer, part) for part in options]
+    assert "another job" in call(scans, "--shard", "1/2", code=1)
+    assert "another job" in call(scans, code=1)
+    assert "another number of parts" in call(scans, "--shard", "1/3", code=2)
+    (out / ".cyclecolor-1.tmp").write_bytes(b"of the other")
+    outcomes = [outcome for job in jobs for outcome in job.run()]
+    assert sorted(outcome.task.name for outcome in outcomes) == ["a.jpg", "b.png", "c.tif", "sub/d.jpg"]
+    assert (out / ".cyclecolor-1.tmp").exists()
+    assert "0 translated, 4 skipped" in call(scans)
+    assert files(out) == {"a.jpg", "b.png", "c.tif", "sub/d.jpg"}
+
+
+def test_a_killed_shard_goes_on(scans, call, tmp_path):
+    out = tmp_path / "out"
+    call(scans, "--shard", "1/1")
+    path = out / "manifest.1-of-1.jsonl"
+    begun = {"input": "a.jpg", "status": "started", "started_ns": time.time_ns()}
+    path.write_text(path.read_text() + "\n" + json.dumps(begun) + '\n{"input": "b.p')
+    os.utime(out / "a.jpg")
+    assert "1 translated, 3 skipped" in call(scans, "--shard", "1/1")
+    assert "0 translated, 4 skipped" in call(scans)
+
+
+@pytest.mark.parametrize("text", ["0/2", "3/2", "1", "1/2/3", "-1/2", "a/b", "1/0", "", "\u0661/2"])
+def test_what_is_no_shard(scans, call, text):
+    assert "write I/N" in call(scans, "--shard", text, code=2)
+
+
+def test_a_photo_has_no_shards(scans, call):
+    assert "is for folders" in call(scans / "a.jpg", "--shard", "1/2", code=2)
+    assert "without --shard" in call(scans, "--shard", "1/2", "--report", code=2)
 
 
 # --- paths (P1 of the promises) -----------------------------------------------------------------

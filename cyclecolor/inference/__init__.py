@@ -2,7 +2,7 @@
 
 from .colorizer import Colorizer
 from .loading import load, translator_of
-from .plan import output_name
+from .plan import Shard, output_name
 from .repainter import Repainter
 from .report import write_report
 from .translate import Job, Options, Outcome, provenance_of
@@ -14,6 +14,7 @@ __all__ = [
     "Options",
     "Outcome",
     "Repainter",
+    "Shard",
     "Translator",
     "load",
     "output_name",

@@ -1,4 +1,8 @@
-"""`manifest.jsonl`: what became of each input, and so what is left to do."""
+"""`manifest.jsonl`: what became of each input, and so what is left to do.
+
+Jobs that share a folder write a manifest each (`manifest.2-of-4.jsonl`). The next job that does not share it
+makes them one.
+"""
 
 import fcntl
 import hashlib
@@ -6,13 +10,15 @@ import json
 import math
 import os
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from ..errors import CycleColorError
 from ..photos import TEMPORARY, atomic_write, shown
-from .plan import Task
+from .plan import Shard, Task
 
 NAME = "manifest.jsonl"
+SHARD_NAMES = "manifest.*-of-*.jsonl"
 OF_OUTPUT = ("output", "output_bytes", "output_mtime_ns", "output_sha256")
 CLOCK_SLACK_NS = 2_000_000_000  # file systems' clocks run behind, and some know only every second one
 
@@ -22,7 +28,7 @@ class Manifest:
 
     While a job runs, lines are added: one when an input is started, one when it is finished; the last one
     counts, and a line that a crash cut short is nothing. `close` writes the file anew, in order. A second
-    job in the same folder is refused.
+    job in the same folder is refused, unless both do a `shard` of it, and not the same.
 
     A record holds `input`, `output` (relative to the two folders), `status` (started, translated or refused),
     `code` and `reason` of a refusal, `bytes`, `mtime_ns` and `sha256` of the input, `output_bytes`,
@@ -35,21 +41,37 @@ class Manifest:
         If the folder or the file cannot be made or read, or is in use.
     """
 
-    def __init__(self, folder: Path):
-        self.path = folder / NAME
+    def __init__(self, folder: Path, shard: Shard | None = None):
+        self.shard = shard
+        self.path = folder / (f"manifest.{shard.index}-of-{shard.count}.jsonl" if shard else NAME)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._lock = _locked(folder)
+            with ExitStack() as held:
+                held.callback(os.close, _locked(folder, shared=shard is not None))
+                if not shard:
+                    for leftover in folder.rglob(f"{TEMPORARY}*"):  # of a run that was killed
+                        leftover.unlink()
+                self._parts = sorted(folder.glob(SHARD_NAMES))
+                self._refuse_other_shards()
+                self.records = _read(folder / NAME)
+                for part in self._parts:
+                    self.records |= _read(part)
+                self._file = held.enter_context(self.path.open("ab", buffering=0))
+                if shard:
+                    _lock(self._file.fileno(), self.path)
+                self._held = held.pop_all()
         except OSError as error:
-            raise _unwritable(folder, error) from None
-        try:
-            for leftover in folder.rglob(f"{TEMPORARY}*"):  # of a run that was killed
-                leftover.unlink()
-            self.records = _read(self.path)
-            self._file = self.path.open("ab", buffering=0)
-        except (OSError, CycleColorError) as error:
-            os.close(self._lock)
-            raise error if isinstance(error, CycleColorError) else _unwritable(self.path, error) from None
+            raise _unwritable(self.path if folder.is_dir() else folder, error) from None
+
+    def _refuse_other_shards(self) -> None:
+        """Of which part an input is depends on their number: where that changes, nobody knows who is last."""
+        for part in self._parts:
+            if self.shard and not part.name.endswith(f"-of-{self.shard.count}.jsonl"):
+                raise CycleColorError(
+                    f"{shown(part)}: is of another number of parts; run the command once without --shard, "
+                    "which makes one manifest of all",
+                    exit_code=2,
+                )
 
     def start(self, task: Task) -> None:
         """Keep that a task is under way; what is known of its present output stays known."""
@@ -69,13 +91,14 @@ class Manifest:
             raise _unwritable(self.path, error) from None
 
     def close(self) -> None:
-        """Write one line an input, sorted, and let go of the folder."""
-        lines = [_line(self.records[name]) for name in sorted(self.records)]
-        try:
-            self._file.close()
+        """Write one line an input, sorted, and let go of the folder; a shard's has its own inputs alone."""
+        mine = (name for name in self.records if not self.shard or self.shard.holds(name))
+        lines = [_line(self.records[name]) for name in sorted(mine)]
+        with self._held:
             atomic_write(self.path, lambda file: file.writelines(lines))
-        finally:
-            os.close(self._lock)
+            if not self.shard:
+                for part in self._parts:
+                    part.unlink()
 
     def is_current(self, task: Task, settings: str) -> bool:
         """Whether the task has an output, made of the same input with the same settings.
@@ -124,16 +147,24 @@ def _unwritable(path: Path, error: OSError) -> CycleColorError:
     return CycleColorError(f"{shown(path)}: cannot be written: {error.strerror}")
 
 
-def _locked(folder: Path) -> int:
+def _locked(folder: Path, *, shared: bool) -> int:
+    """A descriptor that holds the folder; jobs that share it hold it together."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        _lock(descriptor, folder, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+    except CycleColorError:
         os.close(descriptor)
-        raise CycleColorError(f"{shown(folder)}: another job is writing here; wait for it") from None
+        raise
+    return descriptor
+
+
+def _lock(descriptor: int, path: Path, kind: int = fcntl.LOCK_EX) -> None:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise CycleColorError(f"{shown(path)}: another job is writing here; wait for it") from None
     except OSError:
         pass  # a file system without locks
-    return descriptor
 
 
 def _read(path: Path) -> dict[str, dict]:

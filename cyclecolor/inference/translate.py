@@ -29,7 +29,7 @@ from ..photos import (
     write_photo,
 )
 from .manifest import Manifest, file_sha256
-from .plan import DOUBT_SUFFIX, Task, plan_folder, plan_photo, refuse_leaving
+from .plan import DOUBT_SUFFIX, Shard, Task, plan_folder, plan_photo, refuse_leaving
 from .translator import Translator
 
 DOUBT_WHITE = 8.0  # units of the colour space
@@ -43,7 +43,7 @@ def available_cores() -> int:
 
 @dataclass(frozen=True)
 class Options:
-    """How a job is done. All but `overwrite`, `max_pixels` and `workers` decide on the outputs.
+    """How a job is done. All but `overwrite`, `max_pixels`, `workers` and `shard` decide on the outputs.
 
     Attributes
     ----------
@@ -63,6 +63,8 @@ class Options:
         Make everything anew, also over files that are not ours.
     workers : int
         Photos in hand at a time, a core each; results do not depend on it.
+    shard : Shard, optional
+        Do this part of a folder alone.
     """
 
     direction: str = "to-color"
@@ -74,6 +76,7 @@ class Options:
     max_pixels: int = MAX_PIXELS
     overwrite: bool = False
     workers: int = field(default_factory=available_cores)
+    shard: Shard | None = None
 
     def digest(self, colorizer: Translator) -> str:
         """Of all that decides on an output, besides its input."""
@@ -122,12 +125,15 @@ class Job:
         self.manifest = None
         if source.is_dir():
             plan_folder(source, output, options.suffix, {})  # complains before anything is made
-            self.manifest = Manifest(output)
+            self.manifest = Manifest(output, options.shard)
             known = {name: r["output"] for name, r in self.manifest.records.items() if "output" in r}
             plan = plan_folder(source, output, options.suffix, known)
         else:
+            if options.shard:
+                raise CycleColorError(f"--shard is for folders; {shown(source)} is none", exit_code=2)
             plan = plan_photo(source, output)
-        self.tasks, self.passed_over = plan.tasks, plan.passed_over
+        shard, self.passed_over = options.shard, plan.passed_over
+        self.tasks = [task for task in plan.tasks if not shard or shard.holds(task.name)]
 
     def run(self, stop: Callable[[], bool] = lambda: False) -> Iterator[Outcome]:
         """Do it; outcomes come as they are ready. Once `stop()`, photos in hand are finished, none begun."""
@@ -160,7 +166,8 @@ class Job:
                 self.manifest.add(future.result()[1])
         finally:
             self.manifest.close()
-        self._list_doubts()
+        if not self.options.shard:
+            self._list_doubts()
 
     def _list_doubts(self) -> None:
         """The photos whose doubt is known, most doubtful first."""
