@@ -71,9 +71,7 @@ def train(experiment: Path, overrides: tuple[str, ...], run_dir: Path | None, fr
 @click.option("-c", "--checkpoint", type=click.Path(path_type=Path), help="File or run folder.")
 @click.option("--direction", type=click.Choice(["to-color", "to-gray"]), default="to-color")
 @click.option("--size", type=click.IntRange(16), help="Short side that the network sees, in pixels.")
-@click.option(
-    "--vividness", type=click.FloatRange(0, 4), default=1.0, show_default=True, help="Factor of chroma."
-)
+@click.option("--vividness", type=click.FloatRange(0, 4), help="Factor of chroma [the checkpoint's]")
 @click.option("--denoise", is_flag=True, help="Take grain away from what the network sees, and only there.")
 @click.option("--flip-average", is_flag=True, help="Steadier colors, at twice the network's time.")
 @click.option(

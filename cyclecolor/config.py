@@ -38,10 +38,16 @@ class Generator(Section):
     type: Literal["resnet", "fusion", "film"] = "fusion"
     width: int = Field(64, ge=1, le=1024)
     blocks: int = Field(9, ge=1, le=64)
-    encoder: Literal["resnet18", "resnet34", "resnet50"] = "resnet18"
+    encoder: Literal["resnet10", "resnet18", "resnet34", "resnet50"] = "resnet10"
     stages: int = Field(3, ge=1, le=4)
     stride: Literal[1, 2, 4] = 4
-    pretrained: bool = False
+    pretrained: bool = False  # ImageNet's weights, which are there for all encoders but resnet10
+
+    @model_validator(mode="after")
+    def _weights_exist(self) -> Self:
+        if self.pretrained and self.encoder == "resnet10":
+            raise ValueError("pretrained = true is for encoder = 'resnet18', 'resnet34' or 'resnet50'")
+        return self
 
 
 class Discriminator(Section):
@@ -96,6 +102,7 @@ class Experiment(Section):
     ema: float = Field(0.999, ge=0, lt=1)  # decay of the averaged generators
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     deterministic: bool = False  # on a GPU: sums in one order, more slowly; on CPU they are anyway
+    vividness: float = Field(1.0, ge=0, le=4)  # factor of all chroma when colors are made; training has none
     checkpointing: bool = False  # less memory: generators keep no maps for the backward pass, but pass again
     save_every: int = Field(500, ge=1)
     save_every_minutes: float = Field(10.0, gt=0)  # besides, for machines that may be taken away

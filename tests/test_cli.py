@@ -23,6 +23,7 @@ OPTIONS = {
         "direction",
         "size",
         "vividness",
+        "shard",
         "denoise",
         "flip_average",
         "confidence",

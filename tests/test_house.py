@@ -100,6 +100,7 @@ def test_every_experiment_loads_and_steps(path, tmp_path):
         ('num_steps = "3"', "num_steps = '3'"),
         ("num_steps = ", "not valid TOML"),
         ('[G_color]\ntype = "film"', "G_color = .*a film makes gray"),
+        ("G_color.pretrained = true", "pretrained = true is for encoder = 'resnet18'"),
         ('space = "hsv"', "space = 'hsv'"),
         ('space = "rgb"\nmethod = "pix2pix"', r"x\.toml: space = 'rgb' is for method = 'cyclegan' alone"),
         ('space = "rgb"', "space = 'rgb' is for .*'resnet' alone"),

@@ -173,6 +173,11 @@ def test_vividness_scales_chroma(colorizer):
     assert np.ptp(pale.astype(int), axis=2).max() <= 1
 
 
+def test_vividness_is_the_experiments_unless_asked_for(tmp_path):
+    path = train(tiny_experiment(num_steps=1, vividness=1.5), tmp_path, say=lambda text: None)
+    assert [load(path, vividness=v).vividness for v in (None, 0.5, 0.0)] == [1.5, 0.5, 0.0]
+
+
 def test_flip_average_sees_no_left_and_right(colorizer):
     lightness = torch.rand(1, 1, 64, 64, generator=torch.Generator().manual_seed(0)) - 0.5
     steady = other(colorizer, flip_average=True)

@@ -160,7 +160,7 @@ def test_no_path_in_a_checkpoint_is_opened(tmp_path, good):
     def change(settings):
         settings["experiment"]["data"] |= {"root": str(trap), "gray": str(trap), "color": str(trap)}
         settings["experiment"]["init"] = str(trap)
-        settings["experiment"]["G_color"]["pretrained"] = True
+        settings["experiment"]["G_color"] |= {"pretrained": True, "encoder": "resnet18"}
         settings["data"] = {"file": str(trap)}
 
     path = tmp_path / "x.safetensors"

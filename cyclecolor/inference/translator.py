@@ -33,8 +33,8 @@ class Translator(ABC):
         A training checkpoint or an exported one.
     size : int, optional
         Short side, in pixels, of the copy that the network sees; by default that of training.
-    vividness : float
-        Factor of all chroma; 1 is what the network says.
+    vividness : float, optional
+        Factor of all chroma, where 1 is what the network says; by default that of the experiment.
     denoise : bool
         Take grain away from the network's copy of a gray photo.
     flip_average : bool
@@ -48,7 +48,7 @@ class Translator(ABC):
         checkpoint: Checkpoint,
         *,
         size: int | None = None,
-        vividness: float = 1.0,
+        vividness: float | None = None,
         denoise: bool = False,
         flip_average: bool = False,
         name: str = "",
@@ -57,7 +57,7 @@ class Translator(ABC):
         self.experiment = checkpoint.experiment
         self.space = SPACES.get(self.experiment.space, RGB)
         self.size = size or self.experiment.data.size
-        self.vividness = vividness
+        self.vividness = self.experiment.vividness if vividness is None else vividness
         self.denoise = denoise
         self.flip_average = flip_average
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -28,7 +28,7 @@ class FusionGenerator(nn.Module):
     stride : int
         1, 2 or 4: the output is 1 / stride of the input's size. Chroma needs no more than a quarter.
     pretrained : bool
-        Start from torchvision's ImageNet weights (downloads them on first use).
+        Start from torchvision's ImageNet weights (downloads them on first use); not for `resnet10`.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class FusionGenerator(nn.Module):
         in_channels: int,
         out_channels: int,
         *,
-        encoder: str = "resnet18",
+        encoder: str = "resnet10",
         stages: int = 3,
         width: int = 64,
         stride: int = 4,

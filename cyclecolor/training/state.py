@@ -20,6 +20,7 @@ FREE_SETTINGS = {
     "log_every": True,
     "keep": True,
     "on_trouble": True,
+    "vividness": True,
     "data": {"workers", "cache_gb"},
 }
 
