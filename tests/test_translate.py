@@ -153,6 +153,17 @@ def test_an_input_keeps_its_output_name(scans, call, tmp_path):
     assert names["e.png"] == "e~2.png"
 
 
+def test_a_plan_looks_at_no_more_names_than_it_needs(monkeypatch):
+    """A folder's outputs are named in time that grows as the folder does."""
+    looked_at, candidates = [], plan._candidates
+    monkeypatch.setattr(
+        plan, "_candidates", lambda *of: (looked_at.append(1) or name for name in candidates(*of))
+    )
+    names = [f"{i}.jpg" for i in range(500)]
+    assert plan.mirror(names, None, {}) == plan.mirror(names, None, {n: n for n in names})
+    assert len(looked_at) <= 3 * len(names)
+
+
 def test_a_killed_run_goes_on(scans, call, tmp_path):
     """Between an output and its line: the output is ours and made again; temporary files go."""
     out = tmp_path / "out"

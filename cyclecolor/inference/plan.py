@@ -137,8 +137,11 @@ def mirror(names: list[str], suffix: str | None, known: Mapping[str, str]) -> di
         claimed.add(_folded(outputs[name]))
 
     for name in names:
-        before = known.get(name)  # believed if it can have come from here: a manifest is only a file
-        if before in islice(_candidates(name, suffix), MOST_TWINS) and _folded(before) not in claimed:
+        before = known.get(name)
+        if before is None or _folded(before) in claimed:
+            continue
+        # Believed if it can have come from here: a manifest is only a file.
+        if before in islice(_candidates(name, suffix), MOST_TWINS):
             claim(name, chain([before], _candidates(name, suffix)))
     rest = [name for name in names if name not in outputs]
     for name in sorted(rest, key=lambda name: output_name(name, suffix) != name):
