@@ -72,7 +72,9 @@ def train(experiment: Path, overrides: tuple[str, ...], run_dir: Path | None, fr
 @click.option("--direction", type=click.Choice(["to-color", "to-gray"]), default="to-color")
 @click.option("--size", type=click.IntRange(16), help="Short side that the network sees, in pixels.")
 @click.option("--vividness", type=click.FloatRange(0, 4), help="Factor of chroma [the checkpoint's]")
-@click.option("--denoise", is_flag=True, help="Take grain away from what the network sees, and only there.")
+@click.option(
+    "--denoise", is_flag=True, help="Take strong grain away from what the network sees, and only there."
+)
 @click.option("--flip-average", is_flag=True, help="Steadier colors, at twice the network's time.")
 @click.option(
     "--confidence", is_flag=True, help="Also write maps of where the network is unsure, and doubt.csv."
@@ -246,7 +248,7 @@ def info(checkpoint):
     click.echo(f"images seen   {loaded.step * experiment.batch_size:,} of each pile")
     click.echo(f"data          {json.dumps(loaded.data)}")
     for name in ("G_color", "G_gray"):
-        tensors = loaded.below(f"ema/{name}").values()
+        tensors = loaded.averaged(name).values()
         if tensors:
             click.echo(f"{name:<13} {sum(t.numel() for t in tensors):,} parameters")
     film = translator_of(loaded).film

@@ -9,7 +9,7 @@ from PIL import Image
 
 from cyclecolor.color import SPACES, quantize_rgb
 from cyclecolor.inference import Colorizer, compiled, load, painting
-from cyclecolor.inference.guided import EPSILON, apply_lines, denoised, guided_lines
+from cyclecolor.inference.guided import EPSILON, apply_lines, denoised, grain_of, guided_lines
 from cyclecolor.photos import Photo, read_photo, write_photo
 from cyclecolor.training import train
 
@@ -184,13 +184,24 @@ def test_flip_average_sees_no_left_and_right(colorizer):
     torch.testing.assert_close(steady.chroma(lightness.flip(-1)).flip(-1), steady.chroma(lightness))
 
 
-def test_denoise_takes_grain_and_leaves_edges():
+def test_denoise_takes_strong_grain_and_leaves_edges():
     step = torch.zeros(1, 1, 64, 64)
     step[..., 32:] = 0.5
-    grainy = step + 0.04 * torch.randn(step.shape, generator=torch.Generator().manual_seed(0))
+    grain = torch.randn(step.shape, generator=torch.Generator().manual_seed(0))
+    grainy = step + 0.16 * grain
     smooth = denoised(grainy)
     assert (smooth - step).std() < 0.5 * (grainy - step).std()
     assert (smooth[..., 40:].mean() - smooth[..., :24].mean()) > 0.48
+    fine = step + 0.04 * grain  # less than the detail of many a scene
+    assert (denoised(fine) - fine).abs().max() <= 0.5 / 127.5 + 1e-6
+
+
+def test_grain_is_measured_beside_structure():
+    rng = np.random.default_rng(0)
+    ramp = np.linspace(60, 180, 128)[None] + 20 * (np.arange(128) // 32 % 2)[:, None]
+    for sigma in (5.0, 15.0):
+        image = np.rint(ramp + sigma * rng.standard_normal((128, 128))).astype(np.uint8)
+        assert grain_of(image) == pytest.approx(sigma, rel=0.05)
 
 
 def test_doubt_is_zero_where_all_agree(colorizer):

@@ -8,7 +8,10 @@ from torch import Tensor
 
 RADIUS = 2  # pixels of the small image
 EPSILON = 1e-3  # lightness variance, black -1 and white 1, below which an area counts as flat
-GRAIN = 10.0  # 8-bit levels of lightness that count as grain when denoising
+TEXTURE = (
+    9.0  # 8-bit levels: more of the finest detail than nearly any scene without grain has, in a small copy
+)
+GRAIN_MASK = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 
 
 def guided_lines(chroma: Tensor, lightness: Tensor) -> Tensor:
@@ -50,10 +53,28 @@ def resized(image: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def denoised(lightness: Tensor) -> Tensor:
-    """Scaled lightness (N, 1, h, w) without grain: non-local means at 8 bits (Buades et al., 2005)."""
+    """Scaled lightness (N, 1, h, w) without its grain, where that is stronger than a scene's own detail.
+
+    Non-local means at 8 bits (Buades et al., 2005), as strong as the grain. Weaker grain is left: scenes are
+    told by their texture, which would go with it.
+    """
     levels = ((lightness[:, 0] + 1) * 127.5).clamp(0, 255).round().byte().cpu().numpy()
-    smooth = np.stack([cv2.fastNlMeansDenoising(image, None, GRAIN, 5, 15) for image in levels])
+    smooth = np.stack([_smoothed(image, grain_of(image)) for image in levels])
     return torch.from_numpy(smooth).to(lightness)[:, None] / 127.5 - 1
+
+
+def grain_of(image: np.ndarray) -> float:
+    """Standard deviation of the grain of (H, W) uint8, in levels, were it white noise.
+
+    From a mask that answers little to structure (Immerkær, 1996), but from the median of its answers, not
+    their mean: edges are few.
+    """
+    answer = cv2.filter2D(image, cv2.CV_32F, GRAIN_MASK)
+    return float(np.median(np.abs(answer))) / (6 * 0.6745)  # the mask's norm; the median of |N(0, 1)|
+
+
+def _smoothed(image: np.ndarray, strength: float) -> np.ndarray:
+    return cv2.fastNlMeansDenoising(image, None, strength, 5, 15) if strength > TEXTURE else image
 
 
 def _box(image: Tensor) -> Tensor:

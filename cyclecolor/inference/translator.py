@@ -36,7 +36,7 @@ class Translator(ABC):
     vividness : float, optional
         Factor of all chroma, where 1 is what the network says; by default that of the experiment.
     denoise : bool
-        Take grain away from the network's copy of a gray photo.
+        Take strong grain away from the network's copy of a gray photo.
     flip_average : bool
         Mean of the colors of the photo and of its mirror image: steadier, at twice the network's time.
     name : str
