@@ -1,4 +1,4 @@
-"""A sheet of scans, each above what a checkpoint makes of it: ten, spread evenly over the names that are given.
+"""A sheet of scans, each above what a checkpoint makes of it: ten, spread evenly over the names given.
 
 python experiments/sheet_of_scans.py [--checkpoint CHECKPOINT] SHEET.jpg SCAN...
 """
