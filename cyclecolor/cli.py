@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -91,6 +92,7 @@ def train(experiment: Path, overrides: tuple[str, ...], run_dir: Path | None, fr
 @click.option(
     "--subsampling", type=click.Choice(["4:4:4", "4:2:2", "4:2:0"]), default="4:4:4", show_default=True
 )
+@click.option("--lossless-luma", is_flag=True, help="Of a gray JPEG keep every bit, and add chroma alone.")
 @click.option("--provenance/--no-provenance", default=True, help="Say in the metadata who made the colors.")
 @click.option(
     "--max-pixels", type=click.IntRange(1), help="Refuse photos with more, before decoding [200000000]"
@@ -124,13 +126,14 @@ def translate(source, output, checkpoint, direction, suffix, provenance, shard, 
         **{name: value for name, value in options.items() if value is not None},
     )
     job = Job(source, output or _sibling(source, direction.removeprefix("to-"), suffix), colorizer, options)
-    counts = {"translated": 0, "skipped": 0, "refused": 0}
+    counts, lumas = {"translated": 0, "skipped": 0, "refused": 0}, Counter()
     with (
         _stoppable() as stopped,
         tqdm(total=len(job.tasks), unit=" photos", disable=len(job.tasks) == 1) as bar,
     ):
         for outcome in job.run(stop=stopped):
             counts[outcome.status] += 1
+            lumas[outcome.luma] += 1
             bar.set_postfix(refused=counts["refused"], refresh=False)
             bar.update()
             if outcome.status == "refused":
@@ -141,6 +144,8 @@ def translate(source, output, checkpoint, direction, suffix, provenance, shard, 
         )
     for kind, count in job.passed_over.most_common():
         click.echo(f"passed over as no photos: {count} {kind}")
+    if options.lossless_luma:
+        click.echo(f"luma of gray JPEGs kept: {lumas['kept']}; encoded anew: {lumas['encoded anew']}")
     click.echo(", ".join(f"{count} {status}" for status, count in counts.items()) + f": {job.output}")
     left = len(job.tasks) - sum(counts.values())
     if left:

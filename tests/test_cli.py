@@ -30,6 +30,7 @@ OPTIONS = {
         "suffix",
         "quality",
         "subsampling",
+        "lossless_luma",
         "provenance",
         "max_pixels",
         "workers",

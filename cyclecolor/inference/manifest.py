@@ -33,7 +33,8 @@ class Manifest:
     A record holds `input`, `output` (relative to the two folders), `status` (started, translated or refused),
     `code` and `reason` of a refusal, `bytes`, `mtime_ns` and `sha256` of the input, `output_bytes`,
     `output_mtime_ns` and `output_sha256`, `width`, `height` and `pages`, `seconds`, `at` (UTC),
-    `checkpoint`, `settings` (a digest of all that decides on the output), and `doubt` where it was asked for.
+    `checkpoint`, `settings` (a digest of all that decides on the output), and where they were asked for
+    `doubt` and `luma` (kept, or encoded anew).
 
     Raises
     ------

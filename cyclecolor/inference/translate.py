@@ -23,17 +23,20 @@ from ..photos import (
     Photo,
     PhotoError,
     atomic_write,
+    read_luma,
     read_pages,
     shown,
     write_pages,
     write_photo,
 )
+from .colorizer import Colorizer
 from .manifest import Manifest, file_sha256
 from .plan import DOUBT_SUFFIX, Shard, Task, plan_folder, plan_photo, refuse_leaving
 from .translator import Translator
 
 DOUBT_WHITE = 8.0  # units of the colour space
 DOUBT_LIST = "doubt.csv"
+JPEG_SUFFIXES = (".jpg", ".jpeg")
 
 
 def available_cores() -> int:
@@ -63,6 +66,8 @@ class Options:
         Make everything anew, also over files that are not ours.
     workers : int
         Photos in hand at a time, a core each; results do not depend on it.
+    lossless_luma : bool
+        Carry the luma of gray JPEGs over as it is coded.
     shard : Shard, optional
         Do this part of a folder alone.
     """
@@ -76,22 +81,28 @@ class Options:
     max_pixels: int = MAX_PIXELS
     overwrite: bool = False
     workers: int = field(default_factory=available_cores)
+    lossless_luma: bool = False
     shard: Shard | None = None
 
     def digest(self, colorizer: Translator) -> str:
         """Of all that decides on an output, besides its input."""
         of_the_job = ("direction", "suffix", "quality", "subsampling", "confidence", "provenance")
         settings = {**{name: getattr(self, name) for name in of_the_job}, **colorizer.settings}
+        settings |= {"lossless_luma": True} if self.lossless_luma else {}
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one input: `status` is translated, skipped or refused, with a reason."""
+    """What became of one input: `status` is translated, skipped or refused, with a reason.
+
+    `luma` says, where it was asked for, whether it was kept or encoded anew.
+    """
 
     task: Task
     status: str
     reason: str = ""
+    luma: str = ""
 
 
 def provenance_of(colorizer: Translator, direction: str) -> str:
@@ -124,6 +135,7 @@ class Job:
         self.settings = options.digest(colorizer)
         self.manifest = None
         if source.is_dir():
+            self._check_luma(options.suffix)
             plan_folder(source, output, options.suffix, {})  # complains before anything is made
             self.manifest = Manifest(output, options.shard)
             known = {name: r["output"] for name, r in self.manifest.records.items() if "output" in r}
@@ -132,8 +144,19 @@ class Job:
             if options.shard:
                 raise CycleColorError(f"--shard is for folders; {shown(source)} is none", exit_code=2)
             plan = plan_photo(source, output)
+            self._check_luma(plan.tasks[0].target.suffix)
         shard, self.passed_over = options.shard, plan.passed_over
         self.tasks = [task for task in plan.tasks if not shard or shard.holds(task.name)]
+
+    def _check_luma(self, suffix: str | None) -> None:
+        """Complain if luma is to be kept where it cannot be, whatever the input."""
+        to_jpeg = suffix is None or suffix.lower() in JPEG_SUFFIXES
+        colors = isinstance(self.colorizer, Colorizer) and self.options.direction == "to-color"
+        if self.options.lossless_luma and not (to_jpeg and colors):
+            raise CycleColorError(
+                "--lossless-luma is for JPEGs, and for checkpoints that keep lightness; leave it out",
+                exit_code=2,
+            )
 
     def run(self, stop: Callable[[], bool] = lambda: False) -> Iterator[Outcome]:
         """Do it; outcomes come as they are ready. Once `stop()`, photos in hand are finished, none begun."""
@@ -207,7 +230,7 @@ class Job:
         record = {"input": task.name}
         try:
             record |= self._make(task)
-            outcome = Outcome(task, "translated")
+            outcome = Outcome(task, "translated", luma=record.get("luma", ""))
         except Exception as error:  # one bad file must not stop a folder
             code, reason = _refusal(task, error)
             outcome = Outcome(task, "refused", reason)
@@ -226,25 +249,32 @@ class Job:
         doubt = self.colorizer.doubt if self.options.confidence else None
         pages = _Pages(task.source, self.convert, doubt, self.options)
         refuse_leaving(task.target, self.output)
+        keeps_luma = self.options.lossless_luma and task.target.suffix.lower() in JPEG_SUFFIXES
+        luma = read_luma(task.source, max_pixels=self.options.max_pixels) if keeps_luma else None
         content = write_pages(
-            pages, task.target, quality=self.options.quality, subsampling=self.options.subsampling
+            pages, task.target, quality=self.options.quality, subsampling=self.options.subsampling, luma=luma
         )
         if pages.doubts:
             write_photo(doubt_map(pages.doubts[0]), task.target.with_name(task.target.name + DOUBT_SUFFIX))
         written = os.stat(task.target)
         doubts = {"doubt": round(max(float(d.mean()) for d in pages.doubts), 2)} if pages.doubts else {}
-        return doubts | {
-            "output": task.target.relative_to(self.output).as_posix(),
-            "bytes": status.st_size,
-            "mtime_ns": status.st_mtime_ns,
-            "sha256": file_sha256(task.source),
-            "output_bytes": written.st_size,
-            "output_mtime_ns": written.st_mtime_ns,
-            "output_sha256": hashlib.sha256(content).hexdigest(),
-            "width": pages.size[1],
-            "height": pages.size[0],
-            "pages": pages.count,
-        }
+        kept = {"luma": "kept" if luma else "encoded anew"} if self.options.lossless_luma else {}
+        return (
+            doubts
+            | kept
+            | {
+                "output": task.target.relative_to(self.output).as_posix(),
+                "bytes": status.st_size,
+                "mtime_ns": status.st_mtime_ns,
+                "sha256": file_sha256(task.source),
+                "output_bytes": written.st_size,
+                "output_mtime_ns": written.st_mtime_ns,
+                "output_sha256": hashlib.sha256(content).hexdigest(),
+                "width": pages.size[1],
+                "height": pages.size[0],
+                "pages": pages.count,
+            }
+        )
 
 
 class _Pages:

@@ -7,7 +7,7 @@
 from cyclecolor.photos.decoding import decode_image, encode_image, narrow
 from cyclecolor.photos.folders import FOREIGN_SUFFIXES, PHOTO_SUFFIXES, find_files, find_photos
 from cyclecolor.photos.photo import Metadata, Photo, PhotoError, shown
-from cyclecolor.photos.reading import MAX_PIXELS, is_photo, read_pages, read_photo, read_rgb8
+from cyclecolor.photos.reading import MAX_PIXELS, is_photo, read_luma, read_pages, read_photo, read_rgb8
 from cyclecolor.photos.writing import (
     SUBSAMPLINGS,
     TEMPORARY,
@@ -34,6 +34,7 @@ __all__ = [
     "find_photos",
     "is_photo",
     "narrow",
+    "read_luma",
     "read_pages",
     "read_photo",
     "read_rgb8",

@@ -13,9 +13,12 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from cyclecolor.photos import profiles
 from cyclecolor.photos.decoding import decode, flattened
 from cyclecolor.photos.deep import SUBFILE_TYPE
+from cyclecolor.photos.exif import orientation_of
 from cyclecolor.photos.guard import refusing
+from cyclecolor.photos.luma import Luma, luma_of
 from cyclecolor.photos.photo import Photo, PhotoError, shown
 
 MAX_PIXELS = 200_000_000
@@ -129,6 +132,30 @@ def read_rgb8(
         return rgb
     size = _shrunk_size((rgb.shape[1], rgb.shape[0]), short_side)
     return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+
+
+def read_luma(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Luma | None:
+    """The coded luma of the gray JPEG at `path`, for `write_pages`.
+
+    None of what is no gray JPEG, or is no longer what `read_pages` makes of it: turned upright, or
+    brought to sRGB by a profile that changes any level.
+
+    Raises
+    ------
+    PhotoError
+        As `read_photo`.
+    """
+    name = shown(path)
+    with refusing(name), _opened(path, name) as file:
+        image = _identified(file, name, max_pixels)
+        if image.format not in ("JPEG", "MPO") or image.mode != "L" or orientation_of(image) != 1:
+            return None
+        levels = np.arange(256, dtype=np.uint8)[None]
+        as_srgb = profiles.to_srgb(Image.fromarray(levels), image.info.get("icc_profile"))
+        if not np.array_equal(as_srgb[..., 0], levels):
+            return None
+        file.seek(0)
+        return luma_of(file.read())
 
 
 def _shrunk_size(size: tuple[int, int], short_side: int) -> tuple[int, int]:

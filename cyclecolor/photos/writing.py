@@ -21,6 +21,7 @@ from cyclecolor.errors import CycleColorError
 from cyclecolor.photos.decoding import encode_image, flattened, interleaved
 from cyclecolor.photos.deep import encode_png16, encode_tiff
 from cyclecolor.photos.guard import quiet_pillow
+from cyclecolor.photos.luma import Luma, joined
 from cyclecolor.photos.photo import Metadata, Photo, PhotoError, shown
 from cyclecolor.photos.profiles import GRAY_ICC, SRGB_ICC
 from cyclecolor.photos.provenance import packet
@@ -56,7 +57,12 @@ def write_photo(photo: Photo, path: str | os.PathLike[str], **options: Any) -> N
 
 
 def write_pages(
-    pages: Iterable[Photo], path: str | os.PathLike[str], *, quality: int = 95, subsampling: str = "4:4:4"
+    pages: Iterable[Photo],
+    path: str | os.PathLike[str],
+    *,
+    quality: int = 95,
+    subsampling: str = "4:4:4",
+    luma: Luma | None = None,
 ) -> bytes | bytearray:
     """Write a photo in the format of the suffix of `path`, whole or not at all.
 
@@ -80,6 +86,8 @@ def write_pages(
     subsampling
         One of `SUBSAMPLINGS`, for JPEG and AVIF.  By default color is kept at full size: lightness
         depends on color too, so the usual 4:2:0 would shift it along colored edges.
+    luma
+        For JPEG: carried over as it is; only chroma is taken from the photo, which has its size.
 
     Returns
     -------
@@ -99,7 +107,7 @@ def write_pages(
             reason="unwritable",
         )
     # Encoded in memory first: Pillow's encoders, given a file, do not say that the disk is full.
-    data = _encoded_pages(pages, _FORMAT_OF[suffix], quality, subsampling, name)
+    data = _encoded_pages(pages, _FORMAT_OF[suffix], quality, subsampling, luma, name)
     try:
         atomic_write(path, lambda file: file.write(data))
     except CycleColorError as error:
@@ -172,7 +180,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _encoded_pages(
-    pages: Iterable[Photo], format_name: str, quality: int, subsampling: str, name: str
+    pages: Iterable[Photo], format_name: str, quality: int, subsampling: str, luma: Luma | None, name: str
 ) -> bytes | bytearray:
     if format_name == "TIFF":
         with _unwritable(name, format_name):
@@ -180,7 +188,7 @@ def _encoded_pages(
     encode: dict[str, Callable[[Photo], bytes]] = {
         "PNG": _png,
         "BMP": _bmp,
-        "JPEG": lambda photo: _jpeg(photo, quality, subsampling),
+        "JPEG": lambda photo: _jpeg(photo, quality, subsampling, luma),
         "WEBP": lambda photo: _webp(photo, quality),
         "AVIF": lambda photo: _avif(photo, quality, subsampling),
     }
@@ -238,12 +246,38 @@ def _tiff_page(photo: Photo) -> tuple[np.ndarray, Metadata, bytes]:
     return samples, photo.metadata, icc
 
 
-def _jpeg(photo: Photo, quality: int, subsampling: str) -> bytes:
+def _jpeg(photo: Photo, quality: int, subsampling: str, luma: Luma | None) -> bytes:
     flat = Photo(flattened(photo), None, photo.metadata)
     options = {"quality": quality, "subsampling": subsampling}
     if xmp := packet(photo.metadata, limit=_JPEG_BYTES):
         options["xmp"] = xmp
-    return _saved(flat, _padded(flat), "JPEG", **options)
+    if luma is None:
+        return _saved(flat, _padded(flat), "JPEG", **options)
+    header = _saved(flat, Image.new("RGB", (8, 8)), "JPEG", **options)
+    return joined(luma, *_chroma_planes(flat.pixels, quality, subsampling, luma.progressive), header)
+
+
+def _chroma_planes(pixels: np.ndarray, quality: int, subsampling: str, progressive: bool) -> list[bytes]:
+    """Gray JPEGs of Cb and Cr of (H, W, 3) uint8, at the size that the subsampling leaves them."""
+    down, across = {"4:4:4": (1, 1), "4:2:2": (1, 2), "4:2:0": (2, 2)}[subsampling]
+    converted = cv2.cvtColor(_shrunk(_four_bytes(pixels), down, across), cv2.COLOR_RGB2YCrCb)
+    files = []
+    for channel in (2, 1):
+        out, image = io.BytesIO(), Image.fromarray(cv2.extractChannel(converted, channel))
+        image.save(out, "JPEG", quality=quality, progressive=progressive)
+        files.append(out.getvalue())
+    return files
+
+
+def _shrunk(pixels: np.ndarray, down: int, across: int) -> np.ndarray:
+    """(H, W, 4) by area averaging; of a last odd row or column, that alone."""
+    if down == across == 1:
+        return pixels
+    height, width = pixels.shape[:2]
+    if height % down or width % across:
+        pixels = cv2.copyMakeBorder(pixels, 0, height % down, 0, width % across, cv2.BORDER_REPLICATE)
+    size = pixels.shape[1] // across, pixels.shape[0] // down
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
 
 
 def _padded(photo: Photo) -> Image.Image:
@@ -251,10 +285,15 @@ def _padded(photo: Photo) -> Image.Image:
     if photo.pixels.shape[2] == 1:
         return encode_image(photo)
     height, width = photo.pixels.shape[:2]
-    padded = photo.pixels.base  # the colors of gray photos are made in this form
-    if padded is None or padded.shape != (height, width, 4) or padded.ctypes.data != photo.pixels.ctypes.data:
-        padded = cv2.cvtColor(photo.pixels, cv2.COLOR_RGB2RGBA)
-    return Image.frombuffer("RGBX", (width, height), padded, "raw", "RGBX", 0, 1)
+    return Image.frombuffer("RGBX", (width, height), _four_bytes(photo.pixels), "raw", "RGBX", 0, 1)
+
+
+def _four_bytes(pixels: np.ndarray) -> np.ndarray:
+    """(H, W, 3) uint8 with a fourth byte a pixel: not copied where it is a view of that."""
+    base = pixels.base  # the colors of gray photos are made in this form
+    if base is None or base.shape != (*pixels.shape[:2], 4) or base.ctypes.data != pixels.ctypes.data:
+        return cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA)
+    return base
 
 
 def _bmp(photo: Photo) -> bytes:
