@@ -2,9 +2,9 @@
 
     python experiments/bench_translate.py [--quick] [PART...]
 
-Parts: cold, stages, large, small, growth, memory, scans. Pictures are made here (noise of all scales, much
-like film), no two alike, so that no color was met before by accident; rivals run in turns, and medians are
-printed with their ratio. Pin it to the cores to be measured: `taskset -c 0,1 python ...`.
+Parts: cold, stages, large, small, luma, growth, memory, scans. Pictures are made here (noise of all scales,
+much like film), no two alike, so that no color was met before by accident; rivals run in turns, and medians
+are printed with their ratio. Pin it to the cores to be measured: `taskset -c 0,1 python ...`.
 """
 
 import argparse
@@ -77,10 +77,10 @@ def copy_folder(source: Path, output: Path, workers: int) -> float:
     return time.perf_counter() - begun
 
 
-def translate_folder(source: Path, output: Path, colorizer, workers: int) -> float:
+def translate_folder(source: Path, output: Path, colorizer, workers: int, **options) -> float:
     """Seconds to translate a folder, manifest and fsync and all."""
     begun = time.perf_counter()
-    outcomes = list(Job(source, output, colorizer, Options(workers=workers, overwrite=True)).run())
+    outcomes = list(Job(source, output, colorizer, Options(workers=workers, overwrite=True, **options)).run())
     assert all(outcome.status == "translated" for outcome in outcomes)
     return time.perf_counter() - begun
 
@@ -101,6 +101,47 @@ def throughput(work: Path, name: str, count: int, megapixels: float, goal: float
         f"ratio {statistics.median(ratios[1:]):.2f} (goal {goal}; first turn {ratios[0]:.2f}; "
         f"{min(ratios[1:]):.2f} to {max(ratios[1:]):.2f})"
     )
+
+
+def luma(work: Path, count: int, megapixels: float, turns: int) -> None:
+    """Gray JPEGs encoded anew and with their luma kept: time, size, and how far lightness lies off."""
+    workers = len(os.sched_getaffinity(0))
+    ways = {
+        f"{'luma kept' if kept else 'encoded anew'}, {subsampling}": {
+            "lossless_luma": kept,
+            "subsampling": subsampling,
+        }
+        for kept in (False, True)
+        for subsampling in ("4:4:4", "4:2:0")
+    }
+    colorizers = {way: load() for way in ways}  # each meets its colors for the first time
+    rates, errors, sizes = ({way: [] for way in ways} for _ in range(3))
+    for turn in range(turns + 1):
+        source = make_folder(work / f"luma{turn}", range(turn * count, (turn + 1) * count), megapixels)
+        for i, (way, options) in enumerate(ways.items()):
+            output = work / f"luma{turn}_{i}"
+            seconds = translate_folder(source, output, colorizers[way], workers, **options)
+            rates[way].append(count / seconds)
+            sizes[way].append(sum(path.stat().st_size for path in output.glob("*.jpg")) / count / MEGA)
+            errors[way].append(lightness_error(source / f"{turn * count:05}.jpg", output))
+    for way in ways:
+        mean, most = (statistics.median(values) for values in zip(*errors[way], strict=True))
+        print(
+            f"{way}: {statistics.median(rates[way][1:]):.2f}/s, {statistics.median(sizes[way]):.2f} MB, "
+            f"lightness off by {mean:.2f} levels on average, by more than {most:.1f} in 1 of 1,000 pixels"
+        )
+
+
+def lightness_error(scan: Path, output: Path) -> tuple[float, float]:
+    """Of the photo made of a scan, in 8-bit levels of gray: the mean, and what a thousandth exceeds."""
+    gray = read_photo(scan).pixels[..., 0].astype(np.float32)
+    color = read_photo(output / scan.name).pixels.astype(np.float32) / 255
+    linear = np.where(color > 0.04045, ((color + 0.055) / 1.055) ** 2.4, color / 12.92)
+    bright = linear @ np.array([0.2126, 0.7152, 0.0722], np.float32)
+    off = np.abs(
+        255 * np.where(bright > 0.0031308, 1.055 * bright ** (1 / 2.4) - 0.055, 12.92 * bright) - gray
+    )
+    return float(off.mean()), float(np.quantile(off, 0.999))
 
 
 def stages(work: Path, megapixels: float, count: int) -> None:
@@ -227,6 +268,7 @@ def main() -> None:
             "stages": lambda: stages(work, 1 if quick else 12, 2 if quick else 6),
             "large": lambda: throughput(work, "large", 2 if quick else 16, 12, 0.6, 1 if quick else 5),
             "small": lambda: throughput(work, "small", 8 if quick else 96, 1, 0.4, 1 if quick else 5),
+            "luma": lambda: luma(work, 2 if quick else 8, 1 if quick else 12, 1 if quick else 3),
             "growth": lambda: growth(work, [1, 4] if quick else [1, 4, 12, 36, 100], 1 if quick else 3),
             "memory": lambda: memory(work, 100 if quick else 10_000),
             "scans": lambda: scans(work, 4 if quick else 100),
