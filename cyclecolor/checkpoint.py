@@ -124,8 +124,10 @@ def read_score(path: Path) -> float | None:
         return None
 
 
-def export_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
+def export_checkpoint(checkpoint: Checkpoint, path: Path, *, vividness: float | None = None) -> None:
     """Write the averaged generators alone, in half precision: what translation needs.
+
+    `vividness` takes the place of the experiment's.
 
     Of what was trained on or started from, names are kept: where it lies is its owner's affair.
     """
@@ -133,6 +135,8 @@ def export_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     data = checkpoint.experiment.data
     names = {key: Path(value).name for key in ("root", "gray", "color") if (value := getattr(data, key))}
     changes = {"data": data.model_copy(update=names)}
+    if vividness is not None:
+        changes["vividness"] = vividness
     if checkpoint.experiment.init:
         changes["init"] = Path(checkpoint.experiment.init).name
     experiment = checkpoint.experiment.model_copy(update=changes)

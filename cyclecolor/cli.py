@@ -266,11 +266,14 @@ def info(checkpoint):
 @main.command()
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.argument("output", type=click.Path(path_type=Path))
-def export(checkpoint, output):
+@click.option(
+    "--vividness", type=click.FloatRange(0, 4), help="Factor of chroma that it will have [its experiment's]"
+)
+def export(checkpoint, output, vividness):
     """Write CHECKPOINT's generators alone, in half precision, as one small file for release."""
     from .checkpoint import export_checkpoint, open_checkpoint
 
-    export_checkpoint(open_checkpoint(checkpoint)[1], output)
+    export_checkpoint(open_checkpoint(checkpoint)[1], output, vividness=vividness)
     click.echo(f"{output}: {output.stat().st_size / 1e6:.1f} MB")
 
 

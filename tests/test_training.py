@@ -134,6 +134,9 @@ def test_exported_checkpoint_colors_alike(tmp_path):
     ours, theirs = (Colorizer(c).chroma(lightness) for c in (checkpoint, exported))
     assert (ours - theirs).abs().max() < 2e-3
     assert len(exported.tensors) < len(checkpoint.tensors) / 2
+    export_checkpoint(checkpoint, tmp_path / "vivid.safetensors", vividness=1.5)
+    vivid = Colorizer(read_checkpoint(tmp_path / "vivid.safetensors")).chroma(lightness)
+    torch.testing.assert_close(vivid, 1.5 * theirs)
 
 
 def test_rate_schedule():
