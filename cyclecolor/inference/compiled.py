@@ -3,6 +3,8 @@
 `lines` (h, w, 4), float32, say what the two chroma channels are at each place of a small grid as linear
 functions of lightness: two slopes, then two offsets. Between its places they are interpolated bilinearly.
 Indices are not checked in here: what makes them is bounded first, whatever a stranger's network says.
+Each loop along a row is a function of its own: in one, they are not compiled to vector instructions, and take
+twice as long.
 """
 
 import math
@@ -42,20 +44,20 @@ def look_up(lines, gray, lightness_of, colors, out):
     """
     height, width = gray.shape
     row = np.empty((lines.shape[1], 4), np.float32)
-    lightness, first, second = np.empty((3, width), np.float32)
+    lightness, first, second = (
+        np.empty(width, np.float32),
+        np.empty(width, np.float32),
+        np.empty(width, np.float32),
+    )
     indices = np.empty(width, np.int32)
     unknown = 0
     for y in range(height):
-        for x in range(width):
-            lightness[x] = lightness_of[gray[y, x]]
+        _taken(lightness_of, gray[y], lightness)
         _lines_of_row(lines, y, height, row)
         _chroma_of_row(row, lightness, first, second)
-        for x in range(width):
-            indices[x] = (_code(first[x]) * CODES + _code(second[x])) * 256 + gray[y, x]
-        for x in range(width):
-            color = colors[indices[x]]
-            out[y, x] = color if color < 0 else indices[x]
-            unknown += color >= 0
+        _indices_of_row(first, second, gray[y], indices)
+        _taken(colors, indices, out[y])
+        unknown += _mark_unknown(out[y], indices)
     return unknown
 
 
@@ -78,6 +80,36 @@ def fill_in(out, colors):
         for x in range(out.shape[1]):
             if out[y, x] >= 0:
                 out[y, x] = colors[out[y, x]]
+
+
+@compiled
+def _taken(values, places, out):
+    """`values[places]`, all (N)."""
+    for x in range(len(out)):
+        out[x] = values[places[x]]
+
+
+@compiled
+def _indices_of_row(first, second, gray, out):
+    """Places among `colors`, from chroma in codes and levels, all (W)."""
+    for x in range(len(out)):
+        out[x] = (_code(first[x]) * CODES + _code(second[x])) * 256 + gray[x]
+
+
+@compiled
+def _mark_unknown(colors, indices):
+    """Put indices in the place of colors that are not known, both (W); how many they are."""
+    most = np.int32(-1)
+    for x in range(len(colors)):
+        most = max(most, colors[x])
+    if most < 0:
+        return 0
+    unknown = 0
+    for x in range(len(colors)):
+        if colors[x] >= 0:
+            colors[x] = indices[x]
+            unknown += 1
+    return unknown
 
 
 @compiled
