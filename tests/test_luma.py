@@ -13,7 +13,7 @@ from PIL import Image
 from test_photos import gamma_curve, gray_profile
 
 from cyclecolor.cli import main
-from cyclecolor.photos import Metadata, Photo, read_luma, read_photo, write_photo
+from cyclecolor.photos import Metadata, Photo, PhotoError, read_luma, read_photo, write_photo
 from cyclecolor.photos.luma import luma_of
 from cyclecolor.training import train
 
@@ -140,6 +140,25 @@ def test_broken_bytes_give_a_luma_or_none():
         changed = bytearray(jpeg)
         changed[at] = value
         luma_of(bytes(changed))
+
+
+def test_damaged_files_that_are_read_keep_their_luma(tmp_path):
+    """What a decoder makes of damage in the coded data, it makes of the same data in the other file."""
+    jpeg, rng, kept = gray_jpeg(grain((40, 40))), np.random.default_rng(0), 0
+    source, output = tmp_path / "gray.jpg", tmp_path / "color.jpg"
+    for _ in range(150):
+        changed = bytearray(jpeg)
+        changed[rng.integers(jpeg.index(b"\xff\xda"), len(jpeg))] = rng.integers(0, 256)
+        source.write_bytes(changed)
+        try:
+            photo, found = read_photo(source), read_luma(source)
+        except PhotoError:
+            continue
+        if found and photo.pixels.shape == (40, 40, 1):
+            write_photo(Photo(colors((40, 40)), None, Metadata()), output, luma=found)
+            np.testing.assert_array_equal(luma(output), luma(source))
+            kept += 1
+    assert kept > 50
 
 
 @pytest.fixture(scope="module")

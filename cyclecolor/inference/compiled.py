@@ -44,11 +44,8 @@ def look_up(lines, gray, lightness_of, colors, out):
     """
     height, width = gray.shape
     row = np.empty((lines.shape[1], 4), np.float32)
-    lightness, first, second = (
-        np.empty(width, np.float32),
-        np.empty(width, np.float32),
-        np.empty(width, np.float32),
-    )
+    lightness = np.empty(width, np.float32)
+    first, second = np.empty(width, np.float32), np.empty(width, np.float32)
     indices = np.empty(width, np.int32)
     unknown = 0
     for y in range(height):

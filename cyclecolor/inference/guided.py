@@ -8,9 +8,7 @@ from torch import Tensor
 
 RADIUS = 2  # pixels of the small image
 EPSILON = 1e-3  # lightness variance, black -1 and white 1, below which an area counts as flat
-TEXTURE = (
-    9.0  # 8-bit levels: more of the finest detail than nearly any scene without grain has, in a small copy
-)
+TEXTURE = 9.0  # 8-bit levels: more fine detail than nearly any scene without grain has in a small copy
 GRAIN_MASK = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 
 

@@ -62,12 +62,12 @@ class Options:
         The sentence that outputs carry in their XMP.
     max_pixels : int
         As in `read_pages`.
+    lossless_luma : bool
+        Carry the luma of gray JPEGs over as it is coded.
     overwrite : bool
         Make everything anew, also over files that are not ours.
     workers : int
         Photos in hand at a time, a core each; results do not depend on it.
-    lossless_luma : bool
-        Carry the luma of gray JPEGs over as it is coded.
     shard : Shard, optional
         Do this part of a folder alone.
     """
@@ -79,9 +79,9 @@ class Options:
     confidence: bool = False
     provenance: str | None = None
     max_pixels: int = MAX_PIXELS
+    lossless_luma: bool = False
     overwrite: bool = False
     workers: int = field(default_factory=available_cores)
-    lossless_luma: bool = False
     shard: Shard | None = None
 
     def digest(self, colorizer: Translator) -> str:
@@ -257,24 +257,21 @@ class Job:
         if pages.doubts:
             write_photo(doubt_map(pages.doubts[0]), task.target.with_name(task.target.name + DOUBT_SUFFIX))
         written = os.stat(task.target)
-        doubts = {"doubt": round(max(float(d.mean()) for d in pages.doubts), 2)} if pages.doubts else {}
-        kept = {"luma": "kept" if luma else "encoded anew"} if self.options.lossless_luma else {}
-        return (
-            doubts
-            | kept
-            | {
-                "output": task.target.relative_to(self.output).as_posix(),
-                "bytes": status.st_size,
-                "mtime_ns": status.st_mtime_ns,
-                "sha256": file_sha256(task.source),
-                "output_bytes": written.st_size,
-                "output_mtime_ns": written.st_mtime_ns,
-                "output_sha256": hashlib.sha256(content).hexdigest(),
-                "width": pages.size[1],
-                "height": pages.size[0],
-                "pages": pages.count,
-            }
-        )
+        asked = {"doubt": round(max(float(d.mean()) for d in pages.doubts), 2)} if pages.doubts else {}
+        if self.options.lossless_luma:
+            asked["luma"] = "kept" if luma else "encoded anew"
+        return asked | {
+            "output": task.target.relative_to(self.output).as_posix(),
+            "bytes": status.st_size,
+            "mtime_ns": status.st_mtime_ns,
+            "sha256": file_sha256(task.source),
+            "output_bytes": written.st_size,
+            "output_mtime_ns": written.st_mtime_ns,
+            "output_sha256": hashlib.sha256(content).hexdigest(),
+            "width": pages.size[1],
+            "height": pages.size[0],
+            "pages": pages.count,
+        }
 
 
 class _Pages:

@@ -253,6 +253,8 @@ def _jpeg(photo: Photo, quality: int, subsampling: str, luma: Luma | None) -> by
         options["xmp"] = xmp
     if luma is None:
         return _saved(flat, _padded(flat), "JPEG", **options)
+    if flat.pixels.shape != (luma.height, luma.width, 3):
+        raise ValueError("luma of another size, or a gray photo")
     header = _saved(flat, Image.new("RGB", (8, 8)), "JPEG", **options)
     return joined(luma, *_chroma_planes(flat.pixels, quality, subsampling, luma.progressive), header)
 
