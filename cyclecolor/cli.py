@@ -157,9 +157,16 @@ def translate(source, output, checkpoint, direction, suffix, provenance, shard, 
 @click.argument("photos", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
 @click.option("--test-share", type=click.FloatRange(0, 0.9), default=0.05, show_default=True)
+@click.option(
+    "--gray-share",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="Of the photos to train on, those for the gray pile.",
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--film", help="Grays as this built-in film shows them [their lightness].")
-def prepare(photos, output, test_share, seed, film):
+def prepare(photos, output, test_share, gray_share, seed, film):
     """Split a folder of colour PHOTOS into unpaired piles."""
     from tqdm import tqdm
 
@@ -169,6 +176,7 @@ def prepare(photos, output, test_share, seed, film):
         photos,
         output,
         test_share=test_share,
+        gray_share=gray_share,
         seed=seed,
         film=film,
         progress=lambda paths: tqdm(paths, unit=" photos"),

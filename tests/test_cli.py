@@ -37,7 +37,7 @@ OPTIONS = {
         "report",
         "overwrite",
     },
-    "prepare": {"photos", "output", "test_share", "seed", "film"},
+    "prepare": {"photos", "output", "test_share", "gray_share", "seed", "film"},
     "evaluate": {"checkpoint", "color", "gray", "film", "pile", "json_path", "sheet", "perceptual"},
     "audit": {"checkpoint", "color", "gray", "film", "json_path"},
     "doctor": {"gray", "color", "json_path"},
@@ -142,6 +142,13 @@ def test_prepare_makes_disjoint_piles(photo_folder, tmp_path):
     listed = (out / "set_aside.csv").read_text()
     assert "gray.png" in listed
     assert "bad.png" in listed
+
+
+@pytest.mark.parametrize(("share", "grays"), [("0", 1), ("0.4", 2), ("0.5", 2), ("1", 4)])
+def test_gray_share(photo_folder, tmp_path, share, grays):
+    call("prepare", photo_folder, "--output", tmp_path / "piles", "--test-share", "0", "--gray-share", share)
+    counts = [len(list((tmp_path / "piles" / name).iterdir())) for name in ("gray_train", "color_train")]
+    assert (counts[0], sum(counts)) == (grays, 5)  # of six, one to test
 
 
 def test_prepare_renders_a_film(photo_folder, tmp_path):

@@ -40,6 +40,7 @@ def prepare(
     output: Path,
     *,
     test_share: float = 0.05,
+    gray_share: float = 0.5,
     seed: int = 0,
     film: str | None = None,
     progress: Callable[[list[Path]], Iterable[Path]] = iter,
@@ -50,6 +51,9 @@ def prepare(
     that results can be scored. Colour photos are copied; grays are their lightness as PNG, or, with a
     `film`, a key of `cyclecolor.film.FILMS`, what that film shows of them. What is near gray or unreadable
     is listed in `set_aside.csv`.
+
+    `test_share` is of all photos, `gray_share` of the rest: a film of few numbers needs no more than some
+    hundred grays, and `G_color` learns from photos in colour.
 
     Raises
     ------
@@ -66,10 +70,10 @@ def prepare(
     shuffled = [kept[i] for i in np.random.default_rng(seed).permutation(len(kept))]
     tests = max(1, round(test_share * len(kept)))
     test, train = shuffled[:tests], shuffled[tests:]
-    half = len(train) // 2
+    grays = min(max(1, int(gray_share * len(train))), len(train) - 1)
     piles = {
-        "gray_train": train[:half],
-        "color_train": train[half:],
+        "gray_train": train[:grays],
+        "color_train": train[grays:],
         "gray_test": test,
         "color_test": test,
     }
