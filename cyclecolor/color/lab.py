@@ -5,7 +5,7 @@ from torch import Tensor
 
 from .blocks import by_blocks
 from .srgb import power
-from .xyz import EPSILON, KAPPA, WHITE, rgb_to_xyz, xyz_to_rgb
+from .xyz import EPSILON, KAPPA, WHITE, rgb_to_xyz, xyz_to_linear, xyz_to_rgb
 
 
 def _white(like: Tensor) -> Tensor:
@@ -38,6 +38,12 @@ def lab_to_xyz(lab: Tensor) -> Tensor:
 def rgb_to_lab(rgb: Tensor) -> Tensor:
     """SRGB (N, 3, H, W) in [0, 1] to Lab."""
     return xyz_to_lab(rgb_to_xyz(rgb))
+
+
+@by_blocks
+def lab_to_linear(lab: Tensor) -> Tensor:
+    """Lab (N, 3, H, W) to linear sRGB; colours outside the gamut leave [0, 1]."""
+    return xyz_to_linear(lab_to_xyz(lab))
 
 
 @by_blocks

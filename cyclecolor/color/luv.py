@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from .blocks import by_blocks
-from .xyz import WHITE, lightness_to_y, rgb_to_xyz, xyz_to_rgb, y_to_lightness
+from .xyz import WHITE, lightness_to_y, rgb_to_xyz, xyz_to_linear, xyz_to_rgb, y_to_lightness
 
 _DENOMINATOR = WHITE[0] + 15 * WHITE[1] + 3 * WHITE[2]
 WHITE_U = 4 * WHITE[0] / _DENOMINATOR
@@ -41,6 +41,12 @@ def luv_to_xyz(luv: Tensor) -> Tensor:
 def rgb_to_luv(rgb: Tensor) -> Tensor:
     """SRGB (N, 3, H, W) in [0, 1] to Luv."""
     return xyz_to_luv(rgb_to_xyz(rgb))
+
+
+@by_blocks
+def luv_to_linear(luv: Tensor) -> Tensor:
+    """Luv (N, 3, H, W) to linear sRGB; colours outside the gamut leave [0, 1]."""
+    return xyz_to_linear(luv_to_xyz(luv))
 
 
 @by_blocks

@@ -6,16 +6,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .lab import lab_to_rgb, rgb_to_lab
-from .luv import luv_to_rgb, rgb_to_luv
+from .lab import lab_to_linear, rgb_to_lab
+from .luv import luv_to_linear, rgb_to_luv
 from .quantize import quantize_rgb
-from .srgb import srgb_to_linear
+from .srgb import SLOPE, linear_to_srgb
 from .xyz import rgb_to_lightness
 
 # Bisections of the chroma scale: 2^-14 of a chroma of 180 is a hundredth of a unit.
 GAMUT_STEPS = 14
-# How far outside [0, 1] still counts as inside: rounding of float32, an eighth of a 16-bit level.
+# How far outside [0, 1] sRGB still counts as inside: rounding of float32, an eighth of a 16-bit level. In
+# linear light, by the slope of the transfer curve: 12.92 at black, 1.055 / 2.4 at white.
 GAMUT_TOLERANCE = 2e-6
+DARKEST, BRIGHTEST = -GAMUT_TOLERANCE / SLOPE, 1 + GAMUT_TOLERANCE * 2.4 / 1.055
 
 
 @dataclass(frozen=True)
@@ -31,14 +33,16 @@ class ColorSpace:
         The word used in experiment files: a key of `SPACES`.
     chroma_scale : tuple of float
         Units of each chroma channel that the networks see as 1.
-    from_rgb, to_rgb : callable
-        (N, 3, H, W) sRGB in [0, 1] to the space's own units, and back without clipping.
+    from_rgb : callable
+        (N, 3, H, W) sRGB in [0, 1] to the space's own units.
+    to_linear : callable
+        Back from these to linear sRGB, without clipping.
     """
 
     name: str
     chroma_scale: tuple[float, float]
     from_rgb: Callable[[Tensor], Tensor]
-    to_rgb: Callable[[Tensor], Tensor]
+    to_linear: Callable[[Tensor], Tensor]
 
     def split(self, rgb: Tensor) -> tuple[Tensor, Tensor]:
         """SRGB (N, 3, H, W) in [0, 1] to scaled lightness (N, 1, H, W) and chroma (N, 2, H, W)."""
@@ -81,8 +85,7 @@ class ColorSpace:
     def linear(self, image: Tensor) -> Tensor:
         """Scaled lightness and chroma (N, 3, H, W) to linear sRGB (N, 3, H, W), clipped to [0, 1]."""
         lightness, chroma = image.split((1, 2), dim=1)
-        rgb = self.to_rgb(torch.cat([(lightness + 1) * 50, self.units(chroma)], dim=1))
-        return srgb_to_linear(rgb.clamp(0, 1))
+        return self.to_linear(torch.cat([(lightness + 1) * 50, self.units(chroma)], dim=1)).clamp(0, 1)
 
     def units(self, chroma: Tensor) -> Tensor:
         """Scaled chroma (N, 2, H, W) in the space's own units."""
@@ -94,37 +97,38 @@ class ColorSpace:
         Pixels outside the gamut keep lightness and hue angle, and as much of their chroma as fits,
         found by bisection on those pixels alone.
         """
-        rgb = self.to_rgb(image)
-        outside = ~_inside(rgb)
+        linear = self.to_linear(image)
+        outside = ~_inside(linear)
         if outside.any():
-            rgb = rgb.movedim(1, -1).contiguous()
+            linear = linear.movedim(1, -1).contiguous()
             pixels = image.movedim(1, -1)[outside]
-            rgb[outside] = self._bisect(pixels.T[None, :, None])[0, :, 0].T
-            rgb = rgb.movedim(-1, 1)
-        return rgb.clamp(0, 1)
+            linear[outside] = self._bisect(pixels.T[None, :, None])[0, :, 0].T
+            linear = linear.movedim(-1, 1)
+        return linear_to_srgb(linear).clamp(0, 1)
 
     def _bisect(self, pixels: Tensor) -> Tensor:
+        """Pixels (1, 3, 1, P) in the space's own units to linear sRGB, just inside the gamut."""
         lightness, chroma = pixels[:, :1].clamp(0, 100), pixels[:, 1:]
         low = torch.zeros_like(lightness)
         high = torch.ones_like(lightness)
         for _ in range(GAMUT_STEPS):
             middle = (low + high) / 2
-            fits = _inside(self.to_rgb(torch.cat([lightness, chroma * middle], dim=1)))[:, None]
+            fits = _inside(self.to_linear(torch.cat([lightness, chroma * middle], dim=1)))[:, None]
             low, high = torch.where(fits, middle, low), torch.where(fits, high, middle)
-        return self.to_rgb(torch.cat([lightness, chroma * low], dim=1))
+        return self.to_linear(torch.cat([lightness, chroma * low], dim=1))
 
     def _scale(self, like: Tensor) -> Tensor:
         return torch.tensor(self.chroma_scale).to(like).view(1, 2, 1, 1)
 
 
-def _inside(rgb: Tensor) -> Tensor:
-    """Whether each pixel (N, H, W) of (N, 3, H, W) is a colour that sRGB holds."""
-    return ((rgb >= -GAMUT_TOLERANCE) & (rgb <= 1 + GAMUT_TOLERANCE)).all(dim=1)
+def _inside(linear: Tensor) -> Tensor:
+    """Whether each pixel (N, H, W) of linear sRGB (N, 3, H, W) is a colour that sRGB holds."""
+    return ((linear >= DARKEST) & (linear <= BRIGHTEST)).all(dim=1)
 
 
 # Scales: the largest |a|, |b| and |u|, |v| over all 8-bit sRGB colours (98.3, 107.9; 175.0, 134.1),
 # with a little room.
 SPACES = {
-    "lab": ColorSpace("lab", (110.0, 110.0), rgb_to_lab, lab_to_rgb),
-    "luv": ColorSpace("luv", (180.0, 140.0), rgb_to_luv, luv_to_rgb),
+    "lab": ColorSpace("lab", (110.0, 110.0), rgb_to_lab, lab_to_linear),
+    "luv": ColorSpace("luv", (180.0, 140.0), rgb_to_luv, luv_to_linear),
 }

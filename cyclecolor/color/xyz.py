@@ -14,13 +14,15 @@ RGB_TO_XYZ = (
     (0.019334, 0.119193, 0.950227),
 )
 WHITE = (0.95047, 1.0, 1.08883)
+_XYZ_TO_RGB = torch.linalg.inv(torch.tensor(RGB_TO_XYZ, dtype=torch.float64))
 
 EPSILON = (6 / 29) ** 3  # light below which the cube root gives way to a straight line (CIE 15:2004)
 KAPPA = (29 / 3) ** 3  # slope of L* on that line
 
 
 def _apply(matrix: Tensor, image: Tensor) -> Tensor:
-    return torch.einsum("ij,njhw->nihw", matrix.to(image), image)
+    mixed = matrix.to(image) @ image.flatten(2)
+    return mixed.unflatten(2, image.shape[2:])
 
 
 def rgb_to_xyz(rgb: Tensor) -> Tensor:
@@ -28,10 +30,14 @@ def rgb_to_xyz(rgb: Tensor) -> Tensor:
     return _apply(torch.tensor(RGB_TO_XYZ), srgb_to_linear(rgb))
 
 
+def xyz_to_linear(xyz: Tensor) -> Tensor:
+    """XYZ (N, 3, H, W) to linear sRGB. Colours outside the gamut leave [0, 1]: nothing is clipped."""
+    return _apply(_XYZ_TO_RGB, xyz)
+
+
 def xyz_to_rgb(xyz: Tensor) -> Tensor:
     """XYZ (N, 3, H, W) to sRGB. Colours outside the gamut leave [0, 1]: nothing is clipped."""
-    inverse = torch.linalg.inv(torch.tensor(RGB_TO_XYZ, dtype=torch.float64))
-    return linear_to_srgb(_apply(inverse, xyz))
+    return linear_to_srgb(xyz_to_linear(xyz))
 
 
 def y_to_lightness(y: Tensor) -> Tensor:
