@@ -58,7 +58,7 @@ class Discriminator(Section):
     scales: int = Field(1, ge=1, le=4)
     spectral_norm: bool = True
     objective: Literal["least_squares", "hinge", "vanilla"] = "hinge"
-    learning_rate: float = Field(1e-3, gt=0)  # twice that of the generators: D_gray must outrun the film
+    learning_rate: float = Field(1e-3, gt=0)
     pool_size: int = Field(50, ge=0)  # images of the past that the discriminators are shown
 
 
@@ -98,6 +98,7 @@ class Experiment(Section):
     accumulate: int = Field(1, ge=1)  # batches of a step: the gradients of so many are averaged
     learning_rate: float = Field(5e-4, gt=0)  # of the generators
     match_steps: int = Field(100, ge=0)  # before training, by which a film is matched to the gray pile
+    film_rate: float = Field(0.05, ge=0)  # of learning_rate, at which a film then learns from D_gray
     decay_from: float = Field(0.5, ge=0, le=1)  # share of the steps after which the rate falls to 0
     ema: float = Field(0.999, ge=0, lt=1)  # decay of the averaged generators
     precision: Literal["auto", "float32", "bfloat16"] = "auto"

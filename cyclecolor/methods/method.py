@@ -58,10 +58,9 @@ class Method(ABC):
         again = self.experiment.checkpointing and name.startswith("G_")
         return Recomputed(network) if again else network
 
-    def add_optimizer(self, name: str, *networks: nn.Module, rate: float) -> torch.optim.Optimizer:
-        """Register an Adam over the parameters of some networks, with the learning rate it starts from."""
-        parameters = [p for network in networks for p in network.parameters()]
-        groups = [{"params": parameters, "lr": rate, "initial_lr": rate}]
+    def add_optimizer(self, name: str, *networks: tuple[nn.Module, float]) -> torch.optim.Optimizer:
+        """Register an Adam over some networks, each with the learning rate that it starts from."""
+        groups = [{"params": [*n.parameters()], "lr": rate, "initial_lr": rate} for n, rate in networks]
         self.optimizers[name] = torch.optim.Adam(groups, betas=ADAM_BETAS)
         return self.optimizers[name]
 

@@ -14,8 +14,8 @@ class Pix2Pix(Method):
         """Make `G_color`, `D_color` and their optimizers."""
         self.G_color = self.add("G_color", build_generator("G_color", self.experiment))
         self.D_color = self.add("D_color", build_discriminator(3, self.experiment))
-        self.add_optimizer("G", self.G_color, rate=self.experiment.learning_rate)
-        self.add_optimizer("D", self.D_color, rate=self.experiment.discriminator.learning_rate)
+        self.add_optimizer("G", (self.G_color, self.experiment.learning_rate))
+        self.add_optimizer("D", (self.D_color, self.experiment.discriminator.learning_rate))
         self.pools = {"color": ImagePool(self.experiment.discriminator.pool_size)}
         weights = self.experiment.weights
         self.lambdas = {"gan_color": weights.lambda_gan, "regression": weights.lambda_regression}

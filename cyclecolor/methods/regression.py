@@ -12,7 +12,7 @@ class Regression(Method):
     def build(self) -> None:
         """Make `G_color` and its optimizer."""
         self.G_color = self.add("G_color", build_generator("G_color", self.experiment))
-        self.add_optimizer("G", self.G_color, rate=self.experiment.learning_rate)
+        self.add_optimizer("G", (self.G_color, self.experiment.learning_rate))
 
     def train_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Update the generator."""
