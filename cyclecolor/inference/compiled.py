@@ -12,6 +12,7 @@ import math
 import numba
 import numpy as np
 
+SEGMENT = 512  # pixels of a row that are passed over together if all their colors are known
 CODES = 512  # of each chroma channel: 0.43 units of Lab, no coarser than 8-bit RGB itself
 
 
@@ -62,11 +63,16 @@ def look_up(lines, gray, lightness_of, colors, out):
 def unknown_of(out, colors, indices):
     """The distinct indices that `look_up` left in `out`, into `indices`; each is marked, to be found once."""
     found = 0
-    for index in out.flat:
-        if index >= 0 and colors[index] == 0:
-            colors[index] = 1
-            indices[found] = index
-            found += 1
+    for y in range(out.shape[0]):
+        for left in range(0, out.shape[1], SEGMENT):
+            segment = out[y, left : left + SEGMENT]
+            if not _holds_unknown(segment):
+                continue
+            for index in segment:
+                if index >= 0 and colors[index] == 0:
+                    colors[index] = 1
+                    indices[found] = index
+                    found += 1
     return indices[:found]
 
 
@@ -74,9 +80,13 @@ def unknown_of(out, colors, indices):
 def fill_in(out, colors):
     """Colors in place of the indices that `look_up` left in `out`."""
     for y in range(out.shape[0]):
-        for x in range(out.shape[1]):
-            if out[y, x] >= 0:
-                out[y, x] = colors[out[y, x]]
+        for left in range(0, out.shape[1], SEGMENT):
+            segment = out[y, left : left + SEGMENT]
+            if not _holds_unknown(segment):
+                continue
+            for x in range(len(segment)):
+                if segment[x] >= 0:
+                    segment[x] = colors[segment[x]]
 
 
 @compiled
@@ -96,10 +106,7 @@ def _indices_of_row(first, second, gray, out):
 @compiled
 def _mark_unknown(colors, indices):
     """Put indices in the place of colors that are not known, both (W); how many they are."""
-    most = np.int32(-1)
-    for x in range(len(colors)):
-        most = max(most, colors[x])
-    if most < 0:
+    if not _holds_unknown(colors):
         return 0
     unknown = 0
     for x in range(len(colors)):
@@ -107,6 +114,15 @@ def _mark_unknown(colors, indices):
             colors[x] = indices[x]
             unknown += 1
     return unknown
+
+
+@compiled
+def _holds_unknown(colors):
+    """Whether an index stands in the place of any color (W)."""
+    most = np.int32(-1)
+    for x in range(len(colors)):
+        most = max(most, colors[x])
+    return most >= 0
 
 
 @compiled
