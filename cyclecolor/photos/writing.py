@@ -265,9 +265,10 @@ def _chroma_planes(pixels: np.ndarray, quality: int, subsampling: str, progressi
     converted = cv2.cvtColor(_shrunk(_four_bytes(pixels), down, across), cv2.COLOR_RGB2YCrCb)
     files = []
     for channel in (2, 1):
-        out, image = io.BytesIO(), Image.fromarray(cv2.extractChannel(converted, channel))
-        image.save(out, "JPEG", quality=quality, progressive=progressive)
-        files.append(out.getvalue())
+        with _memory_file() as out:
+            image = Image.fromarray(cv2.extractChannel(converted, channel))
+            image.save(out, "JPEG", quality=quality, progressive=progressive)
+            files.append(_content(out))
     return files
 
 
@@ -322,14 +323,30 @@ def _as_rgb(photo: Photo) -> Image.Image:
 
 def _saved(photo: Photo, image: Image.Image, format_name: str, **options: Any) -> bytes:
     """Let Pillow encode `image` with the profile that fits it and the metadata of `photo`."""
-    exif, out = photo.metadata.exif, io.BytesIO()
+    exif = photo.metadata.exif
     if exif and not (format_name == "JPEG" and len(exif) > _JPEG_BYTES):
         options["exif"] = exif
     if photo.metadata.dpi:
         options["dpi"] = photo.metadata.dpi
     icc = SRGB_ICC if image.mode.startswith("RGB") else GRAY_ICC
-    image.save(out, format_name, icc_profile=icc, **options)
-    return out.getvalue()
+    with _memory_file() as out:
+        image.save(out, format_name, icc_profile=icc, **options)
+        return _content(out)
+
+
+def _memory_file() -> BinaryIO:
+    """An empty file in memory; where there is such a thing (Linux), one of the system's.
+
+    Pillow encodes JPEGs to it without Python's lock, which it keeps while it encodes to `io.BytesIO`.
+    """
+    with suppress(AttributeError, OSError):
+        return open(os.memfd_create("photo"), "w+b")
+    return io.BytesIO()
+
+
+def _content(file: BinaryIO) -> bytes:
+    file.seek(0)
+    return file.read()
 
 
 def _profile_for(photo: Photo) -> bytes:
