@@ -47,6 +47,17 @@ def test_a_film_is_learned_by_its_discriminator_alone(space):
     assert set(losses) == {"gan_color", "gan_gray", "cycle_color", "D_color", "D_gray"}
 
 
+def test_a_film_learns_at_its_share_of_the_rate():
+    """Adam's first step is as long as the learning rate, whatever the gradient."""
+    experiment = tiny_experiment(G_gray={"type": "film"}, learning_rate=1e-3, film_rate=0.25)
+    trained = METHODS["cyclegan"](experiment, device=CPU)
+    steps = {trained.G_gray.mean: 2.5e-4, trained.networks["G_color"].output.weight: 1e-3}
+    before = [p.detach().clone() for p in steps]
+    trained.train_step(batch())
+    for old, (new, step) in zip(before, steps.items(), strict=True):
+        assert (new - old).abs().max().item() == pytest.approx(step, rel=1e-2)
+
+
 def two_steps(**changes) -> tuple[list, dict[str, torch.Tensor], int]:
     """Losses, what the networks have become, and how many values were kept for backward passes."""
     torch.manual_seed(0)
