@@ -830,6 +830,23 @@ def raising(number):
     return fail
 
 
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="JPEGs are encoded to Python's own memory here")
+def test_a_jpeg_that_was_cut_short_is_not_written(tmp_path):
+    import resource
+
+    write_photo(Photo(RGB), tmp_path / "a.jpg")
+    size = (tmp_path / "a.jpg").stat().st_size
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size - 1, hard))
+    try:
+        with pytest.raises(PhotoError, match="size of files is limited") as refused:
+            write_photo(Photo(RGB), tmp_path / "b.jpg")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert refused.value.reason == "unwritable"
+    assert os.listdir(tmp_path) == ["a.jpg"]
+
+
 @pytest.mark.parametrize(
     ("call", "number"),
     [("fsync", errno.ENOSPC), ("replace", errno.EIO), ("open", errno.EROFS)],

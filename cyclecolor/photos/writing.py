@@ -45,6 +45,7 @@ TEMPORARY = ".cyclecolor-"
 
 _PNG_LEVEL = 4  # half the time of Pillow's 6, for 3% more bytes on a photograph
 _JPEG_BYTES = 65_500  # of EXIF or XMP: a JPEG segment ends at 65,535 with its header
+_JPEG_END = b"\xff\xd9"
 
 
 SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
@@ -265,10 +266,8 @@ def _chroma_planes(pixels: np.ndarray, quality: int, subsampling: str, progressi
     converted = cv2.cvtColor(_shrunk(_four_bytes(pixels), down, across), cv2.COLOR_RGB2YCrCb)
     files = []
     for channel in (2, 1):
-        with _memory_file() as out:
-            image = Image.fromarray(cv2.extractChannel(converted, channel))
-            image.save(out, "JPEG", quality=quality, progressive=progressive)
-            files.append(_content(out))
+        image = Image.fromarray(cv2.extractChannel(converted, channel))
+        files.append(_encoded_jpeg(image, quality=quality, progressive=progressive))
     return files
 
 
@@ -323,30 +322,34 @@ def _as_rgb(photo: Photo) -> Image.Image:
 
 def _saved(photo: Photo, image: Image.Image, format_name: str, **options: Any) -> bytes:
     """Let Pillow encode `image` with the profile that fits it and the metadata of `photo`."""
-    exif = photo.metadata.exif
+    exif, out = photo.metadata.exif, io.BytesIO()
     if exif and not (format_name == "JPEG" and len(exif) > _JPEG_BYTES):
         options["exif"] = exif
     if photo.metadata.dpi:
         options["dpi"] = photo.metadata.dpi
     icc = SRGB_ICC if image.mode.startswith("RGB") else GRAY_ICC
+    if format_name == "JPEG":
+        return _encoded_jpeg(image, icc_profile=icc, **options)
+    image.save(out, format_name, icc_profile=icc, **options)
+    return out.getvalue()
+
+
+def _encoded_jpeg(image: Image.Image, **options: Any) -> bytes:
+    """Let Pillow encode without Python's lock, which it keeps while it encodes to `io.BytesIO`."""
     with _memory_file() as out:
-        image.save(out, format_name, icc_profile=icc, **options)
-        return _content(out)
+        image.save(out, "JPEG", **options)
+        out.seek(0)
+        data = out.read()
+    if not data.endswith(_JPEG_END):  # Pillow does not look whether a file took all that it was given
+        raise OSError("memory or the size of files is limited")
+    return data
 
 
 def _memory_file() -> BinaryIO:
-    """An empty file in memory; where there is such a thing (Linux), one of the system's.
-
-    Pillow encodes JPEGs to it without Python's lock, which it keeps while it encodes to `io.BytesIO`.
-    """
+    """An empty file in memory; where there is such a thing (Linux), one of the system's."""
     with suppress(AttributeError, OSError):
         return open(os.memfd_create("photo"), "w+b")
     return io.BytesIO()
-
-
-def _content(file: BinaryIO) -> bytes:
-    file.seek(0)
-    return file.read()
 
 
 def _profile_for(photo: Photo) -> bytes:
