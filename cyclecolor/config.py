@@ -98,7 +98,7 @@ class Experiment(Section):
     accumulate: int = Field(1, ge=1)  # batches of a step: the gradients of so many are averaged
     learning_rate: float = Field(5e-4, gt=0)  # of the generators
     match_steps: int = Field(100, ge=0)  # before training, by which a film is matched to the gray pile
-    film_rate: float = Field(0.05, ge=0)  # of learning_rate, at which a film then learns from D_gray
+    film_rate: float = Field(0.05, ge=0)  # share of learning_rate at which a matched film then learns
     decay_from: float = Field(0.5, ge=0, le=1)  # share of the steps after which the rate falls to 0
     ema: float = Field(0.999, ge=0, lt=1)  # decay of the averaged generators
     precision: Literal["auto", "float32", "bfloat16"] = "auto"

@@ -47,11 +47,12 @@ def test_a_film_is_learned_by_its_discriminator_alone(space):
     assert set(losses) == {"gan_color", "gan_gray", "cycle_color", "D_color", "D_gray"}
 
 
-def test_a_film_learns_at_its_share_of_the_rate():
+@pytest.mark.parametrize(("match_steps", "film_step"), [(2, 2.5e-4), (0, 1e-3)])
+def test_a_matched_film_learns_at_its_share_of_the_rate(match_steps, film_step):
     """Adam's first step is as long as the learning rate, whatever the gradient."""
-    experiment = tiny_experiment(G_gray={"type": "film"}, learning_rate=1e-3, film_rate=0.25)
-    trained = METHODS["cyclegan"](experiment, device=CPU)
-    steps = {trained.G_gray.mean: 2.5e-4, trained.networks["G_color"].output.weight: 1e-3}
+    changes = {"learning_rate": 1e-3, "film_rate": 0.25, "match_steps": match_steps}
+    trained = METHODS["cyclegan"](tiny_experiment(G_gray={"type": "film"}, **changes), device=CPU)
+    steps = {trained.G_gray.mean: film_step, trained.networks["G_color"].output.weight: 1e-3}
     before = [p.detach().clone() for p in steps]
     trained.train_step(batch())
     for old, (new, step) in zip(before, steps.items(), strict=True):

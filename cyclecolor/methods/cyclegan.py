@@ -34,11 +34,11 @@ class CycleGAN(Method):
         self.G_gray = self.add("G_gray", build_generator("G_gray", experiment))
         self.D_color = self.add("D_color", build_discriminator(3, experiment))
         self.D_gray = self.add("D_gray", build_discriminator(2, experiment))
-        rate, judges_rate = experiment.learning_rate, experiment.discriminator.learning_rate
-        is_film = experiment.G_gray.type == "film"
-        gray_rate = rate * experiment.film_rate if is_film else rate
+        rate, D_rate = experiment.learning_rate, experiment.discriminator.learning_rate
+        matched = experiment.G_gray.type == "film" and experiment.match_steps > 0
+        gray_rate = rate * experiment.film_rate if matched else rate
         self.add_optimizer("G", (self.G_color, rate), (self.G_gray, gray_rate))
-        self.add_optimizer("D", (self.D_color, judges_rate), (self.D_gray, judges_rate))
+        self.add_optimizer("D", (self.D_color, D_rate), (self.D_gray, D_rate))
         size = experiment.discriminator.pool_size
         self.pools = {"color": ImagePool(size), "gray": ImagePool(size)}
 

@@ -30,9 +30,9 @@ class Textbook(Method):
         self.D_gray = self.add("D_gray", build_discriminator(3, experiment))
         for network in self.networks.values():
             _start_as_the_paper(network)
-        rate, judges_rate = experiment.learning_rate, options.learning_rate
+        rate, D_rate = experiment.learning_rate, options.learning_rate
         self.add_optimizer("G", (self.G_color, rate), (self.G_gray, rate))
-        self.add_optimizer("D", (self.D_color, judges_rate), (self.D_gray, judges_rate))
+        self.add_optimizer("D", (self.D_color, D_rate), (self.D_gray, D_rate))
         self.pools = {"color": ImagePool(options.pool_size), "gray": ImagePool(options.pool_size)}
 
         weights = experiment.weights

@@ -322,7 +322,7 @@ def _as_rgb(photo: Photo) -> Image.Image:
 
 def _saved(photo: Photo, image: Image.Image, format_name: str, **options: Any) -> bytes:
     """Let Pillow encode `image` with the profile that fits it and the metadata of `photo`."""
-    exif, out = photo.metadata.exif, io.BytesIO()
+    exif = photo.metadata.exif
     if exif and not (format_name == "JPEG" and len(exif) > _JPEG_BYTES):
         options["exif"] = exif
     if photo.metadata.dpi:
@@ -330,6 +330,7 @@ def _saved(photo: Photo, image: Image.Image, format_name: str, **options: Any) -
     icc = SRGB_ICC if image.mode.startswith("RGB") else GRAY_ICC
     if format_name == "JPEG":
         return _encoded_jpeg(image, icc_profile=icc, **options)
+    out = io.BytesIO()
     image.save(out, format_name, icc_profile=icc, **options)
     return out.getvalue()
 
