@@ -28,7 +28,7 @@ class Data(Section):
     load_size: int = Field(160, ge=16)  # pixels: short side at which photos are kept in memory
     min_scale: float = Field(0.5, gt=0, le=1)  # smallest crop, as a share of the photo's area
     cache_gb: float = Field(4.0, ge=0)  # memory for decoded photos; the rest is read when needed
-    workers: int = Field(0, ge=0)  # loader processes; changes nothing but speed
+    workers: int | None = Field(None, ge=0)  # loader processes [0 on CPU, up to 8 on a GPU]; speed alone
     film: FilmName | None = None  # the grays of pairs are made by this built-in film, not lightness
 
 

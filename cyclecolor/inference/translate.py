@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 import torch
 
+from .. import share
 from ..errors import CycleColorError
 from ..photos import (
     MAX_PIXELS,
@@ -37,11 +38,6 @@ from .translator import Translator
 DOUBT_WHITE = 8.0  # units of the colour space
 DOUBT_LIST = "doubt.csv"
 JPEG_SUFFIXES = (".jpg", ".jpeg")
-
-
-def available_cores() -> int:
-    """Those that this process may run on, where the system says."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
@@ -81,7 +77,7 @@ class Options:
     max_pixels: int = MAX_PIXELS
     lossless_luma: bool = False
     overwrite: bool = False
-    workers: int = field(default_factory=available_cores)
+    workers: int = field(default_factory=share.cores)
     shard: Shard | None = None
 
     def digest(self, colorizer: Translator) -> str:

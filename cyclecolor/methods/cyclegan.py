@@ -119,4 +119,6 @@ def with_detail(gray: Tensor) -> Tensor:
 
     Grain and softness are small beside tones; without this a discriminator takes long to look at them.
     """
-    return torch.cat([gray, DETAIL * (gray - blur(gray, 1.0))], dim=1)
+    with torch.autocast(gray.device.type, enabled=False):
+        gray = gray.float()
+        return torch.cat([gray, DETAIL * (gray - blur(gray, 1.0))], dim=1)

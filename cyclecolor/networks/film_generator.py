@@ -61,7 +61,8 @@ class FilmGenerator(nn.Module):
         if not self.training:
             # In use, one photo gives one gray, whenever and wherever it is made.
             noise = partial(normal, generator=torch.Generator(color.device).manual_seed(0))
-        return self.develop(color, self.draw(len(color), noise), noise)
+        with torch.autocast(color.device.type, enabled=False):  # bfloat16 is coarser than a level of 8 bits
+            return self.develop(color.float(), self.draw(len(color), noise), noise)
 
     def draw(self, count: int, noise: Noise) -> dict[str, Tensor]:
         """Raw parameters of `count` images, each (count, 1, 1, 1); with their spread while training."""
@@ -72,7 +73,6 @@ class FilmGenerator(nn.Module):
 
     def develop(self, color: Tensor, raw: dict[str, Tensor], noise: Noise) -> Tensor:
         """Expose, develop, fade and scan: (N, 3, H, W) to gray (N, 1, H, W) in [-1, 1]."""
-        color = color.float()
         gray = transmitted(self.to_linear(color), spectral_weights(raw), raw["stops"])
         gray = gray + torch.sigmoid(raw["softness"]) * (blur(gray, 1.0) - gray)
         gray = tone(gray, torch.exp(raw["contrast"] / 2), raw["shift"] / 2)

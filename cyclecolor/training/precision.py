@@ -31,6 +31,13 @@ def use_bfloat16(precision: str, device: torch.device) -> bool:
     return cpuinfo.is_file() and "avx512_bf16" in cpuinfo.read_text()
 
 
+def loader_processes(asked: int | None, device: torch.device) -> int:
+    """As many as asked for. On CPU, training takes all cores; a GPU would wait for a single one."""
+    if asked is not None:
+        return asked
+    return min(8, share.cores() - 1) if device.type == "cuda" else 0
+
+
 def sum_in_one_order() -> None:
     """Let a GPU take only ways whose results are the same bits every time, slower ones among them.
 

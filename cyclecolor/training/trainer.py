@@ -21,7 +21,15 @@ from .gradients import Rollback, average_gradients, take_step
 from .held_out import chroma_error, held_out
 from .keeping import checkpoint_path, drop_old, drop_temporaries, newest_of
 from .lock import RunLock
-from .precision import describe, keep_memory, lay_out, pick_device, sum_in_one_order, use_bfloat16
+from .precision import (
+    describe,
+    keep_memory,
+    lay_out,
+    loader_processes,
+    pick_device,
+    sum_in_one_order,
+    use_bfloat16,
+)
 from .runlog import RunLog
 from .set_aside import SetAside
 from .state import check_same, restore, seed_step, start_from, state_tensors
@@ -68,7 +76,8 @@ class Trainer:
         make = method_of(experiment)
         keep_memory()
         self.method = make(experiment, device=device, bfloat16=use_bfloat16(experiment.precision, device))
-        chosen = describe(device, bfloat16=self.method.bfloat16, workers=experiment.data.workers)
+        self.workers = loader_processes(experiment.data.workers, device)
+        chosen = describe(device, bfloat16=self.method.bfloat16, workers=self.workers)
         self.say(f"{experiment.method} in {experiment.space} on {chosen}")
         if experiment.batch_size > share.count():
             # Not for single images: PyTorch's gradient of a convolution after an instance normalization is
@@ -206,7 +215,7 @@ class Trainer:
             start=self.step * each,
             stop=experiment.num_steps * each,
             batch_size=experiment.batch_size,
-            workers=experiment.data.workers,
+            workers=self.workers,
             share=(share.rank(), share.count()),
             say=self.set_aside.worker_died,
         )

@@ -1,0 +1,134 @@
+"""On a GPU: the numbers of the CPU in every method, bfloat16 near them, sums in one order if asked for."""
+
+import pytest
+import torch
+from conftest import KINDS, tiny_experiment
+
+from cyclecolor.checkpoint import export_checkpoint, read_checkpoint
+from cyclecolor.color import SPACES
+from cyclecolor.inference import Colorizer
+from cyclecolor.methods import held_back, method_of
+from cyclecolor.networks.norm import InstanceNorm
+from cyclecolor.training import Trainer, train
+from cyclecolor.training.precision import lay_out
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
+NO_NOISE = {"guard": {"noise": 0.0, "quantize": False}}  # noise is another on each device
+silent = {"say": lambda text: None}
+
+
+@pytest.fixture(autouse=True)
+def exact(monkeypatch):
+    """Float32 of 24 bits: by default, cuDNN multiplies 11 of them."""
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+
+
+def first_step(kind: str, device: torch.device, *, bfloat16: bool = False, **changes):
+    """Losses and gradients of a first step from the same weights and images, brought to the CPU."""
+    torch.manual_seed(0)
+    experiment = tiny_experiment(**{**KINDS[kind], **NO_NOISE, **changes})
+    images = {name: torch.randint(256, (2, 3, 32, 32), dtype=torch.uint8) for name in ("gray", "color")}
+    method = method_of(experiment)(experiment, device=device, bfloat16=bfloat16)
+    for network in method.networks.values():
+        lay_out(network)
+    with held_back():
+        losses = method.train_step(images)
+    networks = method.networks.items()
+    gradients = {f"{n}.{k}": p.grad for n, network in networks for k, p in network.named_parameters()}
+    return ({k: v.detach().float().cpu() for k, v in x.items() if v is not None} for x in (losses, gradients))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_step_has_the_losses_and_gradients_of_the_cpu(kind):
+    (losses, gradients), (expected, slopes) = (first_step(kind, device) for device in (GPU, CPU))
+    torch.testing.assert_close(losses, expected, rtol=1e-4, atol=1e-5)
+    assert gradients.keys() == slopes.keys()
+    size = torch.cat([g.flatten() for g in slopes.values()]).norm()
+    assert max((gradients[name] - slopes[name]).norm() for name in slopes) < 1e-3 * size
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_bfloat16_is_near(kind):
+    (losses, gradients), (expected, slopes) = (first_step(kind, GPU, bfloat16=b) for b in (True, False))
+    torch.testing.assert_close(losses, expected, rtol=0.05, atol=0.02)
+    ours, theirs = (torch.cat([g[name].flatten() for name in slopes]) for g in (gradients, slopes))
+    assert torch.cosine_similarity(ours, theirs, dim=0) > 0.95  # networks this small, of values of 8 bits
+
+
+def test_checkpointing_changes_memory_alone():
+    (plain, _), (again, _) = (first_step("cyclegan", GPU, checkpointing=value) for value in (False, True))
+    torch.testing.assert_close(again, plain, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 20, 20), (4, 8, 20, 20)])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_instance_norm_and_its_gradient_are_those_of_the_cpu(shape, layout):
+    torch.manual_seed(0)
+    features, towards = torch.randn(2, *shape) * 3 + 1
+    found = []
+    for device in (GPU, CPU):
+        image = features.to(device).contiguous(memory_format=layout).requires_grad_()
+        normed = InstanceNorm()(image)
+        normed.backward(towards.to(device).contiguous(memory_format=layout))
+        found.append((normed.detach().cpu(), image.grad.cpu()))
+    torch.testing.assert_close(found[0], found[1], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_colors_are_those_of_the_cpu(space):
+    torch.manual_seed(0)
+    rgb, space = torch.rand(2, 3, 40, 40), SPACES[space]
+    lightness, chroma = space.split(rgb.to(GPU))
+    torch.testing.assert_close(
+        torch.cat([lightness, chroma], dim=1).cpu(), space.color(rgb), rtol=0, atol=1e-5
+    )
+    vivid = space.merge(lightness, 2 * chroma)
+    torch.testing.assert_close(vivid.cpu(), space.merge(lightness.cpu(), 2 * chroma.cpu()), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_stopped_equals_never_stopped_in_one_order(tmp_path, kind, monkeypatch):
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    network = {"type": "resnet", "width": 4, "blocks": 1}
+    changes = {"G_color": network, "G_gray": network, **KINDS[kind]}
+    experiment = tiny_experiment(**changes, deterministic=True, num_steps=5, data={"size": 32})
+    try:
+        whole = read_checkpoint(train(experiment, tmp_path / "whole", **silent))
+        parts = Trainer(experiment, tmp_path / "parts", **silent)
+        walk = parts._walk()
+        for _ in range(3):
+            parts.advance(*next(walk))
+        parts.save()
+        parts.close()
+        resumed = read_checkpoint(train(experiment, tmp_path / "parts", **silent))
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert all(torch.equal(resumed.tensors[name], tensor) for name, tensor in whole.tensors.items())
+
+
+def test_the_default_networks_have_one_order(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    experiment = tiny_experiment(
+        deterministic=True,
+        num_steps=3,
+        match_steps=3,
+        G_color={"type": "fusion"},
+        G_gray={"type": "film"},
+    )
+    try:
+        runs = [read_checkpoint(train(experiment, tmp_path / str(i), **silent)) for i in range(2)]
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert all(torch.equal(runs[1].tensors[name], tensor) for name, tensor in runs[0].tensors.items())
+
+
+def test_what_a_gpu_trained_colors_alike_on_cpu(tmp_path, monkeypatch):
+    checkpoint = read_checkpoint(train(tiny_experiment(precision="auto"), tmp_path / "run", **silent))
+    export_checkpoint(checkpoint, tmp_path / "small.safetensors")
+    exported = read_checkpoint(tmp_path / "small.safetensors")
+    lightness = torch.rand(1, 1, 40, 40) * 2 - 1
+    on_gpu = Colorizer(exported).chroma(lightness.to(GPU)).cpu()
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    torch.testing.assert_close(on_gpu, Colorizer(exported).chroma(lightness), rtol=0, atol=1e-4)
