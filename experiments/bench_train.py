@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
@@ -145,7 +146,8 @@ class Contender:
 
     def ask(self, count: int) -> None:
         """Begin `count` steps."""
-        self.pipe.send(count)
+        with suppress(BrokenPipeError):  # `hear` says why
+            self.pipe.send(count)
 
     def hear(self) -> None:
         """Wait for what was asked."""
