@@ -1,5 +1,7 @@
 """Fixtures: a tiny experiment that trains in a second."""
 
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,8 @@ from cyclecolor.config import Experiment, parse_experiment
 from cyclecolor.data import render_scene
 
 torch.set_num_threads(1)
+if not torch.cuda.is_available():
+    os.environ["TRITON_INTERPRET"] = "1"  # before Triton is imported: kernels are interpreted
 
 
 def tiny_experiment(**changes) -> Experiment:

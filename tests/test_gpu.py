@@ -9,7 +9,7 @@ from cyclecolor.color import SPACES
 from cyclecolor.inference import Colorizer
 from cyclecolor.methods import held_back, method_of
 from cyclecolor.networks.norm import InstanceNorm
-from cyclecolor.training import Trainer, train
+from cyclecolor.training import Trainer, train, trainer
 from cyclecolor.training.precision import lay_out
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
@@ -21,8 +21,11 @@ silent = {"say": lambda text: None}
 
 @pytest.fixture(autouse=True)
 def exact(monkeypatch):
-    """Float32 of 24 bits: by default, cuDNN multiplies 11 of them."""
+    """Float32 of 24 bits (by default, cuDNN multiplies 11 of them); one order of sums ends with the test."""
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    yield
+    torch.use_deterministic_algorithms(False)
 
 
 def first_step(kind: str, device: torch.device, *, bfloat16: bool = False, **changes):
@@ -88,39 +91,58 @@ def test_colors_are_those_of_the_cpu(space):
     torch.testing.assert_close(vivid.cpu(), space.merge(lightness.cpu(), 2 * chroma.cpu()), rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("bfloat16", [False, True])
+@pytest.mark.parametrize("kind", [*KINDS, "film"])
+def test_a_recorded_step_is_the_step(tmp_path, kind, bfloat16, monkeypatch):
+    """The pools (3 images) are full after 2 steps; of 8, the last 5 are replayed, with ever new images."""
+    film = {"G_gray": {"type": "film"}, "match_steps": 2}
+    changes = {**KINDS.get(kind, film), "precision": "bfloat16" if bfloat16 else "float32"}
+    experiment = tiny_experiment(**changes, deterministic=True, num_steps=8)
+    recorded, ends = [], []
+    for record in (True, False):
+        monkeypatch.setattr(trainer, "can_record", lambda method, record=record: record)
+        run = Trainer(experiment, tmp_path / str(record), **silent)
+        ends.append(read_checkpoint(run.run()).tensors)
+        run.close()
+        recorded.append(getattr(run._train_step, "graph", None) is not None)
+    assert recorded == [True, False]
+    assert all(torch.equal(ends[1][name], tensor) for name, tensor in ends[0].items())
+
+
+def test_a_step_left_out_leaves_a_recorded_one_whole(tmp_path, monkeypatch):
+    """What is put back is put where the recording looks for it."""
+    experiment = tiny_experiment(deterministic=True, num_steps=8, precision="float32")
+    ends = []
+    for record in (True, False):
+        monkeypatch.setattr(trainer, "can_record", lambda method, record=record: record)
+        run = Trainer(experiment, tmp_path / str(record), **silent)
+        bad_step = run.watch.bad_step
+        run.watch.bad_step = lambda *a, bad=bad_step, run=run: "bad" if run.step == 6 else bad(*a)
+        ends.append(read_checkpoint(run.run()).tensors)
+        run.close()
+    assert all(torch.equal(ends[1][name], tensor) for name, tensor in ends[0].items())
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_stopped_equals_never_stopped_in_one_order(tmp_path, kind, monkeypatch):
-    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+def test_stopped_equals_never_stopped_in_one_order(tmp_path, kind):
     network = {"type": "resnet", "width": 4, "blocks": 1}
     changes = {"G_color": network, "G_gray": network, **KINDS[kind]}
-    experiment = tiny_experiment(**changes, deterministic=True, num_steps=5, data={"size": 32})
-    try:
-        whole = read_checkpoint(train(experiment, tmp_path / "whole", **silent))
-        parts = Trainer(experiment, tmp_path / "parts", **silent)
-        walk = parts._walk()
-        for _ in range(3):
-            parts.advance(*next(walk))
-        parts.save()
-        parts.close()
-        resumed = read_checkpoint(train(experiment, tmp_path / "parts", **silent))
-    finally:
-        torch.use_deterministic_algorithms(False)
+    experiment = tiny_experiment(**changes, deterministic=True, num_steps=9, data={"size": 32})
+    whole = read_checkpoint(train(experiment, tmp_path / "whole", **silent))
+    parts = Trainer(experiment, tmp_path / "parts", **silent)
+    walk = parts._walk()
+    for _ in range(6):
+        parts.advance(*next(walk))
+    parts.save()
+    parts.close()
+    resumed = read_checkpoint(train(experiment, tmp_path / "parts", **silent))
     assert all(torch.equal(resumed.tensors[name], tensor) for name, tensor in whole.tensors.items())
 
 
-def test_the_default_networks_have_one_order(tmp_path, monkeypatch):
-    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    experiment = tiny_experiment(
-        deterministic=True,
-        num_steps=3,
-        match_steps=3,
-        G_color={"type": "fusion"},
-        G_gray={"type": "film"},
-    )
-    try:
-        runs = [read_checkpoint(train(experiment, tmp_path / str(i), **silent)) for i in range(2)]
-    finally:
-        torch.use_deterministic_algorithms(False)
+def test_the_default_networks_have_one_order(tmp_path):
+    networks = {"G_color": {"type": "fusion"}, "G_gray": {"type": "film"}}
+    experiment = tiny_experiment(deterministic=True, num_steps=6, match_steps=3, **networks)
+    runs = [read_checkpoint(train(experiment, tmp_path / str(i), **silent)) for i in range(2)]
     assert all(torch.equal(runs[1].tensors[name], tensor) for name, tensor in runs[0].tensors.items())
 
 

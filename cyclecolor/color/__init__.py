@@ -1,5 +1,6 @@
 """Colour: sRGB, XYZ, Lab and Luv as pure, batched, differentiable torch functions."""
 
+from .constants import constant
 from .lab import lab_to_rgb, lab_to_xyz, rgb_to_lab, xyz_to_lab
 from .luv import luv_to_rgb, luv_to_xyz, rgb_to_luv, xyz_to_luv
 from .quantize import quantize_rgb
@@ -13,6 +14,7 @@ __all__ = [
     "SPACES",
     "ColorSpace",
     "RGBSpace",
+    "constant",
     "lab_to_rgb",
     "lab_to_xyz",
     "lightness_to_y",

@@ -4,12 +4,13 @@ import torch
 from torch import Tensor
 
 from .blocks import by_blocks
+from .constants import constant
 from .srgb import power
 from .xyz import EPSILON, KAPPA, WHITE, rgb_to_xyz, xyz_to_linear, xyz_to_rgb
 
 
 def _white(like: Tensor) -> Tensor:
-    return torch.tensor(WHITE).to(like).view(1, 3, 1, 1)
+    return constant(WHITE, like.device, like.dtype).view(1, 3, 1, 1)
 
 
 def _f(t: Tensor) -> Tensor:

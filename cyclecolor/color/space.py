@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .constants import constant
 from .lab import lab_to_linear, rgb_to_lab
 from .luv import luv_to_linear, rgb_to_luv
 from .quantize import quantize_rgb
@@ -118,7 +119,7 @@ class ColorSpace:
         return self.to_linear(torch.cat([lightness, chroma * low], dim=1))
 
     def _scale(self, like: Tensor) -> Tensor:
-        return torch.tensor(self.chroma_scale).to(like).view(1, 2, 1, 1)
+        return constant(self.chroma_scale, like.device, like.dtype).view(1, 2, 1, 1)
 
 
 def _inside(linear: Tensor) -> Tensor:

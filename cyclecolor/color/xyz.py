@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from .blocks import by_blocks
+from .constants import constant
 from .srgb import linear_to_srgb, power, srgb_to_linear
 
 # Linear sRGB to XYZ, and the D65 white of the 2 degree observer: the constants of scikit-image, so that
@@ -14,20 +15,20 @@ RGB_TO_XYZ = (
     (0.019334, 0.119193, 0.950227),
 )
 WHITE = (0.95047, 1.0, 1.08883)
-_XYZ_TO_RGB = torch.linalg.inv(torch.tensor(RGB_TO_XYZ, dtype=torch.float64))
+_XYZ_TO_RGB = tuple(map(tuple, torch.linalg.inv(torch.tensor(RGB_TO_XYZ, dtype=torch.float64)).tolist()))
 
 EPSILON = (6 / 29) ** 3  # light below which the cube root gives way to a straight line (CIE 15:2004)
 KAPPA = (29 / 3) ** 3  # slope of L* on that line
 
 
-def _apply(matrix: Tensor, image: Tensor) -> Tensor:
-    mixed = matrix.to(image) @ image.flatten(2)
+def _apply(matrix: tuple, image: Tensor) -> Tensor:
+    mixed = constant(matrix, image.device, image.dtype) @ image.flatten(2)
     return mixed.unflatten(2, image.shape[2:])
 
 
 def rgb_to_xyz(rgb: Tensor) -> Tensor:
     """SRGB (N, 3, H, W) in [0, 1] to XYZ; Y is 1 for white."""
-    return _apply(torch.tensor(RGB_TO_XYZ), srgb_to_linear(rgb))
+    return _apply(RGB_TO_XYZ, srgb_to_linear(rgb))
 
 
 def xyz_to_linear(xyz: Tensor) -> Tensor:
@@ -55,5 +56,5 @@ def lightness_to_y(lightness: Tensor) -> Tensor:
 @by_blocks
 def rgb_to_lightness(rgb: Tensor) -> Tensor:
     """SRGB (N, 3, H, W) in [0, 1] to CIE L* (N, 1, H, W) in [0, 100]."""
-    y = _apply(torch.tensor(RGB_TO_XYZ)[1:2], srgb_to_linear(rgb))
+    y = _apply(RGB_TO_XYZ[1:2], srgb_to_linear(rgb))
     return y_to_lightness(y)

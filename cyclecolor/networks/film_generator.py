@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..color import constant
 from ..film import blur, grain, slow_field, tone, transmitted
 from ..share import normal
 
@@ -120,4 +121,5 @@ def faded(raw: Tensor) -> Tensor:
 def spectral_weights(raw: dict[str, Tensor]) -> Tensor:
     """Sensitivities (N, 3, 1, 1) of sum 1: those of luminance where the raw ones are 0."""
     changes = torch.cat([raw["red"], raw["green"], raw["blue"]], dim=1)
-    return torch.softmax(changes + torch.tensor(LUMINANCE).to(changes).log().view(1, 3, 1, 1), dim=1)
+    seen = constant(LUMINANCE, changes.device, changes.dtype)
+    return torch.softmax(changes + seen.log().view(1, 3, 1, 1), dim=1)

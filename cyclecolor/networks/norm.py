@@ -1,4 +1,8 @@
-"""Instance normalization that is as quick on CPU as batch normalization."""
+"""Instance normalization that leaves the layout of images as it is."""
+
+import importlib.util
+from functools import cache
+from types import ModuleType
 
 import torch
 import torch.nn.functional as F
@@ -11,17 +15,25 @@ EPSILON = 1e-5  # added to variances
 class InstanceNorm(nn.Module):
     """Every channel of every image to zero mean and unit variance (Ulyanov et al., 2016); no parameters.
 
-    On CPU, torch's own takes the channels_last layout apart and puts it together again, and in torch 2.14
-    its gradient is wrong there for a batch of one.
+    Torch's own takes the channels_last layout apart and puts it together again, and in torch 2.14 its
+    gradient is wrong there for a batch of one, on CPU.
     """
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, C, H, W) to the same."""
         if features.device.type == "cpu" and features.dtype == torch.float32:
             return _EachAlone.apply(features)
+        if features.device.type == "cuda" and (kernels := gpu_kernels()):
+            return kernels.instance_norm(features, EPSILON)
         if len(features) == 1:
             return F.batch_norm(features, None, None, training=True, eps=EPSILON)
         return F.instance_norm(features, eps=EPSILON)
+
+
+@cache
+def gpu_kernels() -> ModuleType | None:
+    """Our kernels, where Triton is: PyTorch brings it along on Linux."""
+    return importlib.import_module(".kernels", __package__) if importlib.util.find_spec("triton") else None
 
 
 class _EachAlone(torch.autograd.Function):

@@ -15,6 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from .norm import gpu_kernels
+
 # Where polynomials are evaluated, and at infinity. Unlike signs and sizes keep rounding errors small: three
 # times those of the direct sum.
 POINTS = (0, 1, -1, 2, -0.5)
@@ -28,6 +30,9 @@ class WinogradConv2d(nn.Conv2d):
     """`nn.Conv2d`, with its parameters, that takes the short way where that pays."""
 
     def _conv_forward(self, image: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        if image.device.type == "cuda" and self.padding_mode == "reflect" and (kernels := gpu_kernels()):
+            padded = kernels.reflection_pad(image, self.padding[0])
+            return F.conv2d(padded, weight, bias)
         if not pays(image, weight):
             return super()._conv_forward(image, weight, bias)
         if self.padding_mode == "zeros":

@@ -23,7 +23,10 @@ class Rollback:
         for buffer, before in self._buffers:
             buffer.copy_(before)
         for pool, before in self._pools:
-            pool.images = before
+            if pool.full and before is not None and len(before) == len(pool.images):
+                pool.images.copy_(before)  # a recorded step looks for them where they are
+            else:
+                pool.images = before
         for optimizer in self._optimizers:
             optimizer.zero_grad(set_to_none=True)
 

@@ -30,6 +30,7 @@ from .precision import (
     sum_in_one_order,
     use_bfloat16,
 )
+from .recorded import RecordedStep, can_record
 from .runlog import RunLog
 from .set_aside import SetAside
 from .state import check_same, restore, seed_step, start_from, state_tensors
@@ -79,9 +80,9 @@ class Trainer:
         self.workers = loader_processes(experiment.data.workers, device)
         chosen = describe(device, bfloat16=self.method.bfloat16, workers=self.workers)
         self.say(f"{experiment.method} in {experiment.space} on {chosen}")
-        if experiment.batch_size > share.count():
-            # Not for single images: PyTorch's gradient of a convolution after an instance normalization is
-            # then wrong in this layout (seen in 2.14, on CPU).
+        if experiment.batch_size > share.count() or device.type == "cuda":
+            # Not for single images on CPU: PyTorch's gradient of a convolution after an instance
+            # normalization is then wrong in this layout (seen in 2.14).
             for network in self.method.networks.values():
                 lay_out(network)
         if experiment.init and not checkpoint:
@@ -98,6 +99,7 @@ class Trainer:
         }
         self.watch = Watch(experiment)
         self.step, self._saved = 0, None
+        self._train_step = RecordedStep(self.method) if can_record(self.method) else self.method.train_step
         if checkpoint:
             restore(self.method, self.ema, checkpoint)
             self.watch.state = dict(checkpoint.watch)
@@ -224,7 +226,7 @@ class Trainer:
     def _gradients(self, index: int, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Add the gradients of a step's batch `index`."""
         seed_step(self.experiment.seed, self.step * self.experiment.accumulate + index)
-        return self.method.train_step(batch)
+        return self._train_step(batch)
 
     def _set_rate(self) -> None:
         scale = rate_scale(self.step / self.experiment.num_steps, self.experiment.decay_from)

@@ -1,0 +1,247 @@
+"""Kernels for GPUs: what PyTorch does to images only after taking their layout apart.
+
+In here images are (N, H, W, C) and dense, which is how `torch.channels_last` lies in memory; it is the layout
+in which GPUs convolve. Sums are of float32 and in one order.
+"""
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+PIXELS, CHANNELS = 64, 64  # of a tile
+PARTS, PROGRAMS = 128, 512  # into which the pixels of an image are split at most, and those of all images
+
+
+def instance_norm(image: Tensor, epsilon: float) -> Tensor:
+    """(N, C, H, W) with every channel of every image brought to zero mean and unit variance."""
+    return _InstanceNorm.apply(image, epsilon)
+
+
+def reflection_pad(image: Tensor, padding: int) -> Tensor:
+    """(N, C, H, W) to (N, C, H + 2 padding, W + 2 padding), mirrored at the edges, which are not repeated.
+
+    Raises
+    ------
+    ValueError
+        If the image is not larger than the padding.
+    """
+    if padding >= min(image.shape[-2:]):
+        raise ValueError(f"an image of {tuple(image.shape[-2:])} pixels has no {padding} to be mirrored")
+    return _ReflectionPad.apply(image, padding)
+
+
+class _InstanceNorm(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, image: Tensor, epsilon: float) -> Tensor:
+        image = _dense(image)
+        output, shape = torch.empty_like(image), _Shape(image)
+        sums = shape.sums(image)
+        _add_up[shape.grid](image, image, sums, sums, *shape.numbers, epsilon, False, PARTS, PIXELS, CHANNELS)
+        _normalize[shape.grid](image, sums, output, *shape.numbers, epsilon, PARTS, PIXELS, CHANNELS)
+        ctx.save_for_backward(image, sums)
+        ctx.epsilon = epsilon
+        return output
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient: Tensor):
+        image, sums = ctx.saved_tensors
+        gradient = _dense(gradient)
+        of_image, shape = torch.empty_like(image), _Shape(image)
+        slopes = shape.sums(image)
+        settings = (*shape.numbers, ctx.epsilon)
+        _add_up[shape.grid](gradient, image, sums, slopes, *settings, True, PARTS, PIXELS, CHANNELS)
+        _normalize_backward[shape.grid](
+            gradient, image, sums, slopes, of_image, *settings, PARTS, PIXELS, CHANNELS
+        )
+        return of_image, None
+
+
+class _Shape:
+    """How (N, C, H, W) is shared out: a program for each image, part of its pixels and tile of channels."""
+
+    def __init__(self, image: Tensor):
+        count, self.channels, height, width = image.shape
+        pixels, tiles = height * width, triton.cdiv(self.channels, CHANNELS)
+        each = triton.cdiv(pixels, min(PARTS, max(1, PROGRAMS // (count * tiles))))
+        each = triton.cdiv(each, 4 * PIXELS) * 4 * PIXELS
+        self.grid = (count, triton.cdiv(pixels, each), tiles)
+        self.numbers = (pixels, self.channels, each, self.grid[1])
+
+    def sums(self, image: Tensor) -> Tensor:
+        """Room for two sums of each part and channel (N, parts, 2, C)."""
+        return image.new_empty((*self.grid[:2], 2, self.channels), dtype=torch.float32)
+
+
+@triton.jit
+def _totals(sums, parts, channel, channels, PARTS: tl.constexpr):
+    """Both sums over all parts of an image, for a tile of channels."""
+    part = tl.arange(0, PARTS)
+    there = (part < parts)[:, None] & (channel < channels)[None, :]
+    place = sums + (tl.program_id(0) * parts + part)[:, None] * 2 * channels + channel[None, :]
+    first = tl.sum(tl.load(place, mask=there, other=0.0), axis=0)
+    second = tl.sum(tl.load(place + channels, mask=there, other=0.0), axis=0)
+    return first, second
+
+
+@triton.jit
+def _moments(image, sums, pixels, channels, parts, epsilon, channel, PARTS: tl.constexpr):
+    """Mean and one over the standard deviation, from sums of differences from the first pixel."""
+    first, second = _totals(sums, parts, channel, channels, PARTS)
+    start = tl.program_id(0).to(tl.int64) * pixels * channels
+    shift = tl.load(image + start + channel, mask=channel < channels, other=0.0).to(tl.float32)
+    difference = first / pixels
+    variance = tl.maximum(second / pixels - difference * difference, 0.0)
+    return shift + difference, 1 / tl.sqrt(variance + epsilon)
+
+
+@triton.jit
+def _add_up(
+    values, image, sums, output, pixels, channels, each, parts, epsilon,
+    BACKWARD: tl.constexpr, PARTS: tl.constexpr, PIXELS: tl.constexpr, CHANNELS: tl.constexpr,
+):  # fmt: skip
+    """Sums over some pixels: of x - x_0 and its square; backward, of g and of g times what x became."""
+    channel = tl.program_id(2) * CHANNELS + tl.arange(0, CHANNELS)
+    start = tl.program_id(0).to(tl.int64) * pixels
+    if BACKWARD:
+        mean, scale = _moments(image, sums, pixels, channels, parts, epsilon, channel, PARTS)
+    else:
+        place = image + start * channels + channel
+        mean = tl.load(place, mask=channel < channels, other=0.0).to(tl.float32)
+    first = tl.zeros((CHANNELS,), tl.float32)
+    second = tl.zeros((CHANNELS,), tl.float32)
+    for step in range(0, each, PIXELS):
+        pixel = tl.program_id(1) * each + step + tl.arange(0, PIXELS)
+        there = (pixel < pixels)[:, None] & (channel < channels)[None, :]
+        place = (start + pixel)[:, None] * channels + channel[None, :]
+        value = tl.load(values + place, mask=there, other=0.0).to(tl.float32)
+        if BACKWARD:
+            x = tl.load(image + place, mask=there, other=0.0).to(tl.float32)
+            first += tl.sum(value, axis=0)
+            second += tl.sum(value * (x - mean[None, :]) * scale[None, :], axis=0)
+        else:
+            value = tl.where(there, value - mean[None, :], 0.0)
+            first += tl.sum(value, axis=0)
+            second += tl.sum(value * value, axis=0)
+    place = output + (tl.program_id(0) * parts + tl.program_id(1)) * 2 * channels + channel
+    tl.store(place, first, mask=channel < channels)
+    tl.store(place + channels, second, mask=channel < channels)
+
+
+@triton.jit
+def _normalize(
+    image, sums, output, pixels, channels, each, parts, epsilon,
+    PARTS: tl.constexpr, PIXELS: tl.constexpr, CHANNELS: tl.constexpr,
+):  # fmt: skip
+    channel = tl.program_id(2) * CHANNELS + tl.arange(0, CHANNELS)
+    mean, scale = _moments(image, sums, pixels, channels, parts, epsilon, channel, PARTS)
+    for step in range(0, each, PIXELS):
+        pixel = tl.program_id(1) * each + step + tl.arange(0, PIXELS)
+        there = (pixel < pixels)[:, None] & (channel < channels)[None, :]
+        place = (tl.program_id(0).to(tl.int64) * pixels + pixel)[:, None] * channels + channel[None, :]
+        x = tl.load(image + place, mask=there, other=0.0).to(tl.float32)
+        tl.store(output + place, (x - mean[None, :]) * scale[None, :], mask=there)
+
+
+@triton.jit
+def _normalize_backward(
+    gradient, image, sums, slopes, output, pixels, channels, each, parts, epsilon,
+    PARTS: tl.constexpr, PIXELS: tl.constexpr, CHANNELS: tl.constexpr,
+):  # fmt: skip
+    """The gradient less its mean and less its part along what x became, scaled as x was."""
+    channel = tl.program_id(2) * CHANNELS + tl.arange(0, CHANNELS)
+    mean, scale = _moments(image, sums, pixels, channels, parts, epsilon, channel, PARTS)
+    first, second = _totals(slopes, parts, channel, channels, PARTS)
+    for step in range(0, each, PIXELS):
+        pixel = tl.program_id(1) * each + step + tl.arange(0, PIXELS)
+        there = (pixel < pixels)[:, None] & (channel < channels)[None, :]
+        place = (tl.program_id(0).to(tl.int64) * pixels + pixel)[:, None] * channels + channel[None, :]
+        x = tl.load(image + place, mask=there, other=0.0).to(tl.float32)
+        slope = tl.load(gradient + place, mask=there, other=0.0).to(tl.float32)
+        became = (x - mean[None, :]) * scale[None, :]
+        slope = scale[None, :] * (slope - first[None, :] / pixels - became * second[None, :] / pixels)
+        tl.store(output + place, slope, mask=there)
+
+
+class _ReflectionPad(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, image: Tensor, padding: int) -> Tensor:
+        count, channels, height, width = image.shape
+        ctx.shape, ctx.padding = image.shape, padding
+        shape = (count, channels, height + 2 * padding, width + 2 * padding)
+        output = _room(shape, image)
+        rows = count * shape[2] * shape[3]
+        grid = (triton.cdiv(rows, PIXELS), triton.cdiv(channels, CHANNELS))
+        _reflect[grid](_dense(image), output, rows, height, width, channels, padding, PIXELS, CHANNELS)
+        return output
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient: Tensor):
+        count, channels, height, width = ctx.shape
+        of_image = _room(ctx.shape, gradient)
+        rows = count * height * width
+        grid = (triton.cdiv(rows, PIXELS), triton.cdiv(channels, CHANNELS))
+        _reflect_backward[grid](
+            _dense(gradient), of_image, rows, height, width, channels, ctx.padding, PIXELS, CHANNELS
+        )
+        return of_image, None
+
+
+@triton.jit
+def _reflect(
+    image, output, rows, height, width, channels, padding, PIXELS: tl.constexpr, CHANNELS: tl.constexpr
+):
+    pixel = tl.program_id(0) * PIXELS + tl.arange(0, PIXELS)
+    channel = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)
+    x = tl.abs(pixel % (width + 2 * padding) - padding)
+    y = tl.abs(pixel // (width + 2 * padding) % (height + 2 * padding) - padding)
+    x = width - 1 - tl.abs(width - 1 - x)
+    y = height - 1 - tl.abs(height - 1 - y)
+    number = pixel // ((width + 2 * padding) * (height + 2 * padding))
+    source = ((number.to(tl.int64) * height + y) * width + x)[:, None] * channels + channel[None, :]
+    target = pixel.to(tl.int64)[:, None] * channels + channel[None, :]
+    there = (pixel < rows)[:, None] & (channel < channels)[None, :]
+    tl.store(output + target, tl.load(image + source, mask=there, other=0.0), mask=there)
+
+
+@triton.jit
+def _reflect_backward(
+    gradient, output, rows, height, width, channels, padding, PIXELS: tl.constexpr, CHANNELS: tl.constexpr
+):
+    """The sum over all places, up to three along each axis, to which a pixel went."""
+    pixel = tl.program_id(0) * PIXELS + tl.arange(0, PIXELS)
+    channel = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)
+    x, y = pixel % width, pixel // width % height
+    number = (pixel // (width * height)).to(tl.int64)
+    inside = (pixel < rows)[:, None] & (channel < channels)[None, :]
+    total = tl.zeros((PIXELS, CHANNELS), tl.float32)
+    for i in tl.static_range(3):
+        row, rows_there = _went_to(y, height, padding, i)
+        for j in tl.static_range(3):
+            column, columns_there = _went_to(x, width, padding, j)
+            place = (number * (height + 2 * padding) + row) * (width + 2 * padding) + column
+            there = inside & (rows_there & columns_there)[:, None]
+            source = gradient + place[:, None] * channels + channel[None, :]
+            total += tl.load(source, mask=there, other=0.0).to(tl.float32)
+    tl.store(output + pixel.to(tl.int64)[:, None] * channels + channel[None, :], total, mask=inside)
+
+
+@triton.jit
+def _went_to(place, side, padding, way: tl.constexpr):
+    """Where along an axis a place is found in the padded image, and whether: itself, or mirrored."""
+    if way == 0:
+        return place + padding, place >= 0
+    if way == 1:
+        return padding - place, (place >= 1) & (place <= padding)
+    return padding + 2 * (side - 1) - place, (place >= side - 1 - padding) & (place <= side - 2)
+
+
+def _room(shape: tuple[int, ...], like: Tensor) -> Tensor:
+    return torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=torch.channels_last)
+
+
+def _dense(image: Tensor) -> Tensor:
+    return image.contiguous(memory_format=torch.channels_last)
