@@ -88,7 +88,8 @@ def test_colors_are_those_of_the_cpu(space):
         torch.cat([lightness, chroma], dim=1).cpu(), space.color(rgb), rtol=0, atol=1e-5
     )
     vivid = space.merge(lightness, 2 * chroma)
-    torch.testing.assert_close(vivid.cpu(), space.merge(lightness.cpu(), 2 * chroma.cpu()), rtol=0, atol=1e-4)
+    expected = space.merge(lightness.cpu(), 2 * chroma.cpu())
+    torch.testing.assert_close(vivid.cpu(), expected, rtol=0, atol=5e-4)  # a step of the bisection
 
 
 @pytest.mark.parametrize("bfloat16", [False, True])

@@ -108,8 +108,8 @@ def _add_up(
     if BACKWARD:
         mean, scale = _moments(image, sums, pixels, channels, parts, epsilon, channel, PARTS)
     else:
-        place = image + start * channels + channel
-        mean = tl.load(place, mask=channel < channels, other=0.0).to(tl.float32)
+        first_pixel = image + start * channels + channel
+        mean = tl.load(first_pixel, mask=channel < channels, other=0.0).to(tl.float32)
     first = tl.zeros((CHANNELS,), tl.float32)
     second = tl.zeros((CHANNELS,), tl.float32)
     for step in range(0, each, PIXELS):
@@ -125,9 +125,9 @@ def _add_up(
             value = tl.where(there, value - mean[None, :], 0.0)
             first += tl.sum(value, axis=0)
             second += tl.sum(value * value, axis=0)
-    place = output + (tl.program_id(0) * parts + tl.program_id(1)) * 2 * channels + channel
-    tl.store(place, first, mask=channel < channels)
-    tl.store(place + channels, second, mask=channel < channels)
+    room = output + (tl.program_id(0) * parts + tl.program_id(1)) * 2 * channels + channel
+    tl.store(room, first, mask=channel < channels)
+    tl.store(room + channels, second, mask=channel < channels)
 
 
 @triton.jit
