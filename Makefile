@@ -1,5 +1,6 @@
 # make train   trains the embedded default and shows its result; again: goes on where it was
-# make test    runs the tests
+# make test    runs the tests, on the CPU
+# make test-gpu  runs those of a GPU
 # make check   lint and format
 # Each sets up its own environment in .venv/ first; `make install` does only that.
 
@@ -7,7 +8,7 @@ PYTHON ?= python3
 EXPERIMENT ?= experiments/quickstart.toml
 BIN := .venv/bin
 
-.PHONY: install train test check format
+.PHONY: install train test test-gpu check format
 
 install: .venv/installed
 
@@ -22,6 +23,9 @@ train: install
 
 test: install
 	$(BIN)/python -m pytest
+
+test-gpu: install
+	CUDA_VISIBLE_DEVICES=0 $(BIN)/python -m pytest tests/test_gpu.py tests/test_kernels.py
 
 check: install
 	$(BIN)/ruff check .

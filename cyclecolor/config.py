@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from .errors import CycleColorError
 
-FilmName = Literal["panchromatic", "orthochromatic", "blue_plate", "faded_print", "generic"]
+FilmName = Literal["panchromatic", "orthochromatic", "blue_plate", "faded_print", "worn_print", "generic"]
 
 
 class Section(BaseModel):
@@ -99,6 +99,7 @@ class Experiment(Section):
     learning_rate: float = Field(5e-4, gt=0)  # of the generators
     match_steps: int = Field(100, ge=0)  # before training, by which a film is matched to the gray pile
     film_rate: float = Field(0.05, ge=0)  # share of learning_rate at which a matched film then learns
+    damage: bool = False  # specks and scratches over all grays that D_gray judges and G_color learns from
     decay_from: float = Field(0.5, ge=0, le=1)  # share of the steps after which the rate falls to 0
     ema: float = Field(0.999, ge=0, lt=1)  # decay of the averaged generators
     precision: Literal["auto", "float32", "bfloat16"] = "auto"

@@ -10,7 +10,7 @@ from cyclecolor.color import SPACES, rgb_to_lightness, srgb_to_linear
 from cyclecolor.config import Data, FilmName, parse_experiment
 from cyclecolor.data import open_dataset, open_piles, render_scene
 from cyclecolor.errors import CycleColorError
-from cyclecolor.film import FILMS, blur, grain, render, slow_field, tone, transmitted
+from cyclecolor.film import FILMS, blur, damaged, grain, render, slow_field, tone, transmitted
 from cyclecolor.networks import FilmGenerator
 from cyclecolor.networks.film_generator import GAIN, LUMINANCE, STARTS
 
@@ -71,6 +71,22 @@ def test_slow_field_passes_through_its_knots():
     knots = torch.randn(1, 1, 4, 4)
     field = slow_field(knots, (31, 31))
     torch.testing.assert_close(field[..., ::30, ::30], knots[..., ::3, ::3], atol=1e-5, rtol=0)
+
+
+def test_damage_is_as_frequent_as_stated_and_hides_what_is_under_it():
+    torch.manual_seed(0)
+    gray = torch.full((2000, 1, 80, 50), 0.5, requires_grad=True)
+    marked = damaged(gray, lambda shape, device: torch.randn(shape, device=device), amount=2.0)
+    marked.sum().backward()
+    assert torch.equal(gray.grad, (marked == 0.5).float())
+    lines = [(marked == shade).float().mean(dim=side) for shade in (0.0, 1.0) for side in (2, 3)]
+    scratches = torch.stack([(line > 0.9).sum(dim=(1, 2)) for line in lines]).sum(dim=0)
+    # By the median 2 on 1,000 columns and rows, each of either tone: on 130 lines, 0.52.
+    assert scratches.float().mean().item() == pytest.approx(0.52 * np.exp(0.5), rel=0.1)
+    clean = marked[scratches == 0]
+    for shade in (0.0, 1.0):  # by the median 2 specks on 2,000 pixels of 4,000, each of 4 pixels
+        marks = (clean == shade).sum(dim=(1, 2, 3)).float() / 4
+        assert marks.median().item() == pytest.approx(4, rel=0.2)
 
 
 def test_config_names_the_films():

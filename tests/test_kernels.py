@@ -1,5 +1,9 @@
 """Kernels for GPUs against what PyTorch itself does; Triton's interpreter runs them where there is no GPU."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -65,3 +69,33 @@ def test_reflection_pad(shape, padding):
 def test_padding_wider_than_the_image_is_refused():
     with pytest.raises(ValueError, match="3"):
         kernels.reflection_pad(torch.zeros(1, 1, 3, 9), 3)
+
+
+COMPILE = """
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource, compile
+from cyclecolor.networks import kernels
+
+numbers = ("pixels", "channels", "each", "parts", "rows", "height", "width", "padding")
+sizes = {"PARTS": kernels.PARTS, "PIXELS": kernels.PIXELS, "CHANNELS": kernels.CHANNELS}
+images = dict.fromkeys(("values", "image", "gradient", "output"), "*bf16")
+types = {**dict.fromkeys(numbers, "i32"), **images, "epsilon": "fp32", "sums": "*fp32", "slopes": "*fp32"}
+for name, backward in (
+    ("_add_up", True), ("_add_up", False), ("_normalize", None), ("_normalize_backward", None),
+    ("_reflect", None), ("_reflect_backward", None),
+):
+    kernel = getattr(kernels, name)
+    fixed = {**sizes, "BACKWARD": backward}
+    signature = {x: "constexpr" if x in fixed else types[x] for x in kernel.arg_names}
+    if name == "_add_up":
+        signature["output"] = "*fp32"
+    values = {(i,): fixed[x] for i, x in enumerate(kernel.arg_names) if x in fixed}
+    source = ASTSource(fn=kernel, signature=signature, constexprs=values)
+    assert compile(source, target=GPUTarget("cuda", 90, 32)).asm["cubin"]
+"""
+
+
+def test_they_compile_for_a_gpu_that_is_not_here():
+    """The interpreter takes what the compiler does not."""
+    environment = {key: value for key, value in os.environ.items() if key != "TRITON_INTERPRET"}
+    subprocess.run([sys.executable, "-c", COMPILE], env=environment, check=True)

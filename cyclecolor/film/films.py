@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..color import lightness_to_y, linear_to_srgb, srgb_to_linear
 from ..errors import CycleColorError
-from .physics import blur, grain, slow_field
+from .physics import blur, damaged, grain, slow_field
 
 KNOTS = 4  # unevenness has this many knots to a side
 MIDDLE_GRAY = 0.18  # reflectance that a correct exposure puts in the middle of the curve
@@ -41,6 +41,8 @@ class Film:
         Standard deviation of lightness in the mid-tones.
     unevenness : pair
         Amplitude of slow changes of lightness.
+    damage : float
+        The amount of specks and scratches, as `damaged` has it.
     """
 
     sensitivity: tuple[float, float, float]
@@ -52,6 +54,7 @@ class Film:
     softness: tuple[float, float] = (0.3, 0.7)
     grain: tuple[float, float] = (0.01, 0.03)
     unevenness: tuple[float, float] = (0.0, 0.03)
+    damage: float = 0.0
 
 
 # What each emulsion answers to: silver halide as it is, to about 500 nm (blue); orthochromatic, to about
@@ -73,6 +76,17 @@ FILMS = {
         softness=(0.5, 1.1),
         grain=(0.01, 0.04),
         unevenness=(0.02, 0.08),
+    ),
+    # A print of orthochromatic film as a box in an attic keeps it.
+    "worn_print": Film(
+        (0.14, 0.27, 0.59),
+        gamma=(0.8, 1.2),
+        black=(0.04, 0.16),
+        white=(0.84, 1.0),
+        softness=(0.4, 1.0),
+        grain=(0.02, 0.08),
+        unevenness=(0.02, 0.08),
+        damage=0.3,
     ),
     # Anything that an archive may hold: wide ranges around no film in particular.
     "generic": Film(
@@ -144,7 +158,10 @@ def _scan(tones: Tensor, film: Film, generator: torch.Generator) -> Tensor:
     knots = torch.randn((1, 1, KNOTS, KNOTS), generator=generator) * _draw(film.unevenness, generator)
     tones = tones + strength * grain(noise, coarseness) + slow_field(knots, tones.shape[-2:])
     black, white = _draw(film.black, generator), _draw(film.white, generator)
-    return (black + (white - black) * tones).clamp(0, 1)
+    gray = (black + (white - black) * tones).clamp(0, 1)
+    if film.damage:
+        gray = damaged(gray, lambda shape, _: torch.randn(shape, generator=generator), film.damage)
+    return gray
 
 
 def _draw(span: tuple[float, float], generator: torch.Generator) -> float:

@@ -4,11 +4,15 @@ All are batched and differentiable. Gray images are lightness in [0, 1] (CIE L* 
 steps look equal; parameters are (N, 1, 1, 1), one value an image.
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ..color import y_to_lightness
+
+Noise = Callable[[tuple[int, ...], torch.device], Tensor]  # standard normal, of a shape, on a device
 
 # Odds of a tone are bounded by this distance from black and white, which keeps their logarithm finite.
 TONE_MARGIN = 1e-3
@@ -62,3 +66,25 @@ def grain(noise: Tensor, coarseness: Tensor, sigma: float = 1.0) -> Tensor:
 def slow_field(noise: Tensor, size: tuple[int, int]) -> Tensor:
     """Unevenness of light and fading: a few random knots (N, 1, h, w) spread smoothly over `size`."""
     return F.interpolate(noise, size=size, mode="bicubic", align_corners=True)
+
+
+def damaged(gray: Tensor, noise: Noise, amount: float = 1.0) -> Tensor:
+    """Gray (N, 1, H, W) in [0, 1] with specks and scratches, black and white.
+
+    Specks have 2 x 2 pixels; scratches run along a column or a row. How many there are is drawn for each
+    image: by the median `amount` specks of either tone on 2,000 pixels, as many scratches on 1,000 columns
+    and rows. Gradients pass where there is neither.
+    """
+    count, _, height, width = gray.shape
+    specks, scratches = (amount * torch.exp(noise((count, 2, 1, 1), gray.device))).split(1, dim=1)
+    for shape, rate, size in (
+        ((count, 1, height, width), specks / 2000, 2),
+        ((count, 1, 1, width), scratches / 1000, 1),
+        ((count, 1, height, 1), scratches / 1000, 1),
+    ):
+        place = noise(shape, gray.device)
+        limit = torch.special.ndtri(1 - rate.clamp(max=0.1))  # one in 1 / rate is above it
+        for tone, marks in ((1.0, place > limit), (0.0, place < -limit)):
+            grown = F.max_pool2d(F.pad(marks.float(), (0, size - 1, 0, size - 1)), size, stride=1)
+            gray = torch.where(grown > 0, tone, gray)
+    return gray

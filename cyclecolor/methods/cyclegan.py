@@ -5,8 +5,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
-from ..film import blur
+from ..film import blur, damaged
 from ..networks import FilmGenerator
+from ..share import normal
 from .guard import guard
 from .image_pool import ImagePool
 from .losses import chroma_l1, discriminator_loss, generator_loss, l1, weighted_sum
@@ -69,7 +70,7 @@ class CycleGAN(Method):
         real_gray, real_photo = self.read(batch)
         real_color = self.shrink(real_photo[:, 1:])
         with self.autocast(), frozen(self.D_color, self.D_gray):
-            fake_gray = self.G_gray(real_photo)
+            fake_gray = self.damaged(self.G_gray(real_photo))
             seen_gray = guard(fake_gray, **self.experiment.guard.model_dump())
             fake_color, rec_color = self.G_color(torch.cat([real_gray, seen_gray])).chunk(2)
             fake_photo = self.judged(real_gray, fake_color)
@@ -85,13 +86,23 @@ class CycleGAN(Method):
         fake_gray = self.pools["gray"].query(fake_gray.float())
         with self.autocast():
             seen_photo = self.judged(seen_gray.detach(), real_color)
-            real_scan, fake_scan = with_detail(real_gray), with_detail(fake_gray)
+            real_scan, fake_scan = with_detail(self.damaged(real_gray)), with_detail(fake_gray)
             losses |= {
                 "D_color": discriminator_loss(self.D_color(seen_photo), self.D_color(fake_photo), objective),
                 "D_gray": discriminator_loss(self.D_gray(real_scan), self.D_gray(fake_scan), objective),
             }
         update(self.optimizers["D"], losses["D_color"] + losses["D_gray"])
         return losses
+
+    def damaged(self, gray: Tensor) -> Tensor:
+        """Gray (N, 1, H, W) in [-1, 1] with specks and scratches, if the experiment wants it.
+
+        Scans have some, films draw none: over real and fake gray alike, they tell `D_gray` nothing, and
+        `G_color` learns to see past them.
+        """
+        if not self.experiment.damage:
+            return gray
+        return 2 * damaged((gray.float() + 1) / 2, normal) - 1
 
     def gray_losses(
         self, real_gray: Tensor, real_photo: Tensor, fake_color: Tensor, real_color: Tensor

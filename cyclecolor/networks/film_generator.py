@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..color import constant
-from ..film import blur, grain, slow_field, tone, transmitted
+from ..film import Noise, blur, grain, slow_field, tone, transmitted
 from ..share import normal
 
 LUMINANCE = (0.2127, 0.7152, 0.0722)  # of sRGB's primaries: an emulsion that sees as we do
@@ -34,7 +34,6 @@ STARTS = {
 GAIN = 20.0
 SPREAD_START = -2.0  # softplus(-2) = 0.13
 KNOTS = 4  # to a side, of unevenness
-Noise = Callable[[tuple[int, ...], torch.device], Tensor]  # standard normal, of a shape, on a device
 
 
 class FilmGenerator(nn.Module):
