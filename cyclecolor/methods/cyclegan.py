@@ -15,7 +15,9 @@ from .matching import match_film
 from .method import Method, build_discriminator, build_generator, frozen, update
 
 DETAIL = 5.0  # detail is some fifth of tones in size
-MATCHED, MATCH_BATCH = 1024, 64  # crops of each pile to which a film is matched, and of them at a time
+# Crops of each pile to which a film is matched, of them at a time, and the side of the middle that is looked
+# at. With a quarter as many, a third at a time, lightness was found to be green by 0.91 (it is by 0.72).
+MATCHED, MATCH_BATCH, MATCH_SIDE = 4096, 192, 48
 
 
 class CycleGAN(Method):
@@ -52,12 +54,13 @@ class CycleGAN(Method):
         }
 
     def prepare(self, dataset: Dataset) -> str:
-        """Match a film to the gray pile, on the crops that the first steps will see; say what it is."""
+        """Match a film to the gray pile, on crops that the first steps will see; say what it is."""
         film, experiment = self.networks["G_gray"], self.experiment
         if not isinstance(film, FilmGenerator) or not experiment.match_steps:
             return ""
         count = min(MATCHED, experiment.num_steps * experiment.accumulate * experiment.batch_size)
-        crops = default_collate([dataset[position] for position in range(count)])
+        samples = (dataset[position] for position in range(count))
+        crops = default_collate([{k: middle(s[k], MATCH_SIDE) for k in ("gray", "color")} for s in samples])
         picks = torch.randint(count, (experiment.match_steps, 2, MATCH_BATCH))
         batches = (self.read({"gray": crops["gray"][i], "color": crops["color"][j]}) for i, j in picks)
         match_film(film, batches, steps=experiment.match_steps, seed=experiment.seed)
@@ -123,6 +126,12 @@ class CycleGAN(Method):
         if chroma.shape[-2:] != lightness.shape[-2:]:
             chroma = F.interpolate(chroma.float(), size=lightness.shape[-2:], mode="bilinear")
         return torch.cat([lightness, chroma], dim=1)
+
+
+def middle(image: Tensor, side: int) -> Tensor:
+    """A copy of the middle of an image (C, H, W), of at most `side` x `side` pixels."""
+    top, left = (max(0, (whole - side) // 2) for whole in image.shape[-2:])
+    return image[..., top : top + side, left : left + side].clone()
 
 
 def with_detail(gray: Tensor) -> Tensor:
