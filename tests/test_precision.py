@@ -22,6 +22,15 @@ def test_gpus_are_asked(monkeypatch):
     assert not precision.use_bfloat16("auto", GPU)
 
 
+def test_a_gpu_has_loaders_and_a_cpu_has_none(monkeypatch):
+    assert precision.loader_processes(None, CPU) == 0
+    for cores, loaders in ((1, 0), (4, 3), (64, 8)):
+        monkeypatch.setattr(precision.share, "cores", lambda cores=cores: cores)
+        assert precision.loader_processes(None, GPU) == loaders
+    assert precision.loader_processes(0, GPU) == 0
+    assert precision.loader_processes(5, CPU) == 5
+
+
 def test_the_choice_is_said_in_one_line(monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "GPU of the test")
     for device in (CPU, GPU):
