@@ -69,7 +69,7 @@ class Weights(Section):
     identity are for a `G_gray` that is no film.
     """
 
-    lambda_gan: float = Field(0.05, ge=0)
+    lambda_gan: float = Field(0.01, ge=0)
     lambda_cycle_color: float = Field(10.0, ge=0)
     lambda_cycle_gray: float = Field(0.0, ge=0)
     lambda_identity: float = Field(0.0, ge=0)
