@@ -4,8 +4,6 @@ Every process holds the same state and draws the same random numbers; only the i
 having the r-th of n equal shares of each batch. Alone, every function here gives back what it is given.
 """
 
-import os
-
 import torch
 import torch.distributed as dist
 from torch import Tensor
@@ -19,12 +17,6 @@ def rank() -> int:
 def count() -> int:
     """How many processes share a batch."""
     return dist.get_world_size() if dist.is_initialized() else 1
-
-
-def cores() -> int:
-    """Processor cores for each of the processes, of those that they may run on where the system says."""
-    all_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, all_cores // count())
 
 
 def own(whole: Tensor) -> Tensor:

@@ -65,6 +65,12 @@ def test_film_is_found_without_pairs():
     assert now["black"] > film().describe()["black"] + 0.02
 
 
+def test_matching_sets_out_from_a_tenth_of_fading():
+    found = film()
+    match_film(found, (), steps=1, seed=0)
+    assert [found.describe()[end] for end in ("black", "white")] == pytest.approx([0.1, 0.1], abs=1e-3)
+
+
 def test_equal_seeds_give_equal_films_whatever_else_was_random():
     gray, color = scenes(1)[:, :1], scenes(2)
     films = []

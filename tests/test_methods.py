@@ -142,3 +142,18 @@ def test_pool_returns_past_images_half_of_the_time():
     returned = [pool.query(torch.full((1, 1, 1, 1), float(i))).item() == i for i in range(100, 500)]
     assert 0.4 < sum(returned) / 400 < 0.6
     assert len(pool.images) == 10
+
+
+@pytest.mark.parametrize("batch", [1, 3, 7, 12])
+def test_pool_loses_and_doubles_nothing(batch):
+    torch.manual_seed(0)
+    pool, number = ImagePool(5), 0
+    for _ in range(6):
+        held = [] if pool.images is None else pool.images.flatten().tolist()
+        fresh = [float(i) for i in range(number, number + batch)]
+        kept = fresh[: 5 - len(held)]  # and shown as well
+        number += batch
+        shown = pool.query(torch.tensor(fresh).view(-1, 1, 1, 1)).flatten().tolist()
+        assert shown[: len(kept)] == kept
+        assert sorted(shown + pool.images.flatten().tolist()) == sorted(held + fresh + kept)
+    assert pool.full

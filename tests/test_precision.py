@@ -25,8 +25,10 @@ def test_gpus_are_asked(monkeypatch):
 def test_a_gpu_has_loaders_and_a_cpu_has_none(monkeypatch):
     assert precision.loader_processes(None, CPU) == 0
     for cores, loaders in ((1, 0), (4, 3), (64, 8)):
-        monkeypatch.setattr(precision.share, "cores", lambda cores=cores: cores)
+        monkeypatch.setattr(precision, "cores", lambda cores=cores: cores)
         assert precision.loader_processes(None, GPU) == loaders
+    monkeypatch.setattr(precision.share, "count", lambda: 16)
+    assert precision.loader_processes(None, GPU) == 3
     assert precision.loader_processes(0, GPU) == 0
     assert precision.loader_processes(5, CPU) == 5
 

@@ -72,8 +72,17 @@ def damaged(gray: Tensor, noise: Noise, amount: float = 1.0) -> Tensor:
     """Gray (N, 1, H, W) in [0, 1] with specks and scratches, black and white.
 
     Specks have 2 x 2 pixels; scratches run along a column or a row. How many there are is drawn for each
-    image: by the median `amount` specks of either tone on 2,000 pixels, as many scratches on 1,000 columns
-    and rows. Gradients pass where there is neither.
+    image: by the median `amount` specks of either tone on 2,000 pixels, as many scratches of either on 1,000
+    columns and rows. Gradients pass where there is neither.
+
+    Parameters
+    ----------
+    gray : Tensor
+        (N, 1, H, W) in [0, 1].
+    noise : Noise
+        Standard normal numbers, from which all of it is drawn.
+    amount : float
+        Above 0; 1 is much more than most scans have, so that theirs is lost among it.
     """
     count, _, height, width = gray.shape
     specks, scratches = (amount * torch.exp(noise((count, 2, 1, 1), gray.device))).split(1, dim=1)

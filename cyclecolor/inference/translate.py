@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 import torch
 
-from .. import share
 from ..errors import CycleColorError
+from ..machine import cores
 from ..photos import (
     MAX_PIXELS,
     Photo,
@@ -77,7 +77,7 @@ class Options:
     max_pixels: int = MAX_PIXELS
     lossless_luma: bool = False
     overwrite: bool = False
-    workers: int = field(default_factory=share.cores)
+    workers: int = field(default_factory=cores)
     shard: Shard | None = None
 
     def digest(self, colorizer: Translator) -> str:

@@ -30,6 +30,7 @@ class WinogradConv2d(nn.Conv2d):
     """`nn.Conv2d`, with its parameters, that takes the short way where that pays."""
 
     def _conv_forward(self, image: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        # Where PyTorch's own reflection would take NHWC apart.
         if image.device.type == "cuda" and self.padding_mode == "reflect" and (kernels := gpu_kernels()):
             padded = kernels.reflection_pad(image, self.padding[0])
             return F.conv2d(padded, weight, bias)

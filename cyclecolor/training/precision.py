@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from .. import share
+from ..machine import cores
 
 # glibc's mallopt: keys of <malloc.h>.
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
@@ -35,7 +36,7 @@ def loader_processes(asked: int | None, device: torch.device) -> int:
     """As many as asked for. On CPU, training takes all cores; a GPU would wait for a single one."""
     if asked is not None:
         return asked
-    return min(8, share.cores() - 1) if device.type == "cuda" else 0
+    return max(0, min(8, cores() // share.count() - 1)) if device.type == "cuda" else 0
 
 
 def sum_in_one_order() -> None:
