@@ -27,7 +27,7 @@ ROOMS = (
     ["config", "networks", "tensorfile"],
     ["film"],
     ["color", "photos"],
-    ["errors", "share"],
+    ["errors", "machine", "share"],
 )
 LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
 
