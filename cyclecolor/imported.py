@@ -44,7 +44,9 @@ def import_generator(source: Path, output: Path) -> dict[str, int]:
             f"{source}: not a ResNet generator with instance normalization of pytorch-CycleGAN-and-pix2pix"
         )
     options = {"width": len(first), "blocks": blocks, "in": first.shape[1], "out": len(last)}
-    tensors = _in_three_channels({names[name]: tensor.float() for name, tensor in state.items()})
+    # A norm takes the bias before it away, so ours have one at the end alone.
+    kept = {n: ours for n, ours in names.items() if ours.endswith(".weight") or ours == "decoder.4.bias"}
+    tensors = _in_three_channels({ours: state[name].float() for name, ours in kept.items()})
     name = "G_gray" if options["out"] == 1 else "G_color"
     tensors = {f"ema/{name}/module.{key}": tensor for key, tensor in tensors.items()}
     tensors[f"ema/{name}/n_averaged"] = torch.tensor(0)
@@ -65,12 +67,12 @@ def _experiment(source: Path, options: dict[str, int]) -> Experiment:
 
 
 def _in_three_channels(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    first, last = tensors["encoder.0.weight"], tensors["decoder.6.weight"]
+    first, last = tensors["encoder.0.weight"], tensors["decoder.4.weight"]
     if first.shape[1] == 1:
         tensors["encoder.0.weight"] = first * torch.tensor(LUMA).view(1, 3, 1, 1)
     if len(last) == 1:
-        tensors["decoder.6.weight"] = last.repeat(3, 1, 1, 1)
-        tensors["decoder.6.bias"] = tensors["decoder.6.bias"].repeat(3)
+        tensors["decoder.4.weight"] = last.repeat(3, 1, 1, 1)
+        tensors["decoder.4.bias"] = tensors["decoder.4.bias"].repeat(3)
     return tensors
 
 
@@ -107,11 +109,11 @@ def _names(state: dict[str, Tensor], blocks: int) -> dict[str, str]:
     """Every parameter of the original by name, with its name in `ResnetGenerator`."""
     # A generator trained with dropout has one module more between a block's convolutions.
     second = 6 if any(".conv_block.6." in name for name in state) else 5
-    layers = {"1": "encoder.0", "4": "encoder.3", "7": "encoder.6"}
+    layers = {"1": "encoder.0", "4": "encoder.2", "7": "encoder.4"}
     for i in range(blocks):
         layers[f"{10 + i}.conv_block.1"] = f"blocks.{i}.body.0"
-        layers[f"{10 + i}.conv_block.{second}"] = f"blocks.{i}.body.3"
-    layers |= {f"{10 + blocks}": "decoder.0", f"{13 + blocks}": "decoder.3", f"{17 + blocks}": "decoder.6"}
+        layers[f"{10 + i}.conv_block.{second}"] = f"blocks.{i}.body.2"
+    layers |= {f"{10 + blocks}": "decoder.0", f"{13 + blocks}": "decoder.2", f"{17 + blocks}": "decoder.4"}
     return {
         f"model.{theirs}.{part}": f"{ours}.{part}"
         for theirs, ours in layers.items()

@@ -60,9 +60,10 @@ def largest_difference(size: int) -> float:
     textbook = method_of(load_experiment(TEXTBOOK))(load_experiment(TEXTBOOK), device=device)
     reference = Reference(device)
     for name, network in reference.networks.items():
-        values = precision.lay_out(textbook.networks[name]).parameters()
-        for theirs, ours in zip(network.parameters(), values, strict=True):
-            theirs.data.copy_(ours)
+        theirs, ours = network.parameters(), precision.lay_out(textbook.networks[name]).parameters()
+        weights = (parameter for parameter in ours if parameter.ndim > 1)
+        for parameter in theirs:  # biases, of which ours have fewer, start from zero
+            parameter.data.copy_(next(weights) if parameter.ndim > 1 else torch.zeros(()))
     batch = {name: torch.randint(256, (1, 3, size, size), dtype=torch.uint8) for name in ("gray", "color")}
     ours = textbook.train_step(batch)
     wanted = reference.step(*textbook.read(batch))
@@ -115,7 +116,6 @@ def contend(pipe, root: str, threads: int, environment: dict[str, str], options:
         # Kernels are built, pools fill, and then our step is recorded.
         for _ in range(10 if options["name"] == "reference" else 60):
             next(steps)
-        torch.cuda.reset_peak_memory_stats()
     while count := pipe.recv():
         times, waits = [], []
         for _ in range(count):

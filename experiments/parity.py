@@ -3,7 +3,7 @@
     python experiments/parity.py [METHOD ...] [--ways on off bfloat16] [--steps N] [--size PIXELS] [--seed N]
 
 The same seed, generated scenes and number of images, one thread; errors on 64 scenes held out, with bootstrap
-95% intervals. `off` is PyTorch's own convolutions and instance norm, in NCHW, all in float32.
+95% intervals. `off` is PyTorch's own convolutions, in NCHW, all in float32.
 """
 
 import argparse
@@ -17,20 +17,18 @@ from unittest import mock
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
 
 import torch
-import torch.nn.functional as F
 
 from cyclecolor.config import Data, Experiment
 from cyclecolor.evaluation import evaluate
 from cyclecolor.inference import load
 from cyclecolor.methods import METHODS
-from cyclecolor.networks import norm, winograd
+from cyclecolor.networks import winograd
 from cyclecolor.training import Trainer, trainer
 from cyclecolor.training.held_out import held_out
 
 WAYS = ("on", "off", "bfloat16")
 OFF = (
     (winograd, "LEAST_CHANNELS", 10**9),
-    (norm.InstanceNorm, "forward", lambda self, features: F.instance_norm(features)),
     (trainer, "lay_out", lambda network: network),
 )
 

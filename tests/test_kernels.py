@@ -35,12 +35,13 @@ def with_gradient(operation, image):
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_instance_norm(shape, layout):
+@pytest.mark.parametrize("slope", [1.0, 0.0, 0.2])
+def test_instance_norm(shape, layout, slope):
     torch.manual_seed(0)
     far_from_zero = torch.randn(shape, device=DEVICE) * 3 + 50  # where sums of squares cancel
     image = far_from_zero.contiguous(memory_format=layout)
-    ours = with_gradient(lambda x: kernels.instance_norm(x, EPSILON), image)
-    theirs = with_gradient(lambda x: F.instance_norm(x, eps=EPSILON), image.double())
+    ours = with_gradient(lambda x: kernels.instance_norm(x, EPSILON, slope), image)
+    theirs = with_gradient(lambda x: F.leaky_relu(F.instance_norm(x, eps=EPSILON), slope), image.double())
     for one, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(one, other.float(), rtol=1e-4, atol=2e-5)
     assert ours[0].is_contiguous(memory_format=torch.channels_last)
@@ -79,7 +80,10 @@ from cyclecolor.networks import kernels
 numbers = ("pixels", "channels", "each", "parts", "rows", "height", "width", "padding")
 sizes = {"PARTS": kernels.PARTS, "PIXELS": kernels.PIXELS, "CHANNELS": kernels.CHANNELS}
 images = dict.fromkeys(("values", "image", "gradient", "output"), "*bf16")
-types = {**dict.fromkeys(numbers, "i32"), **images, "epsilon": "fp32", "sums": "*fp32", "slopes": "*fp32"}
+types = {
+    **dict.fromkeys(numbers, "i32"), **images, **dict.fromkeys(("epsilon", "slope"), "fp32"),
+    **dict.fromkeys(("sums", "gradient_sums"), "*fp32"),
+}
 for name, backward in (
     ("_add_up", True), ("_add_up", False), ("_normalize", None), ("_normalize_backward", None),
     ("_reflect", None), ("_reflect_backward", None),

@@ -5,8 +5,10 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from cyclecolor.networks import ENCODERS, FusionGenerator, PatchDiscriminator, ResnetGenerator, encoders
+from cyclecolor.networks.few_channels import ConvToFew
 from cyclecolor.networks.norm import InstanceNorm
 from cyclecolor.training.precision import lay_out
 
@@ -79,18 +81,40 @@ def test_discriminator_scales():
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("count", [1, 3])
-def test_instance_norm_and_its_gradient(layout, count):
+@pytest.mark.parametrize("slope", [1, 0, 0.2])
+def test_instance_norm_and_its_gradient(layout, count, slope):
     torch.manual_seed(0)
     features = (3 * torch.randn(count, 8, 20, 30) + 1).contiguous(memory_format=layout).requires_grad_()
     # In torch 2.14 the gradient of `F.instance_norm` is right in the contiguous layout alone.
     exact = features.detach().contiguous().double().requires_grad_()
-    ours, wanted = InstanceNorm()(features), F.instance_norm(exact)
+    ours, wanted = InstanceNorm(slope)(features), F.leaky_relu(F.instance_norm(exact), slope)
     towards = torch.randn(count, 8, 20, 30)
     wanted.backward(towards.double())
     assert (ours - wanted).abs().max() < 1e-5
     for gradient in (towards, towards.contiguous(memory_format=torch.channels_last)):
         (got,) = torch.autograd.grad(ours, features, gradient, retain_graph=True)
         assert (got - exact.grad).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize(("outputs", "taps"), [(3, 7), (1, 4), (2, 3)])
+@pytest.mark.parametrize("options", [{}, {"padding": 2}, {"padding": 2, "padding_mode": "reflect"}])
+@pytest.mark.parametrize("bias", [True, False])
+def test_few_channels_are_those_of_the_convolution(layout, outputs, taps, options, bias):
+    torch.manual_seed(0)
+    few = ConvToFew(5, outputs, taps, bias=bias, **options)
+    exact = nn.Conv2d(5, outputs, taps, bias=bias, **options).double()
+    exact.load_state_dict(few.state_dict())
+    image = torch.randn(2, 5, 12, 9).contiguous(memory_format=layout).requires_grad_()
+    same = image.detach().double().requires_grad_()
+    ours, wanted = few(image), exact(same)
+    torch.testing.assert_close(ours.double(), wanted, rtol=1e-5, atol=1e-5)
+    towards = torch.randn(wanted.shape)
+    ours.backward(towards)
+    wanted.backward(towards.double())
+    torch.testing.assert_close(image.grad.double(), same.grad, rtol=1e-5, atol=1e-5)
+    for one, other in zip(few.parameters(), exact.parameters(), strict=True):
+        torch.testing.assert_close(one.grad.double(), other.grad, rtol=1e-5, atol=1e-4)
 
 
 @pytest.mark.parametrize("count", [1, 2])

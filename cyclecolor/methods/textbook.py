@@ -24,12 +24,10 @@ class Textbook(Method):
     def build(self) -> None:
         """Make `G_color`, `G_gray`, `D_color`, `D_gray`, one optimizer a side, one pool a domain."""
         experiment, options = self.experiment, self.experiment.discriminator
-        self.G_color = self.add("G_color", build_generator("G_color", experiment))
-        self.G_gray = self.add("G_gray", build_generator("G_gray", experiment))
-        self.D_color = self.add("D_color", build_discriminator(3, experiment))
-        self.D_gray = self.add("D_gray", build_discriminator(3, experiment))
-        for network in self.networks.values():
-            _start_as_the_paper(network)
+        self.G_color = self.add("G_color", _started(build_generator("G_color", experiment)))
+        self.G_gray = self.add("G_gray", _started(build_generator("G_gray", experiment)))
+        self.D_color = self.add("D_color", _started(build_discriminator(3, experiment)))
+        self.D_gray = self.add("D_gray", _started(build_discriminator(3, experiment)))
         rate, D_rate = experiment.learning_rate, options.learning_rate
         self.add_optimizer("G", (self.G_color, rate), (self.G_gray, rate))
         self.add_optimizer("D", (self.D_color, D_rate), (self.D_gray, D_rate))
@@ -90,9 +88,11 @@ class Textbook(Method):
         return made, truth
 
 
-def _start_as_the_paper(network: nn.Module) -> None:
+def _started(network: nn.Module) -> nn.Module:
+    """As in the paper, and before it is moved: a GPU would draw other numbers."""
     for parameter in network.parameters():
         if parameter.ndim > 1:
             nn.init.normal_(parameter, std=DEVIATION)
         else:
             nn.init.zeros_(parameter)
+    return network

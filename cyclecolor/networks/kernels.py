@@ -10,13 +10,16 @@ import triton.language as tl
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-PIXELS, CHANNELS = 64, 64  # of a tile
+PIXELS, CHANNELS = 64, 64  # of a tile of an image with many channels
 PARTS, PROGRAMS = 128, 512  # into which the pixels of an image are split at most, and those of all images
 
 
-def instance_norm(image: Tensor, epsilon: float) -> Tensor:
-    """(N, C, H, W) with every channel of every image brought to zero mean and unit variance."""
-    return _InstanceNorm.apply(image, epsilon)
+def instance_norm(image: Tensor, epsilon: float, slope: float = 1.0) -> Tensor:
+    """(N, C, H, W) with every channel of every image brought to zero mean and unit variance.
+
+    Negative values of the result are multiplied by `slope`.
+    """
+    return _InstanceNorm.apply(image, epsilon, slope)
 
 
 def reflection_pad(image: Tensor, padding: int) -> Tensor:
@@ -34,14 +37,14 @@ def reflection_pad(image: Tensor, padding: int) -> Tensor:
 
 class _InstanceNorm(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, image: Tensor, epsilon: float) -> Tensor:
+    def forward(ctx, image: Tensor, epsilon: float, slope: float) -> Tensor:
         image = _dense(image)
         output, shape = torch.empty_like(image), _Shape(image)
-        sums = shape.sums(image)
-        _add_up[shape.grid](image, image, sums, sums, *shape.numbers, epsilon, False, PARTS, PIXELS, CHANNELS)
-        _normalize[shape.grid](image, sums, output, *shape.numbers, epsilon, PARTS, PIXELS, CHANNELS)
+        sums, ctx.settings = shape.sums(image), (*shape.numbers, epsilon, slope)
+        tiles = (PARTS, *shape.tile)
+        _add_up[shape.grid](image, image, sums, sums, *ctx.settings, False, *tiles)
+        _normalize[shape.grid](image, sums, output, *ctx.settings, *tiles)
         ctx.save_for_backward(image, sums)
-        ctx.epsilon = epsilon
         return output
 
     @staticmethod
@@ -50,13 +53,10 @@ class _InstanceNorm(torch.autograd.Function):
         image, sums = ctx.saved_tensors
         gradient = _dense(gradient)
         of_image, shape = torch.empty_like(image), _Shape(image)
-        slopes = shape.sums(image)
-        settings = (*shape.numbers, ctx.epsilon)
-        _add_up[shape.grid](gradient, image, sums, slopes, *settings, True, PARTS, PIXELS, CHANNELS)
-        _normalize_backward[shape.grid](
-            gradient, image, sums, slopes, of_image, *settings, PARTS, PIXELS, CHANNELS
-        )
-        return of_image, None
+        gradient_sums, tiles = shape.sums(image), (PARTS, *shape.tile)
+        _add_up[shape.grid](gradient, image, sums, gradient_sums, *ctx.settings, True, *tiles)
+        _normalize_backward[shape.grid](gradient, image, sums, gradient_sums, of_image, *ctx.settings, *tiles)
+        return of_image, None, None
 
 
 class _Shape:
@@ -64,15 +64,22 @@ class _Shape:
 
     def __init__(self, image: Tensor):
         count, self.channels, height, width = image.shape
-        pixels, tiles = height * width, triton.cdiv(self.channels, CHANNELS)
+        self.tile = _tile(self.channels)
+        pixels, tiles = height * width, triton.cdiv(self.channels, self.tile[1])
         each = triton.cdiv(pixels, min(PARTS, max(1, PROGRAMS // (count * tiles))))
-        each = triton.cdiv(each, 4 * PIXELS) * 4 * PIXELS
+        each = triton.cdiv(each, 4 * self.tile[0]) * 4 * self.tile[0]
         self.grid = (count, triton.cdiv(pixels, each), tiles)
         self.numbers = (pixels, self.channels, each, self.grid[1])
 
     def sums(self, image: Tensor) -> Tensor:
         """Room for two sums of each part and channel (N, parts, 2, C)."""
         return image.new_empty((*self.grid[:2], 2, self.channels), dtype=torch.float32)
+
+
+def _tile(channels: int) -> tuple[int, int]:
+    """Pixels and channels of a tile: as many values, also of images with few channels."""
+    across = min(CHANNELS, triton.next_power_of_2(channels))
+    return PIXELS * CHANNELS // across, across
 
 
 @triton.jit
@@ -99,7 +106,7 @@ def _moments(image, sums, pixels, channels, parts, epsilon, channel, PARTS: tl.c
 
 @triton.jit
 def _add_up(
-    values, image, sums, output, pixels, channels, each, parts, epsilon,
+    values, image, sums, output, pixels, channels, each, parts, epsilon, slope,
     BACKWARD: tl.constexpr, PARTS: tl.constexpr, PIXELS: tl.constexpr, CHANNELS: tl.constexpr,
 ):  # fmt: skip
     """Sums over some pixels: of x - x_0 and its square; backward, of g and of g times what x became."""
@@ -119,8 +126,10 @@ def _add_up(
         value = tl.load(values + place, mask=there, other=0.0).to(tl.float32)
         if BACKWARD:
             x = tl.load(image + place, mask=there, other=0.0).to(tl.float32)
+            became = (x - mean[None, :]) * scale[None, :]
+            value = tl.where(became > 0, value, value * slope)
             first += tl.sum(value, axis=0)
-            second += tl.sum(value * (x - mean[None, :]) * scale[None, :], axis=0)
+            second += tl.sum(value * became, axis=0)
         else:
             value = tl.where(there, value - mean[None, :], 0.0)
             first += tl.sum(value, axis=0)
@@ -132,7 +141,7 @@ def _add_up(
 
 @triton.jit
 def _normalize(
-    image, sums, output, pixels, channels, each, parts, epsilon,
+    image, sums, output, pixels, channels, each, parts, epsilon, slope,
     PARTS: tl.constexpr, PIXELS: tl.constexpr, CHANNELS: tl.constexpr,
 ):  # fmt: skip
     channel = tl.program_id(2) * CHANNELS + tl.arange(0, CHANNELS)
@@ -142,27 +151,29 @@ def _normalize(
         there = (pixel < pixels)[:, None] & (channel < channels)[None, :]
         place = (tl.program_id(0).to(tl.int64) * pixels + pixel)[:, None] * channels + channel[None, :]
         x = tl.load(image + place, mask=there, other=0.0).to(tl.float32)
-        tl.store(output + place, (x - mean[None, :]) * scale[None, :], mask=there)
+        became = (x - mean[None, :]) * scale[None, :]
+        tl.store(output + place, tl.where(became > 0, became, became * slope), mask=there)
 
 
 @triton.jit
 def _normalize_backward(
-    gradient, image, sums, slopes, output, pixels, channels, each, parts, epsilon,
+    gradient, image, sums, gradient_sums, output, pixels, channels, each, parts, epsilon, slope,
     PARTS: tl.constexpr, PIXELS: tl.constexpr, CHANNELS: tl.constexpr,
 ):  # fmt: skip
     """The gradient less its mean and less its part along what x became, scaled as x was."""
     channel = tl.program_id(2) * CHANNELS + tl.arange(0, CHANNELS)
     mean, scale = _moments(image, sums, pixels, channels, parts, epsilon, channel, PARTS)
-    first, second = _totals(slopes, parts, channel, channels, PARTS)
+    first, second = _totals(gradient_sums, parts, channel, channels, PARTS)
     for step in range(0, each, PIXELS):
         pixel = tl.program_id(1) * each + step + tl.arange(0, PIXELS)
         there = (pixel < pixels)[:, None] & (channel < channels)[None, :]
         place = (tl.program_id(0).to(tl.int64) * pixels + pixel)[:, None] * channels + channel[None, :]
         x = tl.load(image + place, mask=there, other=0.0).to(tl.float32)
-        slope = tl.load(gradient + place, mask=there, other=0.0).to(tl.float32)
+        value = tl.load(gradient + place, mask=there, other=0.0).to(tl.float32)
         became = (x - mean[None, :]) * scale[None, :]
-        slope = scale[None, :] * (slope - first[None, :] / pixels - became * second[None, :] / pixels)
-        tl.store(output + place, slope, mask=there)
+        value = tl.where(became > 0, value, value * slope)
+        value = scale[None, :] * (value - first[None, :] / pixels - became * second[None, :] / pixels)
+        tl.store(output + place, value, mask=there)
 
 
 class _ReflectionPad(torch.autograd.Function):
@@ -172,21 +183,19 @@ class _ReflectionPad(torch.autograd.Function):
         ctx.shape, ctx.padding = image.shape, padding
         shape = (count, channels, height + 2 * padding, width + 2 * padding)
         output = _room(shape, image)
-        rows = count * shape[2] * shape[3]
-        grid = (triton.cdiv(rows, PIXELS), triton.cdiv(channels, CHANNELS))
-        _reflect[grid](_dense(image), output, rows, height, width, channels, padding, PIXELS, CHANNELS)
+        rows, tile = count * shape[2] * shape[3], _tile(channels)
+        grid = (triton.cdiv(rows, tile[0]), triton.cdiv(channels, tile[1]))
+        _reflect[grid](_dense(image), output, rows, height, width, channels, padding, *tile)
         return output
 
     @staticmethod
     @once_differentiable
     def backward(ctx, gradient: Tensor):
         count, channels, height, width = ctx.shape
-        of_image = _room(ctx.shape, gradient)
+        of_image, tile = _room(ctx.shape, gradient), _tile(channels)
         rows = count * height * width
-        grid = (triton.cdiv(rows, PIXELS), triton.cdiv(channels, CHANNELS))
-        _reflect_backward[grid](
-            _dense(gradient), of_image, rows, height, width, channels, ctx.padding, PIXELS, CHANNELS
-        )
+        grid = (triton.cdiv(rows, tile[0]), triton.cdiv(channels, tile[1]))
+        _reflect_backward[grid](_dense(gradient), of_image, rows, height, width, channels, ctx.padding, *tile)
         return of_image, None
 
 
@@ -220,12 +229,13 @@ def _reflect_backward(
     total = tl.zeros((PIXELS, CHANNELS), tl.float32)
     for i in tl.static_range(3):
         row, rows_there = _went_to(y, height, padding, i)
-        for j in tl.static_range(3):
-            column, columns_there = _went_to(x, width, padding, j)
-            place = (number * (height + 2 * padding) + row) * (width + 2 * padding) + column
-            there = inside & (rows_there & columns_there)[:, None]
-            source = gradient + place[:, None] * channels + channel[None, :]
-            total += tl.load(source, mask=there, other=0.0).to(tl.float32)
+        if tl.max(rows_there.to(tl.int32)) > 0:  # most tiles are far from the edges
+            for j in tl.static_range(3):
+                column, columns_there = _went_to(x, width, padding, j)
+                place = (number * (height + 2 * padding) + row) * (width + 2 * padding) + column
+                there = inside & (rows_there & columns_there)[:, None]
+                source = gradient + place[:, None] * channels + channel[None, :]
+                total += tl.load(source, mask=there, other=0.0).to(tl.float32)
     tl.store(output + pixel.to(tl.int64)[:, None] * channels + channel[None, :], total, mask=inside)
 
 

@@ -15,19 +15,37 @@ EPSILON = 1e-5  # added to variances
 class InstanceNorm(nn.Module):
     """Every channel of every image to zero mean and unit variance (Ulyanov et al., 2016); no parameters.
 
-    Torch's own takes the channels_last layout apart and puts it together again, and in torch 2.14 its
-    gradient is wrong there for a batch of one, on CPU.
+    A convolution before it needs no bias: the mean is taken away.
+
+    Parameters
+    ----------
+    slope : float
+        By which negative values are then multiplied, as in a leaky ReLU; 0 for a ReLU, 1 for none.
     """
+
+    def __init__(self, slope: float = 1.0):
+        super().__init__()
+        self.slope = slope
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, C, H, W) to the same."""
-        if features.device.type == "cpu" and features.dtype == torch.float32:
-            return _EachAlone.apply(features)
         if features.device.type == "cuda" and (kernels := gpu_kernels()):
-            return kernels.instance_norm(features, EPSILON)
-        if len(features) == 1:
-            return F.batch_norm(features, None, None, training=True, eps=EPSILON)
-        return F.instance_norm(features, eps=EPSILON)
+            return kernels.instance_norm(features, EPSILON, self.slope)
+        normed = normalize(features)
+        return normed if self.slope == 1 else F.leaky_relu(normed, self.slope, inplace=True)
+
+
+def normalize(features: Tensor) -> Tensor:
+    """`InstanceNorm` without a slope, where we have no kernel of our own.
+
+    Torch's own takes the channels_last layout apart and puts it together again, and in torch 2.14 its
+    gradient is wrong there for a batch of one, on CPU.
+    """
+    if features.device.type == "cpu" and features.dtype == torch.float32:
+        return _EachAlone.apply(features)
+    if len(features) == 1:
+        return F.batch_norm(features, None, None, training=True, eps=EPSILON)
+    return F.instance_norm(features, eps=EPSILON)
 
 
 @cache

@@ -1,7 +1,19 @@
-"""Padding that lets a strided network take images of any size."""
+"""Padding: as a convolution asks for, and so that a strided network takes images of any size."""
 
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+
+from .norm import gpu_kernels
+
+
+def padded(image: Tensor, convolution: nn.Conv2d) -> Tensor:
+    """(N, C, H, W) padded by as much, and in the mode, as a convolution has it."""
+    sides, mode = convolution._reversed_padding_repeated_twice, convolution.padding_mode
+    if not any(sides):
+        return image
+    if mode == "reflect" and image.device.type == "cuda" and (kernels := gpu_kernels()):
+        return kernels.reflection_pad(image, sides[0])  # PyTorch's own would take NHWC apart
+    return F.pad(image, sides, mode="constant" if mode == "zeros" else mode)
 
 
 def pad_to_multiple(image: Tensor, multiple: int, *, least: int = 0) -> Tensor:

@@ -7,6 +7,8 @@ from torch.nn.utils.parametrizations import spectral_norm as spectral
 from .norm import InstanceNorm
 from .winograd import WinogradConv2d
 
+SLOPE = 0.2  # of the leaky ReLU, as in the paper
+
 
 class PatchDiscriminator(nn.Module):
     """Judges overlapping patches: each value of the output sees one patch of the image.
@@ -48,17 +50,17 @@ class PatchDiscriminator(nn.Module):
 
 
 def _judge(in_channels: int, layers: int, width: int, spectral_norm: bool) -> nn.Sequential:
-    def convolution(inputs: int, outputs: int, stride: int) -> nn.Module:
-        module = (WinogradConv2d if stride == 1 else nn.Conv2d)(inputs, outputs, 4, stride, 1)
+    def convolution(make: type, inputs: int, outputs: int, stride: int, bias: bool = True) -> nn.Module:
+        module = make(inputs, outputs, 4, stride, 1, bias=bias)
         return spectral(module) if spectral_norm else module
 
-    def norm(channels: int) -> list[nn.Module]:
-        return [] if spectral_norm else [InstanceNorm()]
+    def activation() -> nn.Module:
+        return nn.LeakyReLU(SLOPE, inplace=True) if spectral_norm else InstanceNorm(slope=SLOPE)
 
     channels = [width * min(2**i, 8) for i in range(layers + 1)]
-    modules = [convolution(in_channels, width, 2), nn.LeakyReLU(0.2, inplace=True)]
+    modules = [convolution(nn.Conv2d, in_channels, width, 2), nn.LeakyReLU(SLOPE, inplace=True)]
     for i in range(layers):
-        stride = 2 if i < layers - 1 else 1
-        modules += [convolution(channels[i], channels[i + 1], stride), *norm(channels[i + 1])]
-        modules.append(nn.LeakyReLU(0.2, inplace=True))
-    return nn.Sequential(*modules, convolution(channels[-1], 1, 1))
+        make, stride = (nn.Conv2d, 2) if i < layers - 1 else (WinogradConv2d, 1)
+        modules.append(convolution(make, channels[i], channels[i + 1], stride, bias=spectral_norm))
+        modules.append(activation())
+    return nn.Sequential(*modules, convolution(nn.Conv2d, channels[-1], 1, 1))

@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from .few_channels import ConvToFew
 from .norm import InstanceNorm
 from .padding import pad_to_multiple
 from .winograd import use_winograd
@@ -13,9 +14,10 @@ class ResidualBlock(nn.Module):
     def __init__(self, channels: int):
         super().__init__()
         self.body = nn.Sequential(
-            *_convolution(channels, channels, 3, padding_mode="reflect"),
-            nn.ReLU(inplace=True),
-            *_convolution(channels, channels, 3, padding_mode="reflect"),
+            _convolution(channels, channels, 3),
+            InstanceNorm(slope=0),
+            _convolution(channels, channels, 3),
+            InstanceNorm(),
         )
 
     def forward(self, features: Tensor) -> Tensor:
@@ -41,18 +43,20 @@ class ResnetGenerator(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, *, width: int = 64, blocks: int = 9):
         super().__init__()
         self.encoder = nn.Sequential(
-            *_convolution(in_channels, width, 7, padding_mode="reflect"),
-            nn.ReLU(inplace=True),
-            *_convolution(width, width * 2, 3, stride=2),
-            nn.ReLU(inplace=True),
-            *_convolution(width * 2, width * 4, 3, stride=2),
-            nn.ReLU(inplace=True),
+            _convolution(in_channels, width, 7),
+            InstanceNorm(slope=0),
+            nn.Conv2d(width, width * 2, 3, 2, 1, bias=False),
+            InstanceNorm(slope=0),
+            nn.Conv2d(width * 2, width * 4, 3, 2, 1, bias=False),
+            InstanceNorm(slope=0),
         )
         self.blocks = nn.Sequential(*[ResidualBlock(width * 4) for _ in range(blocks)])
         self.decoder = nn.Sequential(
-            *_up_convolution(width * 4, width * 2),
-            *_up_convolution(width * 2, width),
-            nn.Conv2d(width, out_channels, 7, padding=3, padding_mode="reflect"),
+            _up_convolution(width * 4, width * 2),
+            InstanceNorm(slope=0),
+            _up_convolution(width * 2, width),
+            InstanceNorm(slope=0),
+            ConvToFew(width, out_channels, 7, padding=3, padding_mode="reflect"),
             nn.Tanh(),
         )
         use_winograd(self)
@@ -65,16 +69,11 @@ class ResnetGenerator(nn.Module):
         return self.decoder(self.blocks(features))[..., :height, :width]
 
 
-def _convolution(
-    in_channels: int, out_channels: int, kernel: int, stride: int = 1, padding_mode: str = "zeros"
-) -> list[nn.Module]:
-    convolution = nn.Conv2d(in_channels, out_channels, kernel, stride, kernel // 2, padding_mode=padding_mode)
-    return [convolution, InstanceNorm()]
+def _convolution(in_channels: int, out_channels: int, kernel: int) -> nn.Module:
+    return nn.Conv2d(
+        in_channels, out_channels, kernel, padding=kernel // 2, padding_mode="reflect", bias=False
+    )
 
 
-def _up_convolution(in_channels: int, out_channels: int) -> list[nn.Module]:
-    return [
-        nn.ConvTranspose2d(in_channels, out_channels, 3, 2, 1, output_padding=1),
-        InstanceNorm(),
-        nn.ReLU(inplace=True),
-    ]
+def _up_convolution(in_channels: int, out_channels: int) -> nn.Module:
+    return nn.ConvTranspose2d(in_channels, out_channels, 3, 2, 1, output_padding=1, bias=False)

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from .norm import gpu_kernels
+from .padding import padded
 
 # Where polynomials are evaluated, and at infinity. Unlike signs and sizes keep rounding errors small: three
 # times those of the direct sum.
@@ -30,22 +30,17 @@ class WinogradConv2d(nn.Conv2d):
     """`nn.Conv2d`, with its parameters, that takes the short way where that pays."""
 
     def _conv_forward(self, image: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        # Where PyTorch's own reflection would take NHWC apart.
-        if image.device.type == "cuda" and self.padding_mode == "reflect" and (kernels := gpu_kernels()):
-            padded = kernels.reflection_pad(image, self.padding[0])
-            return F.conv2d(padded, weight, bias)
-        if not pays(image, weight):
-            return super()._conv_forward(image, weight, bias)
         if self.padding_mode == "zeros":
             padding = self.padding[0]
         else:
-            image = F.pad(image, self._reversed_padding_repeated_twice, mode=self.padding_mode)
-            padding = 0
+            image, padding = padded(image, self), 0
+        if not pays(image, weight):
+            return F.conv2d(image, weight, bias, padding=padding)
         return _Convolve.apply(image, weight, bias, padding)
 
 
 def use_winograd(network: nn.Module) -> nn.Module:
-    """Let every convolution of `network` of stride 1 take the short way; parameters stay where they are."""
+    """Let every plain convolution of `network` of stride 1 take the short way; parameters stay."""
     for module in network.modules():
         if type(module) is nn.Conv2d and module.stride == (1, 1) and module.groups == 1:
             module.__class__ = WinogradConv2d  # the same parameters, another `_conv_forward`
