@@ -1,4 +1,9 @@
-"""A convolution for the end of a network, where an image has three channels or one."""
+"""Convolutions for the ends of a network, where images have three channels or one.
+
+Processors and GPUs compute 8 to 64 channels at a time, and of three throw most away. So the r rows that a
+convolution of r x r taps looks at count as channels here, and the taps are 1 x r: the same products, summed
+in another order. Rows of zeros make them 8 or 16.
+"""
 
 from collections.abc import Iterator
 
@@ -9,22 +14,33 @@ from torch.autograd.function import once_differentiable
 
 from .padding import padded
 
-AT_ONCE = 8  # channels that GPUs take together; processors take 16
+AT_ONCE = 8
+
+
+class ConvFromFew(nn.Conv2d):
+    """`nn.Conv2d` of stride 1, with its parameters, that takes few channels."""
+
+    def _conv_forward(self, image: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        taps = weight.shape[2]
+        zeros = -taps % AT_ONCE
+        if torch.is_autocast_enabled(image.device.type):  # before it is eight times as large
+            image = image.to(torch.get_autocast_dtype(image.device.type))
+        image = padded(image, self)
+        height = image.shape[2] - taps + 1
+        image = F.pad(image, (0, 0, 0, zeros))
+        rows = torch.cat([image[:, :, k : k + height] for k in range(taps + zeros)], dim=1)
+        by_row = F.pad(weight.transpose(1, 2), (0, 0, 0, 0, 0, zeros))  # (K, rows, C, r)
+        return F.conv2d(rows, by_row.flatten(1, 2).unsqueeze(2), bias)
 
 
 class ConvToFew(nn.Conv2d):
-    """`nn.Conv2d` of stride 1, with its parameters, that makes few channels.
-
-    Processors and GPUs compute 8 to 64 channels at a time, and of three would throw most away. So every row
-    of the r x r taps makes channels of its own, r times as many, which are then added up: the same products,
-    summed in another order.
-    """
+    """`nn.Conv2d` of stride 1, with its parameters, that makes few channels."""
 
     def _conv_forward(self, image: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         channels, _, taps, _ = weight.shape
-        by_row = weight.permute(2, 0, 1, 3).flatten(0, 1).unsqueeze(2)  # (r K, C, 1, r)
-        by_row = F.pad(by_row, (0,) * 7 + (-len(by_row) % AT_ONCE,))
-        output = _AddRows.apply(F.conv2d(padded(image, self), by_row), taps, channels)
+        by_row = F.pad(weight.permute(2, 0, 1, 3), (0,) * 7 + (-taps % AT_ONCE,))  # (rows, K, C, r)
+        rows = F.conv2d(padded(image, self), by_row.flatten(0, 1).unsqueeze(2))
+        output = _AddRows.apply(rows, taps, channels)
         return output if bias is None else output + bias.to(output.dtype).view(-1, 1, 1)
 
 

@@ -2,6 +2,8 @@
 
 In here images are (N, H, W, C) and dense, which is how `torch.channels_last` lies in memory; it is the layout
 in which GPUs convolve. Sums are of float32 and in one order.
+An image larger than the GPU's cache is walked through from the end by what follows another walk through it:
+what was touched last is still in the cache.
 """
 
 import torch
@@ -83,21 +85,33 @@ def _tile(channels: int) -> tuple[int, int]:
 
 
 @triton.jit
-def _totals(sums, parts, channel, channels, PARTS: tl.constexpr):
+def _mine(BACKWARDS: tl.constexpr):
+    """Which image, part of its pixels and tile of its channels: from the first on, or from the last."""
+    if BACKWARDS:
+        return (
+            tl.num_programs(0) - 1 - tl.program_id(0),
+            tl.num_programs(1) - 1 - tl.program_id(1),
+            tl.num_programs(2) - 1 - tl.program_id(2),
+        )
+    return tl.program_id(0), tl.program_id(1), tl.program_id(2)
+
+
+@triton.jit
+def _totals(sums, number, parts, channel, channels, PARTS: tl.constexpr):
     """Both sums over all parts of an image, for a tile of channels."""
     part = tl.arange(0, PARTS)
     there = (part < parts)[:, None] & (channel < channels)[None, :]
-    place = sums + (tl.program_id(0) * parts + part)[:, None] * 2 * channels + channel[None, :]
+    place = sums + (number * parts + part)[:, None] * 2 * channels + channel[None, :]
     first = tl.sum(tl.load(place, mask=there, other=0.0), axis=0)
     second = tl.sum(tl.load(place + channels, mask=there, other=0.0), axis=0)
     return first, second
 
 
 @triton.jit
-def _moments(image, sums, pixels, channels, parts, epsilon, channel, PARTS: tl.constexpr):
+def _moments(image, sums, number, pixels, channels, parts, epsilon, channel, PARTS: tl.constexpr):
     """Mean and one over the standard deviation, from sums of differences from the first pixel."""
-    first, second = _totals(sums, parts, channel, channels, PARTS)
-    start = tl.program_id(0).to(tl.int64) * pixels * channels
+    first, second = _totals(sums, number, parts, channel, channels, PARTS)
+    start = number.to(tl.int64) * pixels * channels
     shift = tl.load(image + start + channel, mask=channel < channels, other=0.0).to(tl.float32)
     difference = first / pixels
     variance = tl.maximum(second / pixels - difference * difference, 0.0)
@@ -110,17 +124,18 @@ def _add_up(
     BACKWARD: tl.constexpr, PARTS: tl.constexpr, PIXELS: tl.constexpr, CHANNELS: tl.constexpr,
 ):  # fmt: skip
     """Sums over some pixels: of x - x_0 and its square; backward, of g and of g times what x became."""
-    channel = tl.program_id(2) * CHANNELS + tl.arange(0, CHANNELS)
-    start = tl.program_id(0).to(tl.int64) * pixels
+    number, part, tile = _mine(not BACKWARD)
+    channel = tile * CHANNELS + tl.arange(0, CHANNELS)
+    start = number.to(tl.int64) * pixels
     if BACKWARD:
-        mean, scale = _moments(image, sums, pixels, channels, parts, epsilon, channel, PARTS)
+        mean, scale = _moments(image, sums, number, pixels, channels, parts, epsilon, channel, PARTS)
     else:
         first_pixel = image + start * channels + channel
         mean = tl.load(first_pixel, mask=channel < channels, other=0.0).to(tl.float32)
     first = tl.zeros((CHANNELS,), tl.float32)
     second = tl.zeros((CHANNELS,), tl.float32)
     for step in range(0, each, PIXELS):
-        pixel = tl.program_id(1) * each + step + tl.arange(0, PIXELS)
+        pixel = part * each + step + tl.arange(0, PIXELS)
         there = (pixel < pixels)[:, None] & (channel < channels)[None, :]
         place = (start + pixel)[:, None] * channels + channel[None, :]
         value = tl.load(values + place, mask=there, other=0.0).to(tl.float32)
@@ -134,7 +149,7 @@ def _add_up(
             value = tl.where(there, value - mean[None, :], 0.0)
             first += tl.sum(value, axis=0)
             second += tl.sum(value * value, axis=0)
-    room = output + (tl.program_id(0) * parts + tl.program_id(1)) * 2 * channels + channel
+    room = output + (number * parts + part) * 2 * channels + channel
     tl.store(room, first, mask=channel < channels)
     tl.store(room + channels, second, mask=channel < channels)
 
@@ -144,12 +159,13 @@ def _normalize(
     image, sums, output, pixels, channels, each, parts, epsilon, slope,
     PARTS: tl.constexpr, PIXELS: tl.constexpr, CHANNELS: tl.constexpr,
 ):  # fmt: skip
-    channel = tl.program_id(2) * CHANNELS + tl.arange(0, CHANNELS)
-    mean, scale = _moments(image, sums, pixels, channels, parts, epsilon, channel, PARTS)
+    number, part, tile = _mine(False)
+    channel = tile * CHANNELS + tl.arange(0, CHANNELS)
+    mean, scale = _moments(image, sums, number, pixels, channels, parts, epsilon, channel, PARTS)
     for step in range(0, each, PIXELS):
-        pixel = tl.program_id(1) * each + step + tl.arange(0, PIXELS)
+        pixel = part * each + step + tl.arange(0, PIXELS)
         there = (pixel < pixels)[:, None] & (channel < channels)[None, :]
-        place = (tl.program_id(0).to(tl.int64) * pixels + pixel)[:, None] * channels + channel[None, :]
+        place = (number.to(tl.int64) * pixels + pixel)[:, None] * channels + channel[None, :]
         x = tl.load(image + place, mask=there, other=0.0).to(tl.float32)
         became = (x - mean[None, :]) * scale[None, :]
         tl.store(output + place, tl.where(became > 0, became, became * slope), mask=there)
@@ -161,13 +177,14 @@ def _normalize_backward(
     PARTS: tl.constexpr, PIXELS: tl.constexpr, CHANNELS: tl.constexpr,
 ):  # fmt: skip
     """The gradient less its mean and less its part along what x became, scaled as x was."""
-    channel = tl.program_id(2) * CHANNELS + tl.arange(0, CHANNELS)
-    mean, scale = _moments(image, sums, pixels, channels, parts, epsilon, channel, PARTS)
-    first, second = _totals(gradient_sums, parts, channel, channels, PARTS)
+    number, part, tile = _mine(True)
+    channel = tile * CHANNELS + tl.arange(0, CHANNELS)
+    mean, scale = _moments(image, sums, number, pixels, channels, parts, epsilon, channel, PARTS)
+    first, second = _totals(gradient_sums, number, parts, channel, channels, PARTS)
     for step in range(0, each, PIXELS):
-        pixel = tl.program_id(1) * each + step + tl.arange(0, PIXELS)
+        pixel = part * each + step + tl.arange(0, PIXELS)
         there = (pixel < pixels)[:, None] & (channel < channels)[None, :]
-        place = (tl.program_id(0).to(tl.int64) * pixels + pixel)[:, None] * channels + channel[None, :]
+        place = (number.to(tl.int64) * pixels + pixel)[:, None] * channels + channel[None, :]
         x = tl.load(image + place, mask=there, other=0.0).to(tl.float32)
         value = tl.load(gradient + place, mask=there, other=0.0).to(tl.float32)
         became = (x - mean[None, :]) * scale[None, :]
@@ -203,8 +220,9 @@ class _ReflectionPad(torch.autograd.Function):
 def _reflect(
     image, output, rows, height, width, channels, padding, PIXELS: tl.constexpr, CHANNELS: tl.constexpr
 ):
-    pixel = tl.program_id(0) * PIXELS + tl.arange(0, PIXELS)
-    channel = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)
+    tile, tile_of_channels, _ = _mine(True)
+    pixel = tile * PIXELS + tl.arange(0, PIXELS)
+    channel = tile_of_channels * CHANNELS + tl.arange(0, CHANNELS)
     x = tl.abs(pixel % (width + 2 * padding) - padding)
     y = tl.abs(pixel // (width + 2 * padding) % (height + 2 * padding) - padding)
     x = width - 1 - tl.abs(width - 1 - x)
@@ -221,8 +239,9 @@ def _reflect_backward(
     gradient, output, rows, height, width, channels, padding, PIXELS: tl.constexpr, CHANNELS: tl.constexpr
 ):
     """The sum over all places, up to three along each axis, to which a pixel went."""
-    pixel = tl.program_id(0) * PIXELS + tl.arange(0, PIXELS)
-    channel = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)
+    tile, tile_of_channels, _ = _mine(True)
+    pixel = tile * PIXELS + tl.arange(0, PIXELS)
+    channel = tile_of_channels * CHANNELS + tl.arange(0, CHANNELS)
     x, y = pixel % width, pixel // width % height
     number = (pixel // (width * height)).to(tl.int64)
     inside = (pixel < rows)[:, None] & (channel < channels)[None, :]

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from .few_channels import ConvToFew
+from .few_channels import ConvFromFew, ConvToFew
 from .norm import InstanceNorm
 from .padding import pad_to_multiple
 from .winograd import use_winograd
@@ -43,7 +43,7 @@ class ResnetGenerator(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, *, width: int = 64, blocks: int = 9):
         super().__init__()
         self.encoder = nn.Sequential(
-            _convolution(in_channels, width, 7),
+            ConvFromFew(in_channels, width, 7, padding=3, padding_mode="reflect", bias=False),
             InstanceNorm(slope=0),
             nn.Conv2d(width, width * 2, 3, 2, 1, bias=False),
             InstanceNorm(slope=0),
