@@ -2,8 +2,6 @@
 
 In here images are (N, H, W, C) and dense, which is how `torch.channels_last` lies in memory; it is the layout
 in which GPUs convolve. Sums are of float32 and in one order.
-An image larger than the GPU's cache is walked through from the end by what follows another walk through it:
-what was touched last is still in the cache.
 """
 
 import torch
@@ -85,18 +83,6 @@ def _tile(channels: int) -> tuple[int, int]:
 
 
 @triton.jit
-def _mine(BACKWARDS: tl.constexpr):
-    """Which image, part of its pixels and tile of its channels: from the first on, or from the last."""
-    if BACKWARDS:
-        return (
-            tl.num_programs(0) - 1 - tl.program_id(0),
-            tl.num_programs(1) - 1 - tl.program_id(1),
-            tl.num_programs(2) - 1 - tl.program_id(2),
-        )
-    return tl.program_id(0), tl.program_id(1), tl.program_id(2)
-
-
-@triton.jit
 def _totals(sums, number, parts, channel, channels, PARTS: tl.constexpr):
     """Both sums over all parts of an image, for a tile of channels."""
     part = tl.arange(0, PARTS)
@@ -124,7 +110,7 @@ def _add_up(
     BACKWARD: tl.constexpr, PARTS: tl.constexpr, PIXELS: tl.constexpr, CHANNELS: tl.constexpr,
 ):  # fmt: skip
     """Sums over some pixels: of x - x_0 and its square; backward, of g and of g times what x became."""
-    number, part, tile = _mine(not BACKWARD)
+    number, part, tile = tl.program_id(0), tl.program_id(1), tl.program_id(2)
     channel = tile * CHANNELS + tl.arange(0, CHANNELS)
     start = number.to(tl.int64) * pixels
     if BACKWARD:
@@ -132,8 +118,8 @@ def _add_up(
     else:
         first_pixel = image + start * channels + channel
         mean = tl.load(first_pixel, mask=channel < channels, other=0.0).to(tl.float32)
-    first = tl.zeros((CHANNELS,), tl.float32)
-    second = tl.zeros((CHANNELS,), tl.float32)
+    first = tl.zeros((PIXELS, CHANNELS), tl.float32)
+    second = tl.zeros((PIXELS, CHANNELS), tl.float32)
     for step in range(0, each, PIXELS):
         pixel = part * each + step + tl.arange(0, PIXELS)
         there = (pixel < pixels)[:, None] & (channel < channels)[None, :]
@@ -143,15 +129,15 @@ def _add_up(
             x = tl.load(image + place, mask=there, other=0.0).to(tl.float32)
             became = (x - mean[None, :]) * scale[None, :]
             value = tl.where(became > 0, value, value * slope)
-            first += tl.sum(value, axis=0)
-            second += tl.sum(value * became, axis=0)
+            first += value
+            second += value * became
         else:
             value = tl.where(there, value - mean[None, :], 0.0)
-            first += tl.sum(value, axis=0)
-            second += tl.sum(value * value, axis=0)
+            first += value
+            second += value * value
     room = output + (number * parts + part) * 2 * channels + channel
-    tl.store(room, first, mask=channel < channels)
-    tl.store(room + channels, second, mask=channel < channels)
+    tl.store(room, tl.sum(first, axis=0), mask=channel < channels)
+    tl.store(room + channels, tl.sum(second, axis=0), mask=channel < channels)
 
 
 @triton.jit
@@ -159,7 +145,7 @@ def _normalize(
     image, sums, output, pixels, channels, each, parts, epsilon, slope,
     PARTS: tl.constexpr, PIXELS: tl.constexpr, CHANNELS: tl.constexpr,
 ):  # fmt: skip
-    number, part, tile = _mine(False)
+    number, part, tile = tl.program_id(0), tl.program_id(1), tl.program_id(2)
     channel = tile * CHANNELS + tl.arange(0, CHANNELS)
     mean, scale = _moments(image, sums, number, pixels, channels, parts, epsilon, channel, PARTS)
     for step in range(0, each, PIXELS):
@@ -177,7 +163,7 @@ def _normalize_backward(
     PARTS: tl.constexpr, PIXELS: tl.constexpr, CHANNELS: tl.constexpr,
 ):  # fmt: skip
     """The gradient less its mean and less its part along what x became, scaled as x was."""
-    number, part, tile = _mine(True)
+    number, part, tile = tl.program_id(0), tl.program_id(1), tl.program_id(2)
     channel = tile * CHANNELS + tl.arange(0, CHANNELS)
     mean, scale = _moments(image, sums, number, pixels, channels, parts, epsilon, channel, PARTS)
     first, second = _totals(gradient_sums, number, parts, channel, channels, PARTS)
@@ -220,9 +206,8 @@ class _ReflectionPad(torch.autograd.Function):
 def _reflect(
     image, output, rows, height, width, channels, padding, PIXELS: tl.constexpr, CHANNELS: tl.constexpr
 ):
-    tile, tile_of_channels, _ = _mine(True)
-    pixel = tile * PIXELS + tl.arange(0, PIXELS)
-    channel = tile_of_channels * CHANNELS + tl.arange(0, CHANNELS)
+    pixel = tl.program_id(0) * PIXELS + tl.arange(0, PIXELS)
+    channel = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)
     x = tl.abs(pixel % (width + 2 * padding) - padding)
     y = tl.abs(pixel // (width + 2 * padding) % (height + 2 * padding) - padding)
     x = width - 1 - tl.abs(width - 1 - x)
@@ -239,9 +224,8 @@ def _reflect_backward(
     gradient, output, rows, height, width, channels, padding, PIXELS: tl.constexpr, CHANNELS: tl.constexpr
 ):
     """The sum over all places, up to three along each axis, to which a pixel went."""
-    tile, tile_of_channels, _ = _mine(True)
-    pixel = tile * PIXELS + tl.arange(0, PIXELS)
-    channel = tile_of_channels * CHANNELS + tl.arange(0, CHANNELS)
+    pixel = tl.program_id(0) * PIXELS + tl.arange(0, PIXELS)
+    channel = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)
     x, y = pixel % width, pixel // width % height
     number = (pixel // (width * height)).to(tl.int64)
     inside = (pixel < rows)[:, None] & (channel < channels)[None, :]
