@@ -35,8 +35,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cyclecolor.config import Experiment, load_experiment
 from cyclecolor.data import render_scene
-from cyclecolor.methods import method_of
+from cyclecolor.methods import held_back, method_of
 from cyclecolor.training import Trainer, precision, processes
+from cyclecolor.training.gradients import take_step
+from cyclecolor.training.recorded import RecordedStep, can_record
 
 TEXTBOOK = Path(__file__).parent / "textbook.toml"
 PHOTOS = 16  # of each pile
@@ -106,7 +108,7 @@ def waiting(iterable):
 
 
 def contend(pipe, root: str, threads: int, environment: dict[str, str], options: dict) -> None:
-    """Answer each number of steps with (seconds of each, share spent waiting, peak bytes, operations)."""
+    """When ready, answer each number of steps with (seconds of each, share waiting, peak, operations)."""
     os.environ.update(environment)
     torch.set_num_threads(threads)
     steps = (reference_steps if options["name"] == "reference" else our_steps)(root, **options)
@@ -116,6 +118,7 @@ def contend(pipe, root: str, threads: int, environment: dict[str, str], options:
         # Kernels are built, pools fill, and then our step is recorded.
         for _ in range(10 if options["name"] == "reference" else 60):
             next(steps)
+    pipe.send(None)
     while count := pipe.recv():
         times, waits = [], []
         for _ in range(count):
@@ -152,12 +155,16 @@ class Contender:
 
     def hear(self) -> None:
         """Wait for what was asked."""
+        times, self.waiting, self.peak, self.operations = self.answer()
+        self.times += times
+
+    def answer(self) -> tuple | None:
+        """The next thing that the process has to say; at first, that it is ready."""
         try:
-            times, self.waiting, self.peak, self.operations = self.pipe.recv()
+            return self.pipe.recv()
         except (EOFError, ConnectionError):
             self.process.join()
             sys.exit(f"{self.name} died with exit code {self.process.exitcode}; what it said is above")
-        self.times += times
 
     @property
     def seconds(self) -> float:
@@ -172,6 +179,8 @@ class Contender:
 
 def race(*contenders: Contender, rounds: int, together: bool = False) -> list[Contender]:
     """Let contenders take turns, a step each or some on a GPU (or all at once), and say their medians."""
+    for contender in contenders:
+        contender.answer()
     for _ in range(rounds):
         for contender in contenders:
             contender.ask(TURN)
@@ -192,8 +201,8 @@ def race(*contenders: Contender, rounds: int, together: bool = False) -> list[Co
 
 def memory_per_image(name: str, root: Path, **options) -> float:
     """Bytes that a further image of each pile adds to the peak, between batches of 2 and 6."""
-    pair = [race(Contender(name, root, batch_size=n, **options), rounds=1)[0].peak for n in (2, 6)]
-    return (pair[1] - pair[0]) / 4
+    two, six = race(*(Contender(name, root, batch_size=n, **options) for n in (2, 6)), rounds=1)
+    return (six.peak - two.peak) / 4
 
 
 def two_processes(root: Path, port: int) -> list[float]:
@@ -236,12 +245,20 @@ def scaling(cases: list[tuple[int, int]], threads: int) -> list[tuple[int, int, 
             precision.lay_out(network)
         shape = (batch_size, 3, size, size)
         batch = {name: torch.randint(256, shape, dtype=torch.uint8) for name in ("gray", "color")}
-        times = []
-        for _ in range(3):
+        step = RecordedStep(method) if can_record(method) else method.train_step
+
+        def seconds(step=step, method=method, batch=batch) -> float:
             start = time.perf_counter()
-            method.train_step(batch)["D_color"].item()
-            times.append(time.perf_counter() - start)
-        found.append((size, batch_size, min(times[1:])))
+            with held_back():
+                losses = step(batch)
+            take_step(method)
+            losses["D_color"].item()  # waits for a GPU
+            return time.perf_counter() - start
+
+        seconds()
+        while GPU and not step.graph:
+            seconds()
+        found.append((size, batch_size, min(seconds(), seconds())))
     return found
 
 
