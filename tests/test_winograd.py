@@ -16,6 +16,12 @@ CASES = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def narrow(monkeypatch):
+    """As on a processor where the short way pays, whatever this one is."""
+    monkeypatch.setattr(winograd, "WIDE", False)
+
+
 def relative(ours: torch.Tensor, exact: torch.Tensor) -> float:
     return ((ours - exact).norm() / exact.norm()).item()
 
@@ -85,8 +91,10 @@ def test_short_ways_leave_the_generator_as_it_was(monkeypatch):
     assert 0 < (short - direct).abs().max() < 1e-5
 
 
-def test_translation_takes_the_direct_sum():
+def test_translation_and_wide_processors_take_the_direct_sum(monkeypatch):
     image, weight = torch.rand(1, 64, 64, 64), torch.rand(64, 64, 3, 3)
     assert winograd.pays(image, weight)
     with torch.no_grad():
         assert not winograd.pays(image, weight)
+    monkeypatch.setattr(winograd, "WIDE", True)
+    assert not winograd.pays(image, weight)

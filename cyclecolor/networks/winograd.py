@@ -23,6 +23,8 @@ POINTS = (0, 1, -1, 2, -0.5)
 CONSTANT = POINTS.index(1)  # what is added at this point, along both axes, is added to every output
 TILES = {3: (4, 3), 4: (3,)}  # sides of the output tiles that are tried, by taps
 LEAST_CHANNELS, LEAST_PIXELS = 64, 512  # below, the transforms cost more than they save
+# With AVX-512, direct sums are so much quicker that ours took 1.0 to 1.8 times as long (an AMD EPYC).
+WIDE = torch.backends.cpu.get_cpu_capability().startswith("AVX512")
 BLOCK = 2**20  # values worked on at a time: they stay in the processor's cache
 
 
@@ -54,7 +56,8 @@ def pays(image: Tensor, weight: Tensor) -> bool:
     """
     taps, count = weight.shape[-1], image.shape[0] * image.shape[2] * image.shape[3]
     return (
-        torch.is_grad_enabled()
+        not WIDE
+        and torch.is_grad_enabled()
         and image.device.type == "cpu"
         and image.dtype == torch.float32
         and not torch.is_autocast_enabled("cpu")
