@@ -10,7 +10,7 @@ takes memory only for tensors that the experiment in the file calls for.
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from hashlib import sha256
 from math import prod
@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from .config import Experiment, parse_experiment
+from .earlier import modern_names
 from .errors import CycleColorError
 from .methods import build_generator, method_of
 from .photos import atomic_write
@@ -30,8 +31,9 @@ from .tensorfile import Entry, TensorFile, TensorFileError, sealed_bytes
 PACKAGE = Path(__file__).resolve().parent
 RELEASED = (PACKAGE.parent / "checkpoints", PACKAGE / "checkpoints")
 
-FORMAT = "cyclecolor-checkpoint-2"
+FORMAT = "cyclecolor-checkpoint-3"
 UNSEALED = "cyclecolor-checkpoint-1"  # its checksum is in the JSON and covers the tensors alone
+FORMATS = (UNSEALED, "cyclecolor-checkpoint-2", FORMAT)
 MAX_JSON = 64 << 10  # characters; some 2,000 are used
 MAX_STEP = 1 << 32
 
@@ -103,7 +105,11 @@ def read_checkpoint(path: Path) -> Checkpoint:
             file = TensorFile(opened)
             header = _header(file)
             experiment = parse_experiment(header.pop("experiment"), source="its experiment")
-            _check_tensors(file.entries, experiment)
+            names = {entry.name: entry.name for entry in file.entries}
+            if file.metadata["format"] != FORMAT:
+                names = modern_names(names, experiment)
+            entries = [replace(e, name=names[e.name]) for e in file.entries if e.name in names]
+            _check_tensors(entries, experiment)
             tensors = dict(file.read())
     except OSError as error:
         raise CycleColorError(f"{path}: cannot be read: {error.strerror}") from None
@@ -112,6 +118,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     unsealed = header.pop("sha256", None)
     if unsealed and _digest(tensors) != unsealed:
         raise CycleColorError(f"{path}: not a whole checkpoint: damaged: its checksum does not match")
+    tensors = {name: tensors[old] for old, name in names.items()}
     return Checkpoint(experiment=experiment, tensors=tensors, **header)
 
 
@@ -230,7 +237,7 @@ MOMENTS = ("exp_avg", "exp_avg_sq")
 def _header(file: TensorFile) -> dict:
     """What the JSON says: `experiment`, still to be parsed, and the other parts of a checkpoint."""
     version, text = file.metadata.get("format"), file.metadata.get("cyclecolor", "")
-    if version not in (FORMAT, UNSEALED):
+    if version not in FORMATS:
         raise TensorFileError("not a checkpoint of cyclecolor, or of a later version")
     if len(text) > MAX_JSON:
         raise TensorFileError("its settings are too long")
@@ -242,7 +249,7 @@ def _header(file: TensorFile) -> dict:
             parts["sha256"] = header["sha256"]
     except (ValueError, RecursionError, TypeError, KeyError, AttributeError):
         raise TensorFileError("its settings are not what a checkpoint has") from None
-    if version == FORMAT and "sha256" not in file.metadata:
+    if version != UNSEALED and "sha256" not in file.metadata:
         raise TensorFileError("it has no checksum")
     if not (
         type(parts["step"]) is int

@@ -232,6 +232,6 @@ def payloads(folder: Path, canary: Path) -> list[Path]:
         ("call", json.dumps({"experiment": call, "step": 1, "data": call})),
     ):
         made.append(folder / f"{name}.safetensors")
-        metadata = {"format": "cyclecolor-checkpoint-2", "cyclecolor": settings}
+        metadata = {"format": "cyclecolor-checkpoint-3", "cyclecolor": settings}
         made[-1].write_bytes(sealed({"__metadata__": metadata}, b""))
     return made

@@ -23,7 +23,7 @@ ROOMS = (
     ["evaluation"],
     ["inference", "imported"],
     ["checkpoint"],
-    ["methods", "data"],
+    ["methods", "data", "earlier"],
     ["config", "networks", "tensorfile"],
     ["film"],
     ["color", "photos"],

@@ -5,6 +5,7 @@ import os
 import pickle
 import random
 import resource
+import shutil
 import struct
 import time
 from dataclasses import replace
@@ -30,6 +31,7 @@ from cyclecolor.tensorfile import MAX_HEADER, TensorFile
 from cyclecolor.training import Trainer, train
 
 FORMAT_1 = Path(__file__).parent / "golden" / "format_1.safetensors"  # one step of a regression
+FORMAT_2 = Path(__file__).parent / "golden" / "format_2.safetensors"  # two steps of a textbook
 NETWORK = {"type": "resnet", "width": 2, "blocks": 1}
 
 
@@ -137,7 +139,7 @@ def test_a_network_with_a_tensor_missing_is_refused(tmp_path, good):
     path.write_bytes(good)
     whole = read_checkpoint(path)
     tensors = dict(whole.tensors)
-    del tensors["ema/G_color/module.decoder.6.bias"]
+    del tensors["ema/G_color/module.decoder.4.bias"]
     save_checkpoint(replace(whole, tensors=tensors), path)
     with pytest.raises(CycleColorError, match="missing"):
         read_checkpoint(path)
@@ -179,7 +181,7 @@ def test_no_path_in_a_checkpoint_is_opened(tmp_path, good):
         join({f"t{i}": EMPTY for i in range(300_000)}, b""),
         join({"t": {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 2**42]}}, b""),
         join(
-            b'{"__metadata__":{"format":"cyclecolor-checkpoint-2","cyclecolor":"' + b"[" * 10**6 + b'"}}', b""
+            b'{"__metadata__":{"format":"cyclecolor-checkpoint-3","cyclecolor":"' + b"[" * 10**6 + b'"}}', b""
         ),
     ],
     ids=["deep", "long", "many", "huge", "deep settings"],
@@ -229,8 +231,31 @@ def test_expected_tensors_are_those_of_a_real_method(kind, gray):
 def test_files_of_format_1_still_load():
     with open(FORMAT_1, "rb") as opened:
         assert TensorFile(opened).metadata["format"] == "cyclecolor-checkpoint-1"
-    chroma = Colorizer(read_checkpoint(FORMAT_1)).chroma(torch.zeros(1, 1, 32, 32))
+    chroma = Colorizer(read_checkpoint(FORMAT_1)).chroma(torch.linspace(-1, 1, 1024).view(1, 1, 32, 32))
     assert chroma.shape == (1, 2, 32, 32)
+    # As the version answered that wrote it; so below.
+    assert chroma[0, :, 7, 11].tolist() == pytest.approx([0.2214262, 0.0002196], abs=1e-5)
+
+
+def test_files_of_format_2_still_load(tmp_path):
+    """With a bias before each norm and other names of layers, which are to be told apart."""
+    with open(FORMAT_2, "rb") as opened:
+        names = [entry.name for entry in TensorFile(opened).entries]
+    assert "networks/D_gray/judges.0.8.bias" in names
+    image = torch.linspace(-1, 1, 3072).view(1, 3, 32, 32)
+    with torch.no_grad():
+        answers = {name: g(image)[0, :, 7, 11].tolist() for name, g in load(FORMAT_2).generators.items()}
+    assert answers["G_color"] == pytest.approx([-0.0231839, 0.4080684, -0.1251946], abs=1e-5)
+    assert answers["G_gray"] == pytest.approx([0.2179610, 0.2189082, 0.1590414], abs=1e-5)
+    read = read_checkpoint(FORMAT_2)
+    assert {n for n in read.tensors if n.startswith("networks/D_gray")} == {
+        n for n in expected_tensors(read.experiment) if n.startswith("networks/D_gray")
+    }
+    assert not read.below("optimizers")
+    (tmp_path / "checkpoints").mkdir()
+    shutil.copy(FORMAT_2, tmp_path / "checkpoints" / "step_00000002.safetensors")
+    with pytest.raises(CycleColorError, match=r"earlier version may.*--fresh"):
+        train(read.experiment.model_copy(update={"num_steps": 3}), tmp_path)
 
 
 def test_a_bit_of_a_file_of_format_1_flipped_is_noticed(tmp_path):

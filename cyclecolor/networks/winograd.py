@@ -32,13 +32,12 @@ class WinogradConv2d(nn.Conv2d):
     """`nn.Conv2d`, with its parameters, that takes the short way where that pays."""
 
     def _conv_forward(self, image: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        if self.padding_mode == "zeros":
-            padding = self.padding[0]
-        else:
-            image, padding = padded(image, self), 0
+        padding = self.padding
+        if self.padding_mode != "zeros":
+            image, padding = padded(image, self), (0, 0)
         if not pays(image, weight):
-            return F.conv2d(image, weight, bias, padding=padding)
-        return _Convolve.apply(image, weight, bias, padding)
+            return F.conv2d(image, weight, bias, self.stride, padding, self.dilation, self.groups)
+        return _Convolve.apply(image, weight, bias, padding[0])
 
 
 def use_winograd(network: nn.Module) -> nn.Module:

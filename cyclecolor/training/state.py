@@ -51,6 +51,8 @@ def restore(method: Method, ema: dict[str, AveragedModel], checkpoint) -> None:
                 module.load_state_dict(checkpoint.below(f"{group}/{name}"))
         for name, optimizer in method.optimizers.items():
             state = _unflatten(checkpoint.below(f"optimizers/{name}"))
+            if checkpoint.step and not state:
+                raise ValueError(f"it has no moments of optimizer {name}, as one of an earlier version may")
             optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
             _lay_out_like_parameters(optimizer)
     except (RuntimeError, ValueError, KeyError) as error:
