@@ -55,6 +55,8 @@ class Checkpoint:
         What the watch over the run remembers (`training/watch.py`).
     score : float, optional
         Error on held-out photos, where it was measured; less is better.
+    resumable : bool
+        Whether training can go on from it; not if an earlier version had other optimizers.
     """
 
     experiment: Experiment
@@ -63,6 +65,7 @@ class Checkpoint:
     tensors: dict[str, Tensor]
     watch: dict[str, float] = field(default_factory=dict)
     score: float | None = None
+    resumable: bool = True
 
     def below(self, prefix: str) -> dict[str, Tensor]:
         """The tensors whose names start with `prefix/`, under the rest of their names."""
@@ -110,6 +113,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
                 names = modern_names(names, experiment)
             entries = [replace(e, name=names[e.name]) for e in file.entries if e.name in names]
             _check_tensors(entries, experiment)
+            # Moments have twice the size of their weights, the biases less.
+            if sum(e.size for e in file.entries) > 3 * sum(e.size for e in entries):
+                raise TensorFileError("it holds more than its experiment has")
             tensors = dict(file.read())
     except OSError as error:
         raise CycleColorError(f"{path}: cannot be read: {error.strerror}") from None
@@ -118,8 +124,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
     unsealed = header.pop("sha256", None)
     if unsealed and _digest(tensors) != unsealed:
         raise CycleColorError(f"{path}: not a whole checkpoint: damaged: its checksum does not match")
+    resumable = all(name in names for name in tensors if name.startswith("optimizers/"))
     tensors = {name: tensors[old] for old, name in names.items()}
-    return Checkpoint(experiment=experiment, tensors=tensors, **header)
+    return Checkpoint(experiment=experiment, tensors=tensors, resumable=resumable, **header)
 
 
 def read_score(path: Path) -> float | None:

@@ -27,7 +27,7 @@ from cyclecolor.cli import main
 from cyclecolor.errors import CycleColorError
 from cyclecolor.inference import Colorizer, load
 from cyclecolor.methods import method_of
-from cyclecolor.tensorfile import MAX_HEADER, TensorFile
+from cyclecolor.tensorfile import MAX_HEADER, TensorFile, sealed_bytes
 from cyclecolor.training import Trainer, train
 
 FORMAT_1 = Path(__file__).parent / "golden" / "format_1.safetensors"  # one step of a regression
@@ -254,8 +254,23 @@ def test_files_of_format_2_still_load(tmp_path):
     assert not read.below("optimizers")
     (tmp_path / "checkpoints").mkdir()
     shutil.copy(FORMAT_2, tmp_path / "checkpoints" / "step_00000002.safetensors")
-    with pytest.raises(CycleColorError, match=r"earlier version may.*--fresh"):
+    with pytest.raises(CycleColorError, match=r"earlier version .*--fresh"):
         train(read.experiment.model_copy(update={"num_steps": 3}), tmp_path)
+
+
+def test_what_format_2_leaves_out_is_bounded(tmp_path):
+    with open(FORMAT_2, "rb") as opened:
+        file = TensorFile(opened)
+        tensors, metadata = dict(file.read()), {k: v for k, v in file.metadata.items() if k != "sha256"}
+    path = tmp_path / "x.safetensors"
+    for count, whole in ((2, True), (10**6, False)):
+        tensors["ema/G_color/module.encoder.0.bias"] = torch.zeros(count)
+        path.write_bytes(sealed_bytes(tensors, metadata))
+        if whole:
+            read_checkpoint(path)
+        else:
+            with pytest.raises(CycleColorError, match="more than its experiment"):
+                read_checkpoint(path)
 
 
 def test_a_bit_of_a_file_of_format_1_flipped_is_noticed(tmp_path):

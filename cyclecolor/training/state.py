@@ -44,15 +44,23 @@ def restore(method: Method, ema: dict[str, AveragedModel], checkpoint) -> None:
     """Put the tensors of a checkpoint where `state_tensors` found them.
 
     Random states need no place in it: every step seeds its own.
+
+    Raises
+    ------
+    CycleColorError
+        If they do not fit, or an earlier version wrote it whose optimizers were other ones.
     """
+    if not checkpoint.resumable:
+        raise CycleColorError(
+            "an earlier version wrote this checkpoint: it colours, but cannot be trained on; "
+            "start over with --fresh"
+        )
     try:
         for group, modules in (("networks", method.networks), ("ema", ema)):
             for name, module in modules.items():
                 module.load_state_dict(checkpoint.below(f"{group}/{name}"))
         for name, optimizer in method.optimizers.items():
             state = _unflatten(checkpoint.below(f"optimizers/{name}"))
-            if checkpoint.step and not state:
-                raise ValueError(f"it has no moments of optimizer {name}, as one of an earlier version may")
             optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
             _lay_out_like_parameters(optimizer)
     except (RuntimeError, ValueError, KeyError) as error:
