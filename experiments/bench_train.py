@@ -197,10 +197,11 @@ def race(*contenders: Contender, rounds: int, together: bool = False) -> list[Co
     for contender in contenders:
         contender.close()
         count = contender.batch_size
+        counted = f"{contender.operations / count / 1e9:7.1f} GFLOP"
+        peak = f"peak {contender.peak / 1e9:.2f} GB"  # of no use where operations were counted
         print(
             f"  {contender.name:<10} {contender.seconds:8.4f} s an image of each pile, batches of {count}, "
-            f"{contender.operations / count / 1e9:7.1f} GFLOP, "
-            f"waiting for data {contender.waiting:.2%}, peak {contender.peak / 1e9:.2f} GB",
+            f"{counted if contender.operations else peak}, waiting for data {contender.waiting:.2%}",
             flush=True,
         )
     return list(contenders)

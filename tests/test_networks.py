@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from cyclecolor.networks import ENCODERS, FusionGenerator, PatchDiscriminator, ResnetGenerator, encoders
-from cyclecolor.networks.few_channels import ConvToFew
+from cyclecolor.networks.few_channels import ConvFromFew, ConvToFew
 from cyclecolor.networks.norm import InstanceNorm
 from cyclecolor.training.precision import lay_out
 
@@ -97,23 +97,25 @@ def test_instance_norm_and_its_gradient(layout, count, slope):
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-@pytest.mark.parametrize(("outputs", "taps"), [(3, 7), (1, 4), (2, 3)])
+@pytest.mark.parametrize("make", [ConvFromFew, ConvToFew])
+@pytest.mark.parametrize(("few", "taps"), [(3, 7), (1, 4), (2, 3), (1, 9)])
 @pytest.mark.parametrize("options", [{}, {"padding": 2}, {"padding": 2, "padding_mode": "reflect"}])
 @pytest.mark.parametrize("bias", [True, False])
-def test_few_channels_are_those_of_the_convolution(layout, outputs, taps, options, bias):
+def test_by_rows_is_as_the_convolution(layout, make, few, taps, options, bias):
     torch.manual_seed(0)
-    few = ConvToFew(5, outputs, taps, bias=bias, **options)
-    exact = nn.Conv2d(5, outputs, taps, bias=bias, **options).double()
-    exact.load_state_dict(few.state_dict())
-    image = torch.randn(2, 5, 12, 9).contiguous(memory_format=layout).requires_grad_()
+    channels = (few, 5) if make is ConvFromFew else (5, few)
+    by_rows = make(*channels, taps, bias=bias, **options)
+    exact = nn.Conv2d(*channels, taps, bias=bias, **options).double()
+    exact.load_state_dict(by_rows.state_dict())
+    image = torch.randn(2, channels[0], 12, 9).contiguous(memory_format=layout).requires_grad_()
     same = image.detach().double().requires_grad_()
-    ours, wanted = few(image), exact(same)
+    ours, wanted = by_rows(image), exact(same)
     torch.testing.assert_close(ours.double(), wanted, rtol=1e-5, atol=1e-5)
     towards = torch.randn(wanted.shape)
     ours.backward(towards)
     wanted.backward(towards.double())
     torch.testing.assert_close(image.grad.double(), same.grad, rtol=1e-5, atol=1e-5)
-    for one, other in zip(few.parameters(), exact.parameters(), strict=True):
+    for one, other in zip(by_rows.parameters(), exact.parameters(), strict=True):
         torch.testing.assert_close(one.grad.double(), other.grad, rtol=1e-5, atol=1e-4)
 
 

@@ -12,7 +12,7 @@ from torch.autograd.function import once_differentiable
 
 from .padding import padded
 
-AT_ONCE = 8
+AT_ONCE = 8  # rows
 
 
 class ConvFromFew(nn.Conv2d):

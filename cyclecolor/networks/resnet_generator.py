@@ -14,9 +14,9 @@ class ResidualBlock(nn.Module):
     def __init__(self, channels: int):
         super().__init__()
         self.body = nn.Sequential(
-            _convolution(channels, channels, 3),
+            _convolution(channels),
             InstanceNorm(slope=0),
-            _convolution(channels, channels, 3),
+            _convolution(channels),
             InstanceNorm(),
         )
 
@@ -69,10 +69,8 @@ class ResnetGenerator(nn.Module):
         return self.decoder(self.blocks(features))[..., :height, :width]
 
 
-def _convolution(in_channels: int, out_channels: int, kernel: int) -> nn.Module:
-    return nn.Conv2d(
-        in_channels, out_channels, kernel, padding=kernel // 2, padding_mode="reflect", bias=False
-    )
+def _convolution(channels: int) -> nn.Module:
+    return nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect", bias=False)
 
 
 def _up_convolution(in_channels: int, out_channels: int) -> nn.Module:
