@@ -37,8 +37,8 @@ from cyclecolor.config import Experiment, load_experiment
 from cyclecolor.data import render_scene
 from cyclecolor.methods import held_back, method_of
 from cyclecolor.training import Trainer, precision, processes
-from cyclecolor.training.gradients import take_step
-from cyclecolor.training.recorded import RecordedStep, can_record
+from cyclecolor.training.step import take_step
+from cyclecolor.training.cuda_graph import RecordedStep, can_record
 
 TEXTBOOK = Path(__file__).parent / "textbook.toml"
 PHOTOS = 16  # of each pile

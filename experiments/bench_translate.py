@@ -26,7 +26,7 @@ import numpy as np
 from PIL import Image
 
 from cyclecolor.inference import Job, Options, load
-from cyclecolor.inference.manifest import file_sha256
+from cyclecolor.translation.manifest import file_sha256
 from cyclecolor.photos import Metadata, Photo, read_photo, write_photo
 
 MEGA = 1_000_000

@@ -30,11 +30,11 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from hostile import mutant, outcome
 
 from cyclecolor.config import parse_experiment
-from cyclecolor.imported import FORMAT, ImportedGenerator
+from cyclecolor.checkpoint.import_pix2pix import FORMAT, ImportedGenerator
 from cyclecolor.networks import ResnetGenerator
-from cyclecolor.tensorfile import sealed_bytes
+from cyclecolor.checkpoint.safetensors_file import sealed_bytes
 from cyclecolor.training import train
-from cyclecolor.training.keeping import checkpoint_path
+from cyclecolor.checkpoint.run_folder import checkpoint_path
 
 BATCH, SECONDS, KIBIBYTES = 100, 10.0, 1 << 20
 NETWORK = {"type": "resnet", "width": 2, "blocks": 1}

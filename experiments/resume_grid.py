@@ -24,7 +24,7 @@ from torture import experiment
 from cyclecolor.config import Experiment
 from cyclecolor.data import render_scene
 from cyclecolor.training import Interrupted, Trainer, processes
-from cyclecolor.training.keeping import checkpoints_in
+from cyclecolor.checkpoint.run_folder import checkpoints_in
 
 # An epoch is 12 photos, 3 steps of 4; a pool of 16 is full after step 4; the rate falls after step 5 of 10.
 POINTS = {

@@ -22,11 +22,11 @@ from pathlib import Path
 
 import torch
 
-from cyclecolor.checkpoint import read_checkpoint
+from cyclecolor.checkpoint.format import read_checkpoint
 from cyclecolor.config import parse_experiment
 from cyclecolor.errors import CycleColorError
 from cyclecolor.training import train
-from cyclecolor.training.keeping import checkpoints_in
+from cyclecolor.checkpoint.run_folder import checkpoints_in
 
 STEPS = 10
 SAVE = 0.002  # seconds that one takes at least

@@ -10,7 +10,7 @@ from conftest import tiny_experiment
 from PIL import Image
 
 import cyclecolor
-from cyclecolor.cli import main
+from cyclecolor.cli.main import main
 from cyclecolor.photos import read_photo
 from cyclecolor.training import train
 

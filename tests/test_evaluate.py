@@ -13,7 +13,7 @@ from cyclecolor.errors import CycleColorError
 from cyclecolor.evaluation import evaluate
 from cyclecolor.evaluation.inputs import read_inputs
 from cyclecolor.evaluation.pictures import STATISTICS
-from cyclecolor.evaluation.report import table
+from cyclecolor.evaluation.folders import table
 
 SPACE = SPACES["lab"]
 

@@ -4,13 +4,13 @@ import pytest
 import torch
 from conftest import KINDS, tiny_experiment
 
-from cyclecolor.checkpoint import export_checkpoint, read_checkpoint
+from cyclecolor.checkpoint.format import export_checkpoint, read_checkpoint
 from cyclecolor.color import SPACES
 from cyclecolor.inference import Colorizer
 from cyclecolor.methods import held_back, method_of
-from cyclecolor.networks.norm import InstanceNorm
+from cyclecolor.ops.instance_norm import InstanceNorm
 from cyclecolor.training import Trainer, train, trainer
-from cyclecolor.training.precision import lay_out
+from cyclecolor.hardware.precision import lay_out
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 

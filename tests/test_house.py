@@ -124,5 +124,5 @@ def test_overrides(tmp_path):
 
 
 def test_help_does_not_import_torch():
-    code = "import sys; from cyclecolor.cli import main; sys.exit('torch' in sys.modules)"
+    code = "import sys; from cyclecolor.cli.main import main; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

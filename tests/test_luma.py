@@ -12,7 +12,7 @@ from conftest import TEXTBOOK, tiny_experiment
 from PIL import Image
 from test_photos import gamma_curve, gray_profile
 
-from cyclecolor.cli import main
+from cyclecolor.cli.main import main
 from cyclecolor.photos import Metadata, Photo, PhotoError, read_luma, read_photo, write_photo
 from cyclecolor.photos.luma import luma_of
 from cyclecolor.training import train

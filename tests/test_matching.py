@@ -6,7 +6,7 @@ from conftest import tiny_experiment
 
 from cyclecolor.color import SPACES
 from cyclecolor.data import render_scene
-from cyclecolor.methods.matching import distance, match_film, measures, wasserstein
+from cyclecolor.methods.film_matching import distance, match_film, measures, wasserstein
 from cyclecolor.networks import FilmGenerator
 from cyclecolor.networks.film_generator import GAIN, STARTS
 from cyclecolor.training import Trainer

@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from cyclecolor.networks import ENCODERS, FusionGenerator, PatchDiscriminator, ResnetGenerator, encoders
-from cyclecolor.networks.few_channels import ConvFromFew, ConvToFew
-from cyclecolor.networks.norm import InstanceNorm
-from cyclecolor.training.precision import lay_out
+from cyclecolor.ops.conv_by_rows import ConvFromFew, ConvToFew
+from cyclecolor.ops.instance_norm import InstanceNorm
+from cyclecolor.hardware.precision import lay_out
 
 SIZES = [(1, 1), (7, 5), (33, 64), (50, 47)]
 

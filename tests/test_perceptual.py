@@ -16,12 +16,12 @@ from conftest import tiny_experiment
 from PIL import Image
 from test_evaluate import Known
 
-from cyclecolor.cli import main
+from cyclecolor.cli.main import main
 from cyclecolor.data import render_scene
 from cyclecolor.errors import CycleColorError
 from cyclecolor.evaluation import evaluate, perceptual, report
 from cyclecolor.evaluation.perceptual import Perceptual, fid_biased, kid_x1000, load_perceptual
-from cyclecolor.evaluation.report import table
+from cyclecolor.evaluation.folders import table
 from cyclecolor.training import train
 
 ALEXNET, INCEPTION = perceptual.WEIGHTS

@@ -12,7 +12,7 @@ import torch
 from conftest import tiny_experiment
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-from cyclecolor.checkpoint import read_checkpoint
+from cyclecolor.checkpoint.format import read_checkpoint
 from cyclecolor.config import Experiment
 from cyclecolor.errors import CycleColorError
 from cyclecolor.training import Interrupted, Trainer, processes, train

@@ -18,15 +18,15 @@ from click.testing import CliRunner
 from conftest import KINDS, tiny_experiment
 from PIL import Image
 
-from cyclecolor.checkpoint import read_checkpoint
-from cyclecolor.cli import main
+from cyclecolor.checkpoint.format import read_checkpoint
+from cyclecolor.cli.main import main
 from cyclecolor.data import FolderPile, PairedDataset
 from cyclecolor.errors import CycleColorError
 from cyclecolor.methods import METHODS, held_back
 from cyclecolor.training import Interrupted, RunLock, Trainer, train
 from cyclecolor.training import trainer as training
-from cyclecolor.training.gradients import average_gradients
-from cyclecolor.training.keeping import best_of, checkpoints_in
+from cyclecolor.training.step import average_gradients
+from cyclecolor.checkpoint.run_folder import best_of, checkpoints_in
 from cyclecolor.training.stopping import Stop
 
 NETWORK = {"type": "resnet", "width": 4, "blocks": 1}

@@ -8,7 +8,7 @@ import pytest
 import torch
 from conftest import tiny_experiment
 
-from cyclecolor.checkpoint import export_checkpoint, read_checkpoint
+from cyclecolor.checkpoint.format import export_checkpoint, read_checkpoint
 from cyclecolor.data import ScenePile, UnpairedDataset, batches
 from cyclecolor.data.augment import Augment
 from cyclecolor.errors import CycleColorError

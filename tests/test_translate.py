@@ -19,9 +19,9 @@ from click.testing import CliRunner
 from conftest import tiny_experiment
 from PIL import Image
 
-from cyclecolor.cli import main
+from cyclecolor.cli.main import main
 from cyclecolor.inference import Job, Options, Shard, load, plan, provenance_of
-from cyclecolor.inference.report import preview_name
+from cyclecolor.translation.html_report import preview_name
 from cyclecolor.photos import read_photo
 from cyclecolor.training import train
 

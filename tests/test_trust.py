@@ -17,17 +17,17 @@ from click.testing import CliRunner
 from conftest import KINDS, tiny_experiment
 from hostile import EMPTY, join, mutant, outcome, payloads, sealed, split
 
-from cyclecolor.checkpoint import (
+from cyclecolor.checkpoint.format import (
     Checkpoint,
     expected_tensors,
     read_checkpoint,
     save_checkpoint,
 )
-from cyclecolor.cli import main
+from cyclecolor.cli.main import main
 from cyclecolor.errors import CycleColorError
 from cyclecolor.inference import Colorizer, load
 from cyclecolor.methods import method_of
-from cyclecolor.tensorfile import MAX_HEADER, TensorFile, sealed_bytes
+from cyclecolor.checkpoint.safetensors_file import MAX_HEADER, TensorFile, sealed_bytes
 from cyclecolor.training import Trainer, train
 
 FORMAT_1 = Path(__file__).parent / "golden" / "format_1.safetensors"  # one step of a regression

@@ -1,4 +1,4 @@
-"""Scores of a checkpoint on photos of known colour, each beside what doing nothing scores."""
+"""Scores of a checkpoint on photos of known color, each beside what doing nothing scores."""
 
 from collections.abc import Iterable, Sequence
 
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ..color import SPACES, quantize_rgb, rgb_to_lab, rgb_to_lightness
-from ..inference import Translator
+from ..inference import Colorizer
 from .inputs import same_size_batches, to_tensor
 from .perceptual import BETWEEN_SETS, FEATURES, Perceptual
 from .pictures import OF_LIGHTNESS, SET_DISTANCES, STATISTICS, judge, measure
@@ -19,7 +19,7 @@ Scores = dict[str, dict[str, Score | None]]
 
 
 def evaluate(
-    colorizer: Translator,
+    colorizer: Colorizer,
     photos: Sequence[np.ndarray],
     grays: Sequence[np.ndarray] | None = None,
     *,
@@ -27,19 +27,19 @@ def evaluate(
     only: Sequence[str] = tuple(STATISTICS),
     perceptual: Perceptual | None = None,
 ) -> Scores:
-    """Score the colours of outputs, in 8 bits as they would be saved.
+    """Score the colors of outputs, in 8 bits as they would be saved.
 
     Parameters
     ----------
-    colorizer : Translator
+    colorizer : Colorizer
     photos : sequence of (H, W, 3) uint8 arrays
         The truth, in sRGB; sides of at least 32.
     grays : sequence of (H, W, 3) uint8 arrays, optional
         The input of each photo, of equal size; only its lightness is used. Without, the truth's own
-        lightness is the input. With, colours are judged at the truth's lightness, and the metrics in which
+        lightness is the input. With, colors are judged at the truth's lightness, and the metrics in which
         lightness takes part are called `..._at_true_lightness`.
     pile : iterable of (H, W, 3) uint8 arrays
-        Colour photos to which the set's colours are compared.
+        Color photos to which the set's colors are compared.
     only : sequence of str
         The metrics to compute: keys of `STATISTICS`.
     perceptual : Perceptual, optional
@@ -49,7 +49,7 @@ def evaluate(
     -------
     dict
         Metric to the scores of `ours`, `do_nothing` (gray), `mean_color` (the mean chroma of the truth on
-        every pixel: nobody who colours knows it), `truth` itself, and `floor` (one half of the truth
+        every pixel: nobody who colors knows it), `truth` itself, and `floor` (one half of the truth
         against the other); None where a score is undefined.
     """
     mean_ab = torch.stack([rgb_to_lab(to_tensor([p]))[:, 1:].mean(dim=(0, 2, 3)) for p in photos]).mean(0)
@@ -80,7 +80,7 @@ def evaluate(
 
 
 def _measure_batch(
-    colorizer: Translator,
+    colorizer: Colorizer,
     truth: Tensor,
     gray: Tensor | None,
     mean_ab: Tensor,
@@ -109,7 +109,7 @@ def _measure_batch(
     return measured
 
 
-def outputs(colorizer: Translator, lightness: Tensor, mean_ab: Tensor) -> dict[str, Tensor]:
+def outputs(colorizer: Colorizer, lightness: Tensor, mean_ab: Tensor) -> dict[str, Tensor]:
     """From CIE L* (N, 1, H, W): ours and the baselines in 8-bit levels, as sRGB (N, 3, H, W) in [0, 1]."""
     scaled = lightness / 50 - 1
     chroma = mean_ab.view(1, 2, 1, 1).expand(len(lightness), -1, *lightness.shape[2:])

@@ -2,7 +2,7 @@
 
 Parameters have torchvision's names, so that its weights fit; torchvision itself, which takes as long to
 import as torch, is there for ImageNet weights alone. It has none of `resnet10`, a block a stage, which
-colours as well as `resnet18` here and takes three fifths of its time.
+colors as well as `resnet18` here and takes three fifths of its time.
 """
 
 import torch.nn.functional as F

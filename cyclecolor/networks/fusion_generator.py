@@ -4,16 +4,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..ops.padding import pad_to_multiple
+from ..ops.winograd import use_winograd
 from .encoders import encoder_parts, out_channels_of
-from .padding import pad_to_multiple
-from .winograd import use_winograd
 
 
 class FusionGenerator(nn.Module):
     """A ResNet encoder, fusion of the pooled features, decoder by resizing.
 
     The pooled vector says what the scene is, the map says what is where (the fusion layer of Iizuka et
-    al., 2016). Maps of the encoder join the decoder at equal size, so that colours keep to edges.
+    al., 2016). Maps of the encoder join the decoder at equal size, so that colors keep to edges.
 
     Parameters
     ----------

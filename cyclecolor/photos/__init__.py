@@ -6,13 +6,11 @@
 
 from cyclecolor.photos.decoding import decode_image, encode_image, narrow
 from cyclecolor.photos.folders import FOREIGN_SUFFIXES, PHOTO_SUFFIXES, find_files, find_photos
-from cyclecolor.photos.photo import Metadata, Photo, PhotoError, shown
+from cyclecolor.photos.photo import Metadata, Photo, PhotoError
 from cyclecolor.photos.reading import MAX_PIXELS, is_photo, read_luma, read_pages, read_photo, read_rgb8
 from cyclecolor.photos.writing import (
     SUBSAMPLINGS,
-    TEMPORARY,
     WRITABLE_SUFFIXES,
-    atomic_write,
     write_pages,
     write_photo,
 )
@@ -22,12 +20,10 @@ __all__ = [
     "MAX_PIXELS",
     "PHOTO_SUFFIXES",
     "SUBSAMPLINGS",
-    "TEMPORARY",
     "WRITABLE_SUFFIXES",
     "Metadata",
     "Photo",
     "PhotoError",
-    "atomic_write",
     "decode_image",
     "encode_image",
     "find_files",
@@ -38,7 +34,6 @@ __all__ = [
     "read_pages",
     "read_photo",
     "read_rgb8",
-    "shown",
     "write_pages",
     "write_photo",
 ]

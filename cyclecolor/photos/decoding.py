@@ -8,11 +8,12 @@ import cv2
 import numpy as np
 from PIL import Image, TiffImagePlugin
 
+from cyclecolor.files import shown
 from cyclecolor.photos import profiles
 from cyclecolor.photos.deep import is_deep, read_deep
 from cyclecolor.photos.exif import carried_metadata, orientation_of, upright
 from cyclecolor.photos.guard import refusing
-from cyclecolor.photos.photo import Photo, PhotoError, shown
+from cyclecolor.photos.photo import Photo, PhotoError
 
 Planes = tuple[np.ndarray, np.ndarray | None]  # (H, W, 1 or 3) in sRGB, (H, W) alpha or None
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cyclecolor.errors import CycleColorError
-from cyclecolor.photos.photo import shown
+from cyclecolor.files import shown
 
 PHOTO_SUFFIXES = (
     ".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".mpo",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -76,11 +75,3 @@ class PhotoError(CycleColorError):
     def __init__(self, message: str, *, reason: str):
         super().__init__(message)
         self.reason = reason
-
-
-def shown(path: str | os.PathLike[str]) -> str:
-    """Name of `path` for a one-line message: newlines and bytes that are not UTF-8 are escaped."""
-    name = os.fspath(path)
-    if name.isprintable():
-        return name
-    return name.encode("unicode_escape", "surrogatepass").decode("ascii")

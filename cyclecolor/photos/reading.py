@@ -13,13 +13,14 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from cyclecolor.files import shown
 from cyclecolor.photos import profiles
 from cyclecolor.photos.decoding import decode, flattened
 from cyclecolor.photos.deep import SUBFILE_TYPE
 from cyclecolor.photos.exif import orientation_of
 from cyclecolor.photos.guard import refusing
 from cyclecolor.photos.luma import Luma, luma_of
-from cyclecolor.photos.photo import Photo, PhotoError, shown
+from cyclecolor.photos.photo import Photo, PhotoError
 
 MAX_PIXELS = 200_000_000
 """Default limit: twice a 100-megapixel scan, some 600 MB of RGB."""

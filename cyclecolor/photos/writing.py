@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import secrets
-import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -18,11 +16,12 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from cyclecolor.errors import CycleColorError
+from cyclecolor.files import atomic_write, shown
 from cyclecolor.photos.decoding import encode_image, flattened, interleaved
 from cyclecolor.photos.deep import encode_png16, encode_tiff
 from cyclecolor.photos.guard import quiet_pillow
 from cyclecolor.photos.luma import Luma, joined
-from cyclecolor.photos.photo import Metadata, Photo, PhotoError, shown
+from cyclecolor.photos.photo import Metadata, Photo, PhotoError
 from cyclecolor.photos.profiles import GRAY_ICC, SRGB_ICC
 from cyclecolor.photos.provenance import packet
 
@@ -39,9 +38,6 @@ _FORMAT_OF = {
 
 WRITABLE_SUFFIXES = tuple(_FORMAT_OF)
 """Lower-case suffixes that `write_photo` knows."""
-
-TEMPORARY = ".cyclecolor-"
-"""How the names of files begin that are not yet whole."""
 
 _PNG_LEVEL = 4  # half the time of Pillow's 6, for 3% more bytes on a photograph
 _JPEG_BYTES = 65_500  # of EXIF or XMP: a JPEG segment ends at 65,535 with its header
@@ -114,70 +110,6 @@ def write_pages(
     except CycleColorError as error:
         raise PhotoError(str(error), reason="unwritable") from error
     return data
-
-
-def atomic_write(path: str | os.PathLike[str], write: Callable[[BinaryIO], object]) -> None:
-    """Call `write` with a temporary file beside `path`, then put it in the place of `path`.
-
-    A crash or a cut of power at any time leaves the old file or the new one, complete.  A link at
-    `path` is replaced, not followed; anything else that is no regular file is left alone.
-
-    Raises
-    ------
-    CycleColorError
-        The system refuses (full, read-only, no such folder...).  Whatever `write` raises goes
-        through; in either case the temporary file is gone.
-    """
-    target = Path(path)
-    try:
-        _check_replaceable(target)
-        _write_and_replace(target, write)
-    except OSError as error:
-        cause = error.strerror or str(error)
-        raise CycleColorError(
-            f"{shown(path)}: cannot be written: {cause}; nothing was left there, "
-            "make room or choose another folder"
-        ) from error
-
-
-def _check_replaceable(target: Path) -> None:
-    """Refuse folders, and what `os.replace` would destroy though it is no file, like /dev/null."""
-    try:
-        mode = os.lstat(target).st_mode
-    except FileNotFoundError:
-        return
-    except ValueError as error:
-        raise OSError("a null character is in its name") from error
-    if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
-        raise OSError("a folder, device or pipe has that name")
-
-
-def _write_and_replace(target: Path, write: Callable[[BinaryIO], object]) -> None:
-    # Its own name, since the target's may have all 255 bytes already; hidden, so no list has it.
-    temporary = target.parent / f"{TEMPORARY}{secrets.token_hex(8)}.tmp"
-    # Not `tempfile`: its files are private (0600), an output should follow the umask.
-    descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-    try:
-        with open(descriptor, "w+b") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync_folder(target.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new name itself survive a cut of power, where the file system can promise that."""
-    # The file is complete and in place already; some network file systems refuse this.
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _encoded_pages(
