@@ -37,18 +37,18 @@ def tiny_experiment(**changes) -> Experiment:
 
 # What makes a tiny experiment the textbook's.
 NETWORK = {"type": "resnet", "width": 4, "blocks": 1}
-TEXTBOOK = {
-    "space": "rgb",
+PAPER = {
+    "method": "paper_cyclegan",
     "G_color": NETWORK,
     "G_gray": NETWORK,
     "discriminator": {"layers": 1, "width": 8, "pool_size": 3, "spectral_norm": False},
     "weights": {"lambda_gan": 1.0, "lambda_cycle_gray": 10.0, "lambda_identity": 5.0},
-    "guard": {"quantize": False, "noise": 0.0, "gradient": True},
+    "bottleneck": {"quantize": False, "noise": 0.0, "gradient": True},
 }
 # Every class that trains, by what an experiment says to get it.
 KINDS = {
     **{method: {"method": method} for method in ("cyclegan", "pix2pix", "regression")},
-    "textbook": TEXTBOOK,
+    "paper_cyclegan": PAPER,
 }
 
 

@@ -22,7 +22,7 @@ OPTIONS = {
         "checkpoint",
         "direction",
         "size",
-        "vividness",
+        "saturation",
         "shard",
         "denoise",
         "flip_average",
@@ -43,7 +43,7 @@ OPTIONS = {
     "doctor": {"gray", "color", "json_path"},
     "info": {"checkpoint"},
     "import": {"source", "output"},
-    "export": {"checkpoint", "output", "vividness"},
+    "export": {"checkpoint", "output", "saturation"},
 }
 
 
@@ -56,7 +56,7 @@ def call(*arguments, code: int = 0) -> str:
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory) -> Path:
-    return train(tiny_experiment(), tmp_path_factory.mktemp("run"), say=lambda text: None)
+    return train(tiny_experiment(), tmp_path_factory.mktemp("run"))
 
 
 def test_options_are_frozen():

@@ -11,9 +11,9 @@ from cyclecolor.color import SPACES, rgb_to_lab
 from cyclecolor.data import render_scene
 from cyclecolor.errors import CycleColorError
 from cyclecolor.evaluation import evaluate
+from cyclecolor.evaluation.folders import table
 from cyclecolor.evaluation.inputs import read_inputs
 from cyclecolor.evaluation.pictures import STATISTICS
-from cyclecolor.evaluation.folders import table
 
 SPACE = SPACES["lab"]
 

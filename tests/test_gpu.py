@@ -4,18 +4,18 @@ import pytest
 import torch
 from conftest import KINDS, tiny_experiment
 
-from cyclecolor.checkpoint.format import export_checkpoint, read_checkpoint
+from cyclecolor.checkpoint import export_checkpoint, read_checkpoint
 from cyclecolor.color import SPACES
+from cyclecolor.hardware.precision import lay_out
 from cyclecolor.inference import Colorizer
-from cyclecolor.methods import held_back, method_of
+from cyclecolor.methods import held_back
 from cyclecolor.ops.instance_norm import InstanceNorm
 from cyclecolor.training import Trainer, train, trainer
-from cyclecolor.hardware.precision import lay_out
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
-NO_NOISE = {"guard": {"noise": 0.0, "quantize": False}}  # noise is another on each device
+NO_NOISE = {"bottleneck": {"noise": 0.0, "quantize": False}}  # noise is another on each device
 silent = {"say": lambda text: None}
 
 
@@ -33,7 +33,7 @@ def first_step(kind: str, device: torch.device, *, count: int = 2, bfloat16: boo
     torch.manual_seed(0)
     experiment = tiny_experiment(**{**KINDS[kind], **NO_NOISE, **changes})
     images = {name: torch.randint(256, (count, 3, 32, 32), dtype=torch.uint8) for name in ("gray", "color")}
-    method = method_of(experiment)(experiment, device=device, bfloat16=bfloat16)
+    method = METHODS[experiment.method](experiment, device=device, bfloat16=bfloat16)
     for network in method.networks.values():
         lay_out(network)
     with held_back():

@@ -89,7 +89,7 @@ def test_every_experiment_loads_and_steps(path, tmp_path):
     for network in ("G_color", "G_gray"):
         table[network] |= {"stages": 2, "width": 8, "blocks": 1}
     table["discriminator"] |= {"layers": 1, "width": 8}
-    train(parse_experiment(table, source=str(path)), tmp_path, say=lambda text: None)
+    train(parse_experiment(table, source=str(path)), tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ import torch
 from conftest import tiny_experiment
 
 from cyclecolor.methods import METHODS
-from cyclecolor.methods.bottleneck import guard
 from cyclecolor.methods.image_pool import ImagePool
 from cyclecolor.methods.losses import chroma_l1, discriminator_loss, generator_loss
 

@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from cyclecolor.hardware.precision import lay_out
 from cyclecolor.networks import ENCODERS, FusionGenerator, PatchDiscriminator, ResnetGenerator, encoders
 from cyclecolor.ops.conv_by_rows import ConvFromFew, ConvToFew
 from cyclecolor.ops.instance_norm import InstanceNorm
-from cyclecolor.hardware.precision import lay_out
 
 SIZES = [(1, 1), (7, 5), (33, 64), (50, 47)]
 

@@ -17,7 +17,7 @@ from cyclecolor.training import train
 @pytest.fixture(scope="module", params=["lab", "luv"])
 def colorizer(request, tmp_path_factory) -> Colorizer:
     path = tmp_path_factory.mktemp(request.param)
-    return load(train(tiny_experiment(num_steps=1, space=request.param), path, say=lambda text: None))
+    return load(train(tiny_experiment(num_steps=1, space=request.param), path))
 
 
 def lightness_in_levels(pixels) -> np.ndarray:
@@ -164,18 +164,18 @@ def other(colorizer, **options) -> Colorizer:
     return made
 
 
-def test_vividness_scales_chroma(colorizer):
+def test_saturation_scales_chroma(colorizer):
     lightness = torch.linspace(-0.5, 0.5, 64 * 64).view(1, 1, 64, 64)
     chroma = colorizer.chroma(lightness)
-    torch.testing.assert_close(other(colorizer, vividness=2.0).chroma(lightness), 2 * chroma)
+    torch.testing.assert_close(other(colorizer, saturation=2.0).chroma(lightness), 2 * chroma)
     photo = Photo(np.full((32, 32, 1), 120, np.uint8))
-    pale = other(colorizer, vividness=0.0).colorize(photo).pixels
+    pale = other(colorizer, saturation=0.0).colorize(photo).pixels
     assert np.ptp(pale.astype(int), axis=2).max() <= 1
 
 
-def test_vividness_is_the_experiments_unless_asked_for(tmp_path):
-    path = train(tiny_experiment(num_steps=1, vividness=1.5), tmp_path, say=lambda text: None)
-    assert [load(path, vividness=v).vividness for v in (None, 0.5, 0.0)] == [1.5, 0.5, 0.0]
+def test_saturation_is_the_experiments_unless_asked_for(tmp_path):
+    path = train(tiny_experiment(num_steps=1, saturation=1.5), tmp_path)
+    assert [load(path, saturation=v).saturation for v in (None, 0.5, 0.0)] == [1.5, 0.5, 0.0]
 
 
 def test_flip_average_sees_no_left_and_right(colorizer):

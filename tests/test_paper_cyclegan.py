@@ -7,23 +7,23 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from conftest import TEXTBOOK, tiny_experiment
+from conftest import PAPER, tiny_experiment
 from torch import nn
 
-from cyclecolor.checkpoint.format import expected_tensors, read_checkpoint
+from cyclecolor.checkpoint import expected_tensors, read_checkpoint
 from cyclecolor.cli.main import main
 from cyclecolor.color import RGB, rgb_to_lab, rgb_to_lightness
 from cyclecolor.config import load_experiment
 from cyclecolor.data import render_scene
 from cyclecolor.evaluation import evaluate
 from cyclecolor.evaluation.audit import audit
-from cyclecolor.inference import Repainter, load
+from cyclecolor.inference import RGBColorizer, load
 from cyclecolor.inference.rgb_colorizer import MOST_PIXELS
-from cyclecolor.methods import Textbook, held_back, method_of
+from cyclecolor.methods import PaperCycleGAN, held_back, method_of
 from cyclecolor.photos import Photo, read_photo
 from cyclecolor.training import train
 
-EXPERIMENT = Path(__file__).parent.parent / "experiments" / "textbook.toml"
+EXPERIMENT = Path(__file__).parent.parent / "experiments" / "paper_cyclegan.toml"
 CPU = torch.device("cpu")
 
 
@@ -47,7 +47,7 @@ def test_the_networks_are_as_large_as_those_of_the_authors():
 def test_a_judgement_sees_70_pixels():
     torch.manual_seed(0)
     tiny = load_experiment(EXPERIMENT, ("discriminator.width=2", "G_color.width=1", "G_gray.width=1"))
-    judge = method_of(tiny)(tiny, device=CPU).D_color.judges[0]
+    judge = method_of(tiny)(tiny, device=CPU).D_color.discriminators[0]
     for norm in (m for m in judge.modules() if type(m).__name__ == "InstanceNorm"):
         norm.forward = lambda features: features  # it sees all of the image
     image = torch.randn(1, 3, 140, 140, requires_grad=True)
@@ -60,10 +60,10 @@ def test_a_judgement_sees_70_pixels():
 @pytest.fixture
 def method():
     torch.manual_seed(0)
-    return Textbook(tiny_experiment(**{**TEXTBOOK, **LEAST_SQUARES}), device=CPU)
+    return PaperCycleGAN(tiny_experiment(**{**PAPER, **LEAST_SQUARES}), device=CPU)
 
 
-LEAST_SQUARES = {"discriminator": {**TEXTBOOK["discriminator"], "objective": "least_squares"}}
+LEAST_SQUARES = {"discriminator": {**PAPER["discriminator"], "objective": "least_squares"}}
 
 
 def test_weights_start_as_in_the_paper(method):
@@ -141,11 +141,11 @@ def call(*arguments, code: int = 0) -> str:
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory) -> Path:
     run = tmp_path_factory.mktemp("run")
-    return train(tiny_experiment(**TEXTBOOK, ema=0.0), run, say=lambda text: None)
+    return train(tiny_experiment(**PAPER, ema=0.0), run)
 
 
 @pytest.fixture(scope="module")
-def colorizer(checkpoint) -> Repainter:
+def colorizer(checkpoint) -> RGBColorizer:
     return load(checkpoint)
 
 
@@ -184,7 +184,7 @@ def test_every_command_takes_its_checkpoint(checkpoint, photo_folder, tmp_path):
     for direction, kind in (("to-color", "color"), ("to-gray", "gray")):
         said = call(
             "translate", photo_folder, "-c", tmp_path / "small.safetensors", "--direction", direction,
-            "-o", tmp_path / kind, *(["--confidence"] if kind == "color" else []),
+            "-o", tmp_path / kind, *(["--doubt"] if kind == "color" else []),
         )  # fmt: skip
         assert "6 translated" in said
     made = read_photo(tmp_path / "color" / "0.png")
@@ -214,7 +214,7 @@ def test_a_photo_is_colored_as_its_lightness_is(colorizer, rng):
 def test_the_look(checkpoint, colorizer, rng):
     photo = Photo(rng.integers(0, 256, (32, 32, 1), np.uint8))
     mirrored = Photo(photo.pixels[:, ::-1])
-    pale = load(checkpoint, vividness=0.0).colorize(photo).pixels
+    pale = load(checkpoint, saturation=0.0).colorize(photo).pixels
     assert np.ptp(pale.astype(int), axis=2).max() <= 1
     assert np.ptp(colorizer.colorize(photo).pixels.astype(int), axis=2).max() > 1
     steady = load(checkpoint, flip_average=True)
@@ -239,7 +239,7 @@ def photos():
 
 
 class Known:
-    """Stands in for a `Repainter` that knows the truth."""
+    """Stands in for a `RGBColorizer` that knows the truth."""
 
     device, space = CPU, RGB
 
@@ -259,7 +259,7 @@ def test_what_is_scored_is_what_the_network_made(photos):
 
 
 class Pair:
-    """Stands in for a `Repainter` of given generators."""
+    """Stands in for a `RGBColorizer` of given generators."""
 
     device, space, size = CPU, RGB, 64
 

@@ -12,7 +12,7 @@ import torch
 from conftest import tiny_experiment
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-from cyclecolor.checkpoint.format import read_checkpoint
+from cyclecolor.checkpoint import read_checkpoint
 from cyclecolor.config import Experiment
 from cyclecolor.errors import CycleColorError
 from cyclecolor.training import Interrupted, Trainer, processes, train
@@ -28,7 +28,7 @@ def small(**changes):
     But for the guard's 8 bits: a last digit that tips a level over makes two runs of one process differ too.
     """
     least = {"G_color": FUSION, "G_gray": {"type": "film", "stages": 1}, "batch_size": 4, "num_steps": 4}
-    least |= {"data": {"size": 32}, "guard": {"quantize": False}, "match_steps": 2}
+    least |= {"data": {"size": 32}, "bottleneck": {"quantize": False}, "match_steps": 2}
     return tiny_experiment(**{**least, **changes})
 
 

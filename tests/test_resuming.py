@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from conftest import KINDS, tiny_experiment
 from PIL import Image
 
-from cyclecolor.checkpoint.format import read_checkpoint
+from cyclecolor.checkpoint import best_of, checkpoints_in, read_checkpoint
 from cyclecolor.cli.main import main
 from cyclecolor.data import FolderPile, PairedDataset
 from cyclecolor.errors import CycleColorError
@@ -26,7 +26,6 @@ from cyclecolor.methods import METHODS, held_back
 from cyclecolor.training import Interrupted, RunLock, Trainer, train
 from cyclecolor.training import trainer as training
 from cyclecolor.training.step import average_gradients
-from cyclecolor.checkpoint.run_folder import best_of, checkpoints_in
 from cyclecolor.training.stopping import Stop
 
 NETWORK = {"type": "resnet", "width": 4, "blocks": 1}
@@ -96,7 +95,7 @@ def test_one_step_of_single_images_is_one_of_a_batch(tmp_path, method):
     changes = {
         "method": method,
         # Noise is drawn for each part; 8 bits turn a rounding error into a level.
-        "guard": {"noise": 0.0, "quantize": False},
+        "bottleneck": {"noise": 0.0, "quantize": False},
         # Spectral norms are estimated anew in every pass: more passes, a better estimate.
         "discriminator": {"layers": 1, "width": 8, "pool_size": 0, "spectral_norm": False},
         "data": {"size": 32},

@@ -8,7 +8,7 @@ import pytest
 import torch
 from conftest import tiny_experiment
 
-from cyclecolor.checkpoint.format import export_checkpoint, read_checkpoint
+from cyclecolor.checkpoint import export_checkpoint, read_checkpoint
 from cyclecolor.data import ScenePile, UnpairedDataset, batches
 from cyclecolor.data.augment import Augment
 from cyclecolor.errors import CycleColorError
@@ -134,7 +134,7 @@ def test_exported_checkpoint_colors_alike(tmp_path):
     ours, theirs = (Colorizer(c).chroma(lightness) for c in (checkpoint, exported))
     assert (ours - theirs).abs().max() < 2e-3
     assert len(exported.tensors) < len(checkpoint.tensors) / 2
-    export_checkpoint(checkpoint, tmp_path / "vivid.safetensors", vividness=1.5)
+    export_checkpoint(checkpoint, tmp_path / "vivid.safetensors", saturation=1.5)
     vivid = Colorizer(read_checkpoint(tmp_path / "vivid.safetensors")).chroma(lightness)
     torch.testing.assert_close(vivid, 1.5 * theirs)
 

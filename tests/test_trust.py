@@ -17,17 +17,17 @@ from click.testing import CliRunner
 from conftest import KINDS, tiny_experiment
 from hostile import EMPTY, join, mutant, outcome, payloads, sealed, split
 
-from cyclecolor.checkpoint.format import (
+from cyclecolor.checkpoint import (
     Checkpoint,
     expected_tensors,
     read_checkpoint,
     save_checkpoint,
 )
+from cyclecolor.checkpoint.safetensors_file import MAX_HEADER, TensorFile, sealed_bytes
 from cyclecolor.cli.main import main
 from cyclecolor.errors import CycleColorError
 from cyclecolor.inference import Colorizer, load
-from cyclecolor.methods import method_of
-from cyclecolor.checkpoint.safetensors_file import MAX_HEADER, TensorFile, sealed_bytes
+from cyclecolor.methods import METHODS
 from cyclecolor.training import Trainer, train
 
 FORMAT_1 = Path(__file__).parent / "golden" / "format_1.safetensors"  # one step of a regression
@@ -43,7 +43,7 @@ def small(**changes):
 @pytest.fixture(scope="module")
 def good(tmp_path_factory) -> bytes:
     """A checkpoint of everything, as a file's bytes."""
-    return train(small(), tmp_path_factory.mktemp("run"), say=lambda text: None).read_bytes()
+    return train(small(), tmp_path_factory.mktemp("run")).read_bytes()
 
 
 def with_settings(good: bytes, change) -> bytes:
@@ -112,7 +112,7 @@ def test_training_believes_no_payload(tmp_path):
     folder.mkdir()
     payloads(folder, canary)
     with pytest.raises(CycleColorError, match="no checkpoint is whole"):
-        Trainer(small(), tmp_path, say=lambda text: None)
+        Trainer(small(), tmp_path)
     assert not canary.exists()
 
 
@@ -211,7 +211,7 @@ def test_a_file_of_holes_is_refused(tmp_path):
 def test_expected_tensors_are_those_of_a_real_method(kind, gray):
     options = {"G_gray": {"type": gray, "stages": 1}, "discriminator": {"spectral_norm": True, "scales": 2}}
     experiment = small(**{**options, **KINDS[kind]})
-    real = method_of(experiment)(experiment, device=torch.device("cpu"))
+    real = METHODS[experiment.method](experiment, device=torch.device("cpu"))
     expected = expected_tensors(experiment)
     for group in ("networks", "optimizers"):
         assert any(name.startswith(group) for name in expected)

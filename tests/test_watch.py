@@ -144,20 +144,20 @@ def test_a_training_sees_its_generator_collapse_and_its_discriminator_win(tmp_pa
 @pytest.mark.parametrize("on_trouble", ["skip", "halve", "stop"])
 def test_trouble_is_met_as_configured(tmp_path, monkeypatch, on_trouble):
     experiment = small(method="regression", on_trouble=on_trouble)
-    trainer = Trainer(experiment, tmp_path, say=lambda text: None)
+    trainer = Trainer(experiment, tmp_path)
     steps = trainer._walk()
     poison(monkeypatch, "regression", 0)
     if on_trouble == "stop":
         with pytest.raises(CycleColorError, match=r"step 1: the loss regression is nan.*step_00000001"):
             trainer.run()
-        assert Trainer(experiment, tmp_path, say=lambda text: None).step == 1
+        assert Trainer(experiment, tmp_path).step == 1
         return
     trainer.advance(*next(steps))
     trainer.advance(*next(steps))
     rate = trainer.method.optimizers["G"].param_groups[0]["lr"]
     assert rate == experiment.learning_rate * (0.5 if on_trouble == "halve" else 1)
     trainer.save()
-    assert Trainer(experiment, tmp_path, say=lambda text: None).watch.state == trainer.watch.state
+    assert Trainer(experiment, tmp_path).watch.state == trainer.watch.state
 
 
 def test_a_run_that_leaves_out_every_step_stops():
