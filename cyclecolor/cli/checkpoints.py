@@ -17,16 +17,15 @@ def info(checkpoint: Path) -> None:
     from ..inference import colorizer_of
 
     path, loaded = open_checkpoint(checkpoint)
-    experiment = loaded.experiment
-    click.echo(f"{path}: {experiment.method} in {experiment.space}, step {loaded.step:,}")
+    experiment, colorizer = loaded.experiment, colorizer_of(loaded)
+    click.echo(f"{path}: {experiment.method} in {colorizer.space.name}, step {loaded.step:,}")
     click.echo(f"images seen   {loaded.step * experiment.batch_size:,} of each pile")
     click.echo(f"data          {json.dumps(loaded.data)}")
     for name in ("G_color", "G_gray"):
         tensors = loaded.averaged(name).values()
         if tensors:
             click.echo(f"{name:<13} {sum(t.numel() for t in tensors):,} parameters")
-    film = colorizer_of(loaded).film
-    if film:
+    if film := colorizer.film:
         click.echo("film          " + ", ".join(f"{name} {value:.2f}" for name, value in film.items()))
     click.echo(f"experiment    {experiment.model_dump_json(exclude_defaults=True)}")
     click.echo(f"use           cyclecolor translate PHOTOS --checkpoint {path}")

@@ -104,7 +104,7 @@ class Trainer:
         self.method = METHODS[experiment.method](experiment, device=device, bfloat16=bfloat16)
         self.workers = loader_workers(experiment.data.workers, device)
         chosen = describe(device, bfloat16=bfloat16, workers=self.workers)
-        logger.info("%s in %s on %s", experiment.method, experiment.space, chosen)
+        logger.info("%s in %s on %s", experiment.method, self.method.space.name, chosen)
         if experiment.batch_size > world_size() or device.type == "cuda":
             # Not for single images on CPU: PyTorch's gradient of a convolution after an instance
             # normalization is then wrong in this layout (seen in 2.14).
