@@ -38,15 +38,20 @@ class Generator(Section):
     type: Literal["resnet", "fusion", "film"] = "fusion"
     width: int = Field(64, ge=1, le=1024)
     blocks: int = Field(9, ge=1, le=64)
-    encoder: Literal["resnet10", "resnet18", "resnet34", "resnet50"] = "resnet10"
+    encoder: Literal["resnet10", "resnet18", "resnet34", "resnet50", "efficientnet_lite0"] = "resnet10"
     stages: int = Field(3, ge=1, le=4)
     stride: Literal[1, 2, 4] = 4
-    pretrained: bool = False  # ImageNet's weights, which are there for all encoders but resnet10
+    pretrained: bool = False  # start from ImageNet's weights, which are there for all encoders but resnet10
+    encoder_rate: float = Field(
+        0.2, gt=0, le=1
+    )  # share of learning_rate at which a pretrained encoder learns
 
     @model_validator(mode="after")
     def _weights_exist(self) -> Self:
         if self.pretrained and self.encoder == "resnet10":
-            raise ValueError("pretrained = true is for encoder = 'resnet18', 'resnet34' or 'resnet50'")
+            raise ValueError(
+                "pretrained = true is for encoder = 'resnet18', 'resnet34', 'resnet50' or 'efficientnet_lite0'"
+            )
         return self
 
 

@@ -146,8 +146,7 @@ class Translator(ABC):
         return spread[0].norm(dim=0).cpu().numpy()
 
     def _generator(self, name: str, checkpoint: Checkpoint) -> nn.Module:
-        options = getattr(self.experiment, name).model_copy(update={"pretrained": False})
-        generator = build_generator(name, self.experiment.model_copy(update={name: options}))
+        generator = build_generator(name, self.experiment)
         try:
             generator.load_state_dict(checkpoint.averaged(name))
         except RuntimeError:

@@ -73,6 +73,20 @@ def restore(method: Method, ema: dict[str, AveragedModel], checkpoint) -> None:
         pool.images = None if images is None else images.to(method.device)
 
 
+def start(method: Method) -> None:
+    """Give generators the weights that the experiment has them start from, before the first step.
+
+    Raises
+    ------
+    CycleColorError
+        If they cannot be had, or are those of another network.
+    """
+    if not method.experiment.init:
+        return method.load_pretrained()
+    start_from(method, Path(method.experiment.init))
+    method.load_pretrained(["G_gray"])
+
+
 def start_from(method: Method, path: Path) -> None:
     """Give `G_color` the averaged weights of another run's.
 
@@ -94,7 +108,7 @@ def start_from(method: Method, path: Path) -> None:
 
 
 def _shape(generator: Generator) -> dict:
-    return generator.model_dump(exclude={"pretrained"})
+    return generator.model_dump(exclude={"pretrained", "encoder_rate"})
 
 
 def check_same(now: Experiment, then: Experiment, run_dir: Path) -> None:

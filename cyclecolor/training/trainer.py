@@ -33,7 +33,7 @@ from .precision import (
 from .recorded import RecordedStep, can_record
 from .runlog import RunLog
 from .set_aside import SetAside
-from .state import check_same, restore, seed_step, start_from, state_tensors
+from .state import check_same, restore, seed_step, start, state_tensors
 from .stopping import Interrupted, Stop
 from .watch import CHECK_EVERY, Watch
 
@@ -85,8 +85,8 @@ class Trainer:
             # normalization is then wrong in this layout (seen in 2.14).
             for network in self.method.networks.values():
                 lay_out(network)
-        if experiment.init and not checkpoint:
-            start_from(self.method, Path(experiment.init))
+        if not checkpoint:
+            start(self.method)
         self.piles = open_piles(experiment.data, paired=self.method.paired, progress=_reading)
         if not checkpoint:
             seed_step(experiment.seed, 0)
