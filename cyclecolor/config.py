@@ -41,17 +41,14 @@ class Generator(Section):
     encoder: Literal["resnet10", "resnet18", "resnet34", "resnet50", "efficientnet_lite0"] = "resnet10"
     stages: int = Field(3, ge=1, le=4)
     stride: Literal[1, 2, 4] = 4
-    pretrained: bool = False  # start from ImageNet's weights, which are there for all encoders but resnet10
-    encoder_rate: float = Field(
-        0.2, gt=0, le=1
-    )  # share of learning_rate at which a pretrained encoder learns
+    pretrained: bool = False  # start from ImageNet's weights; there are some for all encoders but resnet10
+    encoder_rate: float = Field(0.2, gt=0, le=1)  # share of the rate at which a pretrained one learns
 
     @model_validator(mode="after")
     def _weights_exist(self) -> Self:
         if self.pretrained and self.encoder == "resnet10":
-            raise ValueError(
-                "pretrained = true is for encoder = 'resnet18', 'resnet34', 'resnet50' or 'efficientnet_lite0'"
-            )
+            others = "'resnet18', 'resnet34', 'resnet50' or 'efficientnet_lite0'"
+            raise ValueError(f"pretrained = true is for encoder = {others}")
         return self
 
 

@@ -115,7 +115,7 @@ def named(features: Tensor, weights: dict[str, Tensor]) -> int:
 @pytest.mark.parametrize("name", ["resnet18", "resnet50"])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_weights_of_torchvision_see_lightness(name, channels, monkeypatch):
-    """A stand-in of torchvision's own names and shapes; inside its edges, a stem answers as to three grays."""
+    """On a stand-in of its names and shapes: inside the edges, our stem answers as theirs to three grays."""
     import torchvision
 
     theirs = torchvision.models.get_model(name, weights=None).eval()
@@ -125,16 +125,14 @@ def test_weights_of_torchvision_see_lightness(name, channels, monkeypatch):
     ours.load_imagenet()
 
     gray = torch.rand(1, 1, 32, 32)
-    mean, deviation = (
-        torch.tensor(v).view(1, 3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-    )
+    mean = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
+    deviation = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
     seen = torch.cat([2 * gray - 1, torch.rand(1, channels - 1, 32, 32)], dim=1)  # chroma has no weight yet
     with torch.inference_mode():
         wanted = theirs.relu(theirs.bn1(theirs.conv1((gray.expand(-1, 3, -1, -1) - mean) / deviation)))
         torch.testing.assert_close(ours.stem(seen)[..., 2:-2, 2:-2], wanted[..., 2:-2, 2:-2])
-    for stage, layer in zip(
-        ours.stages, (theirs.layer1, theirs.layer2, theirs.layer3, theirs.layer4), strict=True
-    ):
+    for i, stage in enumerate(ours.stages, 1):
+        layer = getattr(theirs, f"layer{i}")
         assert all(torch.equal(stage.state_dict()[key], value) for key, value in layer.state_dict().items())
 
 

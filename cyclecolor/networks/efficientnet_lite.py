@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 as an encoder: MobileNetV2's inverted residuals, scaled (Tan and Le, 2019; Google, 2020).
+"""EfficientNet-Lite0 (Tan and Le, 2019; Google, 2020) as an encoder: inverted residuals.
 
 https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite
 """

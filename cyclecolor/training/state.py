@@ -81,10 +81,11 @@ def start(method: Method) -> None:
     CycleColorError
         If they cannot be had, or are those of another network.
     """
-    if not method.experiment.init:
-        return method.load_pretrained()
-    start_from(method, Path(method.experiment.init))
-    method.load_pretrained(["G_gray"])
+    if method.experiment.init:
+        start_from(method, Path(method.experiment.init))
+        method.load_pretrained(["G_gray"])
+    else:
+        method.load_pretrained()
 
 
 def start_from(method: Method, path: Path) -> None:
