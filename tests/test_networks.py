@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from cyclecolor.networks import ENCODERS, FusionGenerator, PatchDiscriminator, ResnetGenerator
+from cyclecolor.networks import ENCODERS, FusionGenerator, PatchDiscriminator, ResnetGenerator, fold_norms
 from cyclecolor.networks.few_channels import ConvFromFew, ConvToFew
 from cyclecolor.networks.norm import InstanceNorm
 from cyclecolor.training.precision import lay_out
@@ -37,6 +37,21 @@ def test_every_parameter_of_the_fusion_generator_learns(encoder, stages):
     generator = FusionGenerator(1, 2, encoder=encoder, stages=stages, width=8, stride=1)
     generator(torch.rand(2, 1, 64, 64)).square().mean().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in generator.parameters())
+
+
+@pytest.mark.parametrize("encoder", ["resnet18", "resnet50", "efficientnet_lite0"])
+def test_folded_norms_change_nothing_but_time(encoder):
+    torch.manual_seed(0)
+    generator = FusionGenerator(1, 2, encoder=encoder, stages=4, width=8)
+    for _ in range(3):
+        generator(torch.randn(4, 1, 64, 64))  # statistics that are not those of the start
+    image = torch.randn(1, 1, 64, 96)
+    with torch.inference_mode():
+        before = generator.eval()(image)
+        after = fold_norms(generator)(image)
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in generator.modules())
+    assert before.std() > 0.01
+    torch.testing.assert_close(after, before, rtol=1e-4, atol=1e-5)
 
 
 def test_global_features_reach_every_place():

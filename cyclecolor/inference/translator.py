@@ -14,7 +14,7 @@ from ..checkpoint import Checkpoint
 from ..color import RGB, SPACES
 from ..errors import CycleColorError
 from ..methods import build_generator
-from ..networks import FilmGenerator
+from ..networks import FilmGenerator, fold_norms
 from ..photos import Photo, decode_image, encode_image
 from .guided import resized
 from .painting import scaled_lightness
@@ -152,7 +152,7 @@ class Translator(ABC):
         except RuntimeError:
             raise CycleColorError(f"the checkpoint's {name} does not fit its own settings") from None
         # Channels last: a fifth faster on CPU.
-        return generator.eval().to(self.device, memory_format=torch.channels_last)
+        return fold_norms(generator.eval()).to(self.device, memory_format=torch.channels_last)
 
     def _sides(self, size: tuple[int, int], *, stride: int, scale: float = 1.0) -> tuple[int, int]:
         """Height and width of the copy that a network sees: aspect kept, multiples of its stride.

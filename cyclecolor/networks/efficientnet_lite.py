@@ -3,6 +3,7 @@
 https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite
 """
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -38,7 +39,7 @@ class SameConv2d(nn.Conv2d):
         """(N, C, H, W) to (N, out_channels, H / stride, W / stride)."""
         if self.before != self.after:
             image = F.pad(image, (self.before, self.after) * 2)
-        if self.groups == 1:
+        if self.groups == 1 or not torch.is_grad_enabled():
             return super().forward(image)
         return depthwise(image, self.weight, stride=self.stride[0], padding=self.padding[0])
 
