@@ -138,10 +138,10 @@ def read_score(path: Path) -> float | None:
         return None
 
 
-def export_checkpoint(checkpoint: Checkpoint, path: Path, *, vividness: float | None = None) -> None:
+def export_checkpoint(checkpoint: Checkpoint, path: Path, **look: float | None) -> None:
     """Write the averaged generators alone, in half precision: what translation needs.
 
-    `vividness` takes the place of the experiment's.
+    `vividness` and `restraint`, where given, take the place of the experiment's.
 
     Of what was trained on or started from, names are kept: where it lies is its owner's affair.
     """
@@ -149,8 +149,7 @@ def export_checkpoint(checkpoint: Checkpoint, path: Path, *, vividness: float | 
     data = checkpoint.experiment.data
     names = {key: Path(value).name for key in ("root", "gray", "color") if (value := getattr(data, key))}
     changes = {"data": data.model_copy(update=names)}
-    if vividness is not None:
-        changes["vividness"] = vividness
+    changes |= {name: value for name, value in look.items() if value is not None}
     if checkpoint.experiment.init:
         changes["init"] = Path(checkpoint.experiment.init).name
     experiment = checkpoint.experiment.model_copy(update=changes)

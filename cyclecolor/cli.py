@@ -277,11 +277,16 @@ def info(checkpoint):
 @click.option(
     "--vividness", type=click.FloatRange(0, 4), help="Factor of chroma that it will have [its experiment's]"
 )
-def export(checkpoint, output, vividness):
+@click.option(
+    "--restraint",
+    type=click.FloatRange(0, 2),
+    help="How much paler pale colors will be, of which it is less sure [its experiment's]",
+)
+def export(checkpoint, output, vividness, restraint):
     """Write CHECKPOINT's generators alone, in half precision, as one small file for release."""
     from .checkpoint import export_checkpoint, open_checkpoint
 
-    export_checkpoint(open_checkpoint(checkpoint)[1], output, vividness=vividness)
+    export_checkpoint(open_checkpoint(checkpoint)[1], output, vividness=vividness, restraint=restraint)
     click.echo(f"{output}: {output.stat().st_size / 1e6:.1f} MB")
 
 

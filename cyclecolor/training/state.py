@@ -21,6 +21,7 @@ FREE_SETTINGS = {
     "keep": True,
     "on_trouble": True,
     "vividness": True,
+    "restraint": True,
     "data": {"workers", "cache_gb"},
 }
 
