@@ -32,7 +32,7 @@ def main(photos: Path, checkpoint: str) -> None:
         # Each photo counts alike.
         sums.index_add_(0, bins.flatten(), values.flatten(0, 2).double() / chroma.numel())
     print(
-        "| predicted chroma | share | its mean | of the truth, along it | the truth's |\n|---|--:|--:|--:|--:|"
+        "| predicted chroma | share | mean | of the truth, along it | the truth's |\n|---|--:|--:|--:|--:|"
     )
     for i, (count, *rest) in enumerate(sums.tolist()):
         if count:
