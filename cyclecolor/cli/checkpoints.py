@@ -37,11 +37,16 @@ def info(checkpoint: Path) -> None:
 @click.option(
     "--saturation", type=click.FloatRange(0, 4), help="Factor of chroma that it will have. [its experiment's]"
 )
-def export(checkpoint: Path, output: Path, saturation: float | None) -> None:
+@click.option(
+    "--restraint",
+    type=click.FloatRange(0, 2),
+    help="How much paler pale colors will be, of which it is less sure. [its experiment's]",
+)
+def export(checkpoint: Path, output: Path, **look: float | None) -> None:
     """Write CHECKPOINT's generators alone, in half precision, as one small file for release."""
     from ..checkpoint import export_checkpoint, open_checkpoint
 
-    export_checkpoint(open_checkpoint(checkpoint)[1], output, saturation=saturation)
+    export_checkpoint(open_checkpoint(checkpoint)[1], output, **look)
     click.echo(f"{output}: {output.stat().st_size / 1e6:.1f} MB")
 
 
