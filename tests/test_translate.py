@@ -566,11 +566,11 @@ def test_confidence_writes_maps_and_a_list(scans, call, tmp_path):
     assert "0 translated, 5 skipped" in call(scans, "--doubt")
 
 
-# --- damaged pictures (I1 of the promises; the long run is experiments/mutants.py) ---------------
+# --- damaged pictures (I1 of the promises; the long run is benchmarks/mutants.py) ---------------
 
 
 def test_mutants_are_translated_or_refused(checkpoint, tmp_path):
-    script = runpy.run_path(str(Path(__file__).parent.parent / "experiments/mutants.py"))
+    script = runpy.run_path(str(Path(__file__).parent.parent / "benchmarks/mutants.py"))
     script["write_batch"](tmp_path / "in", script["base_pictures"](), range(300), seed=1)
     job = Job(tmp_path / "in", tmp_path / "out", load(checkpoint), Options(max_pixels=10**6, workers=1))
     outcomes = list(job.run())

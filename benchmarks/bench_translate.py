@@ -1,6 +1,6 @@
 """How fast `cyclecolor translate` is, beside the least that could be done: decode and encode the same files.
 
-    python experiments/bench_translate.py [--quick] [PART...]
+    python benchmarks/bench_translate.py [--quick] [PART...]
 
 Parts: cold, stages, large, small, luma, growth, memory, scans. Pictures are made here (noise of all scales,
 much like film), no two alike, so that no color was met before by accident; rivals run in turns, and medians

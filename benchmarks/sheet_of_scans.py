@@ -1,6 +1,6 @@
 """A sheet of scans, each above what a checkpoint makes of it: ten, spread evenly over the names given.
 
-python experiments/sheet_of_scans.py [--checkpoint CHECKPOINT] SHEET.jpg SCAN...
+python benchmarks/sheet_of_scans.py [--checkpoint CHECKPOINT] SHEET.jpg SCAN...
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Write generated scenes that no training run sees, as a folder of colour photos to evaluate or audit on.
 
-python experiments/write_scenes.py OUTPUT COUNT SIZE
+python benchmarks/write_scenes.py OUTPUT COUNT SIZE
 """
 
 import sys

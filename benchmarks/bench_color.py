@@ -1,6 +1,6 @@
 """Colour conversions beside kornia, scikit-image and OpenCV, in one run.
 
-    python experiments/bench_color.py [--threads N]
+    python benchmarks/bench_color.py [--threads N]
 
 kornia and scikit-image are timed if they can be imported (`pip install kornia scikit-image`); what is missing
 is said. OpenCV interpolates in tables: its largest difference from exact values is printed too.

@@ -1,6 +1,6 @@
 """Load mutated checkpoints by the thousand: each must load or be refused in a line.
 
-    python experiments/fuzz_checkpoints.py [--mutants N] [--seed S]
+    python benchmarks/fuzz_checkpoints.py [--mutants N] [--seed S]
 
 Bytes flipped, files cut, headers and settings rewritten, shapes inflated, JSON bombs; half of them with a
 good checksum. Of ten mutants, eight are checkpoints, one is the newest checkpoint of a run whose one before

@@ -1,6 +1,6 @@
 """Several checkpoints side by side: a table, and a contact sheet with a row for each.
 
-    python experiments/compare.py TRUTH SHEET CHECKPOINT...
+    python benchmarks/compare.py TRUTH SHEET CHECKPOINT...
 
 TRUTH is a folder of colour photos. The sheet (gray, each checkpoint in the order given, truth) shows ten of
 them, spread evenly over the names. Checkpoints are files, or folders of runs.

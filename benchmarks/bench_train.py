@@ -1,6 +1,6 @@
 """Training speed beside the CycleGAN that everybody uses, in one run.
 
-    python experiments/bench_train.py [--quick] [--threads N] [--plot FILE.svg] [--original FOLDER]
+    python benchmarks/bench_train.py [--quick] [--threads N] [--plot FILE.svg] [--original FOLDER]
 
 The reference (`reference.py`) is as plain as it is commonly run: float32, batches of 1, six generator passes.
 Against it stand `textbook`, the same algorithm as `experiments/paper_cyclegan.toml` has it, and `default`, our

@@ -1,6 +1,6 @@
 """Whether speed costs quality: each method with all of it on, with all of it off, and in bfloat16.
 
-    python experiments/parity.py [METHOD ...] [--ways on off bfloat16] [--steps N] [--size PIXELS] [--seed N]
+    python benchmarks/parity.py [METHOD ...] [--ways on off bfloat16] [--steps N] [--size PIXELS] [--seed N]
 
 The same seed, generated scenes and number of images, one thread; errors on 64 scenes held out, with bootstrap
 95% intervals. `off` is PyTorch's own convolutions, in NCHW, all in float32.

@@ -1,6 +1,6 @@
 """Does `--denoise` help? Scores of the released checkpoint on photos with more and more grain.
 
-    python experiments/denoise.py landscapes_test
+    python benchmarks/denoise.py landscapes_test
 
 White noise is added to the photos' own lightness (seed 0), every fourth photo is scored.
 """

@@ -1,6 +1,6 @@
 """Kill a training with SIGKILL at random moments, over and over; it must end as if never killed.
 
-    python experiments/torture.py [--kills N] [--seed S] [--aimed SHARE] [--workers N]
+    python benchmarks/torture.py [--kills N] [--seed S] [--aimed SHARE] [--workers N]
 
 A run of a few steps is started again and again in one folder and killed after a random time, at start-up or
 in steps. A share of the kills waits from there for the next save (there is one after every step) and falls

@@ -4,7 +4,7 @@ Plates come as NAME_color.png (the truth), NAME_blue_plate.png and NAME_green_pl
 old film with known colours: S. M. Prokudin-Gorskii, 1905-15, Library of Congress). This makes OUTPUT/color,
 OUTPUT/blue_plate and OUTPUT/green_plate with equal names, by symbolic links:
 
-    python experiments/lay_out_prokudin.py PLATES OUTPUT
+    python benchmarks/lay_out_prokudin.py PLATES OUTPUT
     cyclecolor evaluate CHECKPOINT --color OUTPUT/color --gray OUTPUT/blue_plate
 """
 

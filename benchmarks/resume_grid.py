@@ -1,6 +1,6 @@
 """Stop a run at six points of its life, go on, and compare with the run left alone: bit for bit.
 
-    python experiments/resume_grid.py
+    python benchmarks/resume_grid.py
 
 The points are met with 0 and 2 loader processes, in one training process and in two (gloo): 24 cases.
 Compared is the SHA-256 of the last checkpoint's file (networks, averages, optimizers, pools, the watch's

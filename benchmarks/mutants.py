@@ -1,6 +1,6 @@
 """Damaged pictures through the real command line: each one translated, or refused with a reason.
 
-    python experiments/mutants.py [--first N] [--count N] [--batch N] [--seed S] [--corpus FOLDER]
+    python benchmarks/mutants.py [--first N] [--count N] [--batch N] [--seed S] [--corpus FOLDER]
 
 Mutants are made of small pictures in all formats and modes, and of the files of a corpus where one is given;
 `--count 0 --corpus FOLDER` sends the corpus through as it is. After each batch, one process each, the figures

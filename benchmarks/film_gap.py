@@ -1,6 +1,6 @@
 """The film gap: how much of it is closed without pairs.
 
-    python experiments/film_gap.py PHOTOS TEST OUTPUT [--film NAME]... [--seed N]... [--set KEY=VALUE]...
+    python benchmarks/film_gap.py PHOTOS TEST OUTPUT [--film NAME]... [--seed N]... [--set KEY=VALUE]...
 
 PHOTOS (colour) are laid out as unpaired piles of each film; four experiments, film_*.toml, are trained on
 them from each seed and scored on that film's rendering of TEST (other colour photos). All is kept in OUTPUT:
