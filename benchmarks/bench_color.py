@@ -1,4 +1,4 @@
-"""Colour conversions beside kornia, scikit-image and OpenCV, in one run.
+"""Color conversions beside kornia, scikit-image and OpenCV, in one run.
 
     python benchmarks/bench_color.py [--threads N]
 
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from cyclecolor import color
-from cyclecolor.hardware.precision import keep_memory
+from cyclecolor.hardware import keep_memory
 
 try:
     import kornia

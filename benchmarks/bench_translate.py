@@ -25,8 +25,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from cyclecolor.inference import Job, Options, load
+from cyclecolor.inference import load
 from cyclecolor.photos import Metadata, Photo, read_photo, write_photo
+from cyclecolor.translation import Job, Options
 from cyclecolor.translation.manifest import file_sha256
 
 MEGA = 1_000_000

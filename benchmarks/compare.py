@@ -2,7 +2,7 @@
 
     python benchmarks/compare.py TRUTH SHEET CHECKPOINT...
 
-TRUTH is a folder of colour photos. The sheet (gray, each checkpoint in the order given, truth) shows ten of
+TRUTH is a folder of color photos. The sheet (gray, each checkpoint in the order given, truth) shows ten of
 them, spread evenly over the names. Checkpoints are files, or folders of runs.
 """
 
@@ -20,7 +20,7 @@ COLUMNS = {
     "ciede2000": "CIEDE2000",
     "ab_rmse": "ab RMSE",
     "hue_error": "hue error",
-    "colorfulness_ratio": "colourfulness ratio",
+    "colorfulness_ratio": "colorfulness ratio",
 }
 SHOWN, HEIGHT = 10, 150
 

@@ -2,11 +2,11 @@
 
     python benchmarks/film_gap.py PHOTOS TEST OUTPUT [--film NAME]... [--seed N]... [--set KEY=VALUE]...
 
-PHOTOS (colour) are laid out as unpaired piles of each film; four experiments, film_*.toml, are trained on
-them from each seed and scored on that film's rendering of TEST (other colour photos). All is kept in OUTPUT:
+PHOTOS (color) are laid out as unpaired piles of each film; four experiments, film_*.toml, are trained on
+them from each seed and scored on that film's rendering of TEST (other color photos). All is kept in OUTPUT:
 the same command again goes on where it was, and prints a table.
 
-Equal in the four: photos in colour, network, seed, steps. Closed = (floor - unpaired) / (floor - oracle).
+Equal in the four: photos in color, network, seed, steps. Closed = (floor - unpaired) / (floor - oracle).
 """
 
 import json
@@ -17,13 +17,13 @@ from pathlib import Path
 import click
 import numpy as np
 
-EXPERIMENTS = Path(__file__).parent
+EXPERIMENTS = Path(__file__).parent.parent / "experiments"
 RUNS = ("floor", "augmented", "unpaired", "oracle")
 METRICS = {
     "ciede2000_at_true_lightness": "CIEDE2000",
     "hue_error": "hue error, degrees",
     "ab_rmse": "ab RMSE",
-    "colorfulness_ratio_at_true_lightness": "colourfulness ratio",
+    "colorfulness_ratio_at_true_lightness": "colorfulness ratio",
 }
 
 

@@ -4,13 +4,12 @@
 
 Bytes flipped, files cut, headers and settings rewritten, shapes inflated, JSON bombs; half of them with a
 good checksum. Of ten mutants, eight are checkpoints, one is the newest checkpoint of a run whose one before
-is whole (the run must then load), and one is an imported generator. They are loaded by a process of its own,
+is whole (the run must then load), and one is an export, generators alone. They are loaded by a process of its own,
 which is started anew every hundred and whenever it dies. Exit code 1 if any mutant crashes it, takes 10
 seconds or more than 1 GB, or raises anything but the package's own error.
 """
 
 import argparse
-import json
 import multiprocessing
 import random
 import resource
@@ -29,11 +28,8 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from hostile import mutant, outcome
 
-from cyclecolor.checkpoint import checkpoint_path
-from cyclecolor.checkpoint.import_pix2pix import FORMAT, ImportedGenerator
-from cyclecolor.checkpoint.safetensors_file import sealed_bytes
+from cyclecolor.checkpoint import checkpoint_path, export_checkpoint, read_checkpoint
 from cyclecolor.config import parse_experiment
-from cyclecolor.networks import ResnetGenerator
 from cyclecolor.training import train
 
 BATCH, SECONDS, KIBIBYTES = 100, 10.0, 1 << 20
@@ -55,19 +51,17 @@ class Mutants:
     def __init__(self, run_dir: Path, seed: int):
         self.run_dir, self.seed = run_dir, seed
         experiment = parse_experiment(TINY, source="fuzz")
-        self.checkpoint = train(experiment, run_dir).read_bytes()
-        network = ResnetGenerator(3, 3, width=2, blocks=1)
-        options = json.dumps({"width": 2, "blocks": 1, "in": 3, "out": 3})
-        self.imported = sealed_bytes(network.state_dict(), {"format": FORMAT, "generator": options})
+        newest = train(experiment, run_dir)
+        export_checkpoint(read_checkpoint(newest), run_dir / "export.safetensors")
+        self.checkpoint = newest.read_bytes()
+        self.exported = (run_dir / "export.safetensors").read_bytes()
 
     def outcome(self, number: int) -> str:
         """Write mutant `number` and load it."""
         rng = random.Random(self.seed * 1_000_000 + number)
-        kind = ("run", "imported")[number % 10] if number % 10 < 2 else "checkpoint"
+        kind = ("run", "export")[number % 10] if number % 10 < 2 else "checkpoint"
         path = checkpoint_path(self.run_dir, TINY["num_steps"] + 1)
-        path.write_bytes(mutant(self.imported if kind == "imported" else self.checkpoint, rng))
-        if kind == "imported":
-            return outcome(path, ImportedGenerator)
+        path.write_bytes(mutant(self.exported if kind == "export" else self.checkpoint, rng))
         if kind == "run" and (result := outcome(self.run_dir)) != "loaded":
             return f"{result}, though the one before is whole"
         return outcome(path)

@@ -1,7 +1,7 @@
 """Lay out glass plates for `cyclecolor evaluate`: one folder of truths, one for each kind of plate.
 
 Plates come as NAME_color.png (the truth), NAME_blue_plate.png and NAME_green_plate.png in one folder (real
-old film with known colours: S. M. Prokudin-Gorskii, 1905-15, Library of Congress). This makes OUTPUT/color,
+old film with known colors: S. M. Prokudin-Gorskii, 1905-15, Library of Congress). This makes OUTPUT/color,
 OUTPUT/blue_plate and OUTPUT/green_plate with equal names, by symbolic links:
 
     python benchmarks/lay_out_prokudin.py PLATES OUTPUT

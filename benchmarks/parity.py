@@ -10,7 +10,6 @@ import argparse
 import os
 import tempfile
 import time
-from contextlib import ExitStack
 from pathlib import Path
 from unittest import mock
 
@@ -22,15 +21,22 @@ from cyclecolor.config import Data, Experiment
 from cyclecolor.evaluation import evaluate
 from cyclecolor.inference import load
 from cyclecolor.methods import METHODS
-from cyclecolor.networks import winograd
-from cyclecolor.training import Trainer, trainer
+from cyclecolor.ops import winograd
+from cyclecolor.training import Trainer
 from cyclecolor.training.held_out import held_out
 
 WAYS = ("on", "off", "bfloat16")
-OFF = (
-    (winograd, "LEAST_CHANNELS", 10**9),
-    (trainer, "lay_out", lambda network: network),
-)
+
+
+class PlainTrainer(Trainer):
+    """Trains with PyTorch's own convolutions, in NCHW."""
+
+    def run(self) -> Path:
+        """Train to the end."""
+        for network in self.method.networks.values():
+            network.to(memory_format=torch.contiguous_format)
+        with mock.patch.object(winograd, "LEAST_CHANNELS", 10**9):
+            return super().run()
 
 
 def main() -> None:
@@ -57,11 +63,9 @@ def main() -> None:
                 precision="bfloat16" if way == "bfloat16" else "float32",
                 data=data,
             )
-            with ExitStack() as off, tempfile.TemporaryDirectory() as folder:
-                for change in OFF if way == "off" else ():
-                    off.enter_context(mock.patch.object(*change))
+            with tempfile.TemporaryDirectory() as folder:
                 start = time.process_time()
-                checkpoint = Trainer(experiment, Path(folder)).run()
+                checkpoint = (PlainTrainer if way == "off" else Trainer)(experiment, Path(folder)).run()
                 seconds = time.process_time() - start
                 scores = evaluate(load(checkpoint), held_out(data, 64), only=("ciede2000",))["ciede2000"]
             ours = scores["ours"]

@@ -24,8 +24,10 @@ from torture import experiment
 from cyclecolor.checkpoint import checkpoints_in
 from cyclecolor.config import Experiment
 from cyclecolor.data import render_scene
-from cyclecolor.training import Interrupted, Trainer, processes
+from cyclecolor.distributed import process_group
+from cyclecolor.training import Interrupted, Trainer
 
+LOADERS, PROCESSES = (0, 2), (1, 2)
 # An epoch is 12 photos, 3 steps of 4; a pool of 16 is full after step 4; the rate falls after step 5 of 10.
 POINTS = {
     "pool not full": 1,
@@ -66,7 +68,7 @@ def train(chosen: Experiment, run: Path, count: int, stop: int = 0) -> None:
 
     def one(rank: int) -> None:
         os.environ.update(place, RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(count))
-        with open(os.devnull, "w") as sys.stderr, processes.joined():
+        with open(os.devnull, "w") as sys.stderr, process_group():
             trainer = Stopping(chosen, run)
             trainer.stop = stop
             try:
@@ -96,8 +98,8 @@ def main() -> int:
         photos.mkdir()
         for i in range(12):
             Image.fromarray(render_scene(5, i, size=24)).save(photos / f"{i}.png")
-        for workers in (0, 2):
-            for count in (1, 2):
+        for workers in LOADERS:
+            for count in PROCESSES:
                 folder = Path(name) / f"{workers} {count}"
                 chosen = settings(photos, workers)
                 train(chosen, folder / "alone", count)
