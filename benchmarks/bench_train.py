@@ -3,8 +3,8 @@
     python benchmarks/bench_train.py [--quick] [--threads N] [--plot FILE.svg] [--original FOLDER]
 
 The reference (`reference.py`) is as plain as it is commonly run: float32, batches of 1, six generator passes.
-Against it stand `paper_cyclegan`, the same algorithm as `experiments/paper_cyclegan.toml` has it, and `default`, our
-default experiment, both run by the package's own trainer. `--original` names a clone of
+Against it stand `paper_cyclegan`, the same algorithm as `experiments/paper_cyclegan.toml` has it, and
+`default`, our default experiment, both run by the package's own trainer. `--original` names a clone of
 pytorch-CycleGAN-and-pix2pix, whose own networks then take the place of the reference's.
 
 Contenders are processes that take turns, so that all see the same machine; their first step, whose arithmetic

@@ -4,9 +4,9 @@
 
 Bytes flipped, files cut, headers and settings rewritten, shapes inflated, JSON bombs; half of them with a
 good checksum. Of ten mutants, eight are checkpoints, one is the newest checkpoint of a run whose one before
-is whole (the run must then load), and one is an export, generators alone. They are loaded by a process of its own,
-which is started anew every hundred and whenever it dies. Exit code 1 if any mutant crashes it, takes 10
-seconds or more than 1 GB, or raises anything but the package's own error.
+is whole (the run must then load), and one is an export, generators alone. They are loaded by a process of
+its own, which is started anew every hundred and whenever it dies. Exit code 1 if any mutant crashes it,
+takes 10 seconds or more than 1 GB, or raises anything but the package's own error.
 """
 
 import argparse
