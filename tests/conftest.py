@@ -1,5 +1,6 @@
 """Fixtures: a tiny experiment that trains in a second."""
 
+import logging
 import os
 
 # Numbers are those of a CPU, whatever the machine has; `make test-gpu` says otherwise.
@@ -62,6 +63,20 @@ def photo_folder(tmp_path):
         name = f"sub/{i}.png" if i == 5 else f"{i}.{'jpg' if i % 2 else 'png'}"
         image.save(folder / name)
     return folder
+
+
+@pytest.fixture
+def said():
+    """The messages of the program, as they come."""
+    lines, logger = [], logging.getLogger("cyclecolor")
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())
+    level = logger.level
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    yield lines
+    logger.removeHandler(handler)
+    logger.setLevel(level)
 
 
 @pytest.fixture

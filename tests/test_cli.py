@@ -231,7 +231,7 @@ def test_too_little_memory_is_one_line(tmp_path, monkeypatch):
 
     from cyclecolor.methods import CycleGAN
 
-    monkeypatch.setattr(CycleGAN, "train_step", lambda *_: torch.empty(2**50))
+    monkeypatch.setattr(CycleGAN, "losses", lambda *_: torch.empty(2**50))
     experiment = tmp_path / "x.toml"
     experiment.write_text("num_steps = 1\nbatch_size = 1\n[data]\nsize = 32\n")
     output = call("train", experiment, "--run-dir", tmp_path / "run", code=1)

@@ -19,9 +19,10 @@ from cyclecolor.evaluation import evaluate
 from cyclecolor.evaluation.audit import audit
 from cyclecolor.inference import RGBColorizer, load
 from cyclecolor.inference.rgb_colorizer import MOST_PIXELS
-from cyclecolor.methods import PaperCycleGAN, held_back, method_of
+from cyclecolor.methods import METHODS, PaperCycleGAN
 from cyclecolor.photos import Photo, read_photo
-from cyclecolor.training import train
+from cyclecolor.training import TrainingStep, train
+from cyclecolor.training.step import backward
 
 EXPERIMENT = Path(__file__).parent.parent / "experiments" / "paper_cyclegan.toml"
 CPU = torch.device("cpu")
@@ -44,14 +45,14 @@ def test_the_networks_are_as_large_as_those_of_the_authors():
         assert round((count_of(f"D_{side}") + biases["D"]) / 1e6, 3) == 2.765
 
 
-def test_a_judgement_sees_70_pixels():
+def test_a_logit_sees_70_pixels():
     torch.manual_seed(0)
     tiny = load_experiment(EXPERIMENT, ("discriminator.width=2", "G_color.width=1", "G_gray.width=1"))
-    judge = method_of(tiny)(tiny, device=CPU).D_color.discriminators[0]
-    for norm in (m for m in judge.modules() if type(m).__name__ == "InstanceNorm"):
+    discriminator = METHODS[tiny.method](tiny, device=CPU).D_color.discriminators[0]
+    for norm in (m for m in discriminator.modules() if type(m).__name__ == "InstanceNorm"):
         norm.forward = lambda features: features  # it sees all of the image
     image = torch.randn(1, 3, 140, 140, requires_grad=True)
-    logits = judge(image)
+    logits = discriminator(image)
     logits[0, 0, 8, 8].backward()
     seen = image.grad.abs().sum(dim=(0, 1)).nonzero()
     assert (seen.amax(dim=0) - seen.amin(dim=0) + 1).tolist() == [70, 70]
@@ -92,19 +93,18 @@ def test_a_step_goes_down_the_losses_of_the_paper(method):
     total = sum(factors[name.split("_")[0]] * loss for name, loss in paper.items())
     parameters = [*G.parameters(), *F.parameters()]
     expected = torch.autograd.grad(total, parameters)
-    judged = {
+    parts = {
         "D_color": (((D_Y(y) - 1) ** 2).mean() + (D_Y(G(x)) ** 2).mean()) / 2,
         "D_gray": (((D_X(x) - 1) ** 2).mean() + (D_X(F(y)) ** 2).mean()) / 2,
     }
-    judges = [*method.D_color.parameters(), *method.D_gray.parameters()]
-    expected_of_judges = torch.autograd.grad(sum(judged.values()), judges)
+    discriminators = [*method.D_color.parameters(), *method.D_gray.parameters()]
+    expected_of_discriminators = torch.autograd.grad(sum(parts.values()), discriminators)
 
-    with held_back():
-        losses = method.train_step({"gray": gray, "color": color})
-    assert losses.keys() == {*paper, *judged}
-    for name, loss in {**paper, **judged}.items():
+    losses = backward(method, {"gray": gray, "color": color})
+    assert losses.keys() == {*paper, *parts}
+    for name, loss in {**paper, **parts}.items():
         assert losses[name].item() == pytest.approx(loss.item(), rel=1e-4), name
-    for found, by_hand in ((parameters, expected), (judges, expected_of_judges)):
+    for found, by_hand in ((parameters, expected), (discriminators, expected_of_discriminators)):
         found = torch.cat([p.grad.flatten() for p in found])
         by_hand = torch.cat([g.flatten() for g in by_hand])
         assert (found - by_hand).norm() < 1e-3 * by_hand.norm()
@@ -113,7 +113,7 @@ def test_a_step_goes_down_the_losses_of_the_paper(method):
 def test_both_sides_of_the_step_are_taken(method):
     before = {n: [p.clone() for p in network.parameters()] for n, network in method.networks.items()}
     batch = {name: torch.randint(256, (1, 3, 32, 32), dtype=torch.uint8) for name in ("gray", "color")}
-    method.train_step(batch)
+    TrainingStep(method)(0, batch)
     for name, network in method.networks.items():
         pairs = zip(before[name], network.parameters(), strict=True)
         assert any(not torch.equal(old, new) for old, new in pairs), name
