@@ -180,11 +180,11 @@ def _apply(table: dict, override: str) -> None:
     key, equals, value = override.partition("=")
     *parents, last = key.strip().split(".")
     if not equals or not last:
-        raise CycleColorError(f"--set {override}: write key=value", exit_code=2)
+        raise CycleColorError(f"--set {override}: write it as KEY=VALUE", exit_code=2)
     for parent in parents:
         table = table.setdefault(parent, {})
         if not isinstance(table, dict):
-            raise CycleColorError(f"--set {override}: {parent} is not a table", exit_code=2)
+            raise CycleColorError(f"--set {override}: {parent} is a setting, not a table", exit_code=2)
     table[last] = _parse_value(value)
 
 
