@@ -12,6 +12,9 @@ from .colorizer import Colorizer, one_channel
 from .guided import apply_lines, denoised, guided_lines, resized
 from .painting import Palette, levels_of, paint, scaled_lightness
 
+SURE = 25.0  # chroma
+STRENGTHS = 0.25, 1.6  # beyond, colors become neither paler nor stronger
+
 
 class ChromaColorizer(Colorizer):
     """Colors gray photos, or makes color photos look like the gray pile, at full size.
@@ -58,7 +61,16 @@ class ChromaColorizer(Colorizer):
         chroma = generator(seen)
         if self.flip_average:
             chroma = (chroma + generator(seen.flip(-1)).flip(-1)) / 2
-        return guided_lines(chroma * self.saturation, small)
+        return guided_lines(self.shown(chroma), small)
+
+    def shown(self, chroma: Tensor) -> Tensor:
+        """What a network says, scaled chroma (N, 2, h, w), as it is to be shown.
+
+        The paler a color, the less sure the network was of it: it is multiplied by its chroma, in units of
+        `SURE`, to the power of `restraint`.
+        """
+        strength = self.space.units(chroma).norm(dim=1, keepdim=True) / SURE
+        return chroma * self.saturation * strength.clamp(*STRENGTHS) ** self.experiment.restraint
 
     @cached_property
     def _palette(self) -> Palette:
