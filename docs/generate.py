@@ -1,6 +1,6 @@
 """Write configuration.md and command-line.md from the code; a test compares the pages with it.
 
-    python docs/generate.py
+python docs/generate.py
 """
 
 import ast
@@ -20,9 +20,9 @@ from cyclecolor.cli import main as cyclecolor
 DOCS = Path(__file__).parent
 NOTE = "<!-- Written by docs/generate.py: change the code, then run it. -->"
 INTRODUCTION = """\
-An experiment is a TOML file. It says only what differs from the defaults below. `cyclecolor train` reads it, and
-`--set KEY=VALUE` changes one setting on the command line. A key that does not exist is an error, and the message names
-the nearest one that does.
+An experiment is a TOML file. It says only what differs from the defaults below. `cyclecolor train` reads it,
+and `--set KEY=VALUE` changes one setting on the command line. A key that does not exist is an error, and the
+message names the nearest one that does.
 
     cyclecolor train experiments/photos.toml --set data.size=96 --set method=regression
 
@@ -53,15 +53,14 @@ def comments_of(section: type[BaseModel]) -> dict[str, str]:
 def shown_type(annotation: object, metadata: list) -> str:
     """A type and its bounds as a reader of TOML knows them."""
     text = inspect.formatannotation(annotation).replace("typing.", "")
-    text = re.sub(r"Literal\[(.*?)\]", lambda match: match[1].replace(", ", ", "), text)
-    words = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}
-    optional = " | None" in text
-    text = text.removesuffix(" | None")
-    bounds = [f"{sign} {getattr(m, name):g}" for m in metadata for name, sign in SIGNS.items() if hasattr(m, name)]
-    text = words.get(text, text.replace("'", "`"))
-    return ", ".join([text, *bounds]) + (", or left out" if optional else "")
+    optional = "None" in text or "Optional" in text
+    text = re.sub(r"^Optional\[(.*)\]$", r"\1", text.removesuffix(" | None"))
+    text = re.sub(r"Literal\[(.*?)\]", r"\1", text).replace("'", "`")
+    bounds = [f"{SIGNS[name]} {getattr(m, name):,}" for m in metadata for name in SIGNS if hasattr(m, name)]
+    return ", ".join([WORDS.get(text, text), *bounds]) + (", or left out" if optional else "")
 
 
+WORDS = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}
 SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 
 
@@ -78,8 +77,12 @@ def rows_of(section: type[BaseModel], prefix: str) -> list[str]:
     for name, field in section.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             continue
-        cells = (f"`{prefix}{name}`", shown_type(field.annotation, field.metadata), shown_default(field.default))
-        rows.append(f"| {' | '.join(cells)} | {comments[name]} |")
+        cells = (
+            f"`{prefix}{name}`",
+            shown_type(field.annotation, field.metadata),
+            shown_default(field.default),
+        )
+        rows.append(f"| {' | '.join(cells)} | {comments[name] or 'see above'} |")
     return rows
 
 
@@ -106,8 +109,7 @@ def command_line() -> str:
     """The page of all commands: what `--help` says."""
     parts = [f"# Command line\n\n{NOTE}\n\nThis is what `cyclecolor COMMAND --help` says.\n"]
     for name, command in cyclecolor.commands.items():
-        context = click.Context(command, info_name=f"cyclecolor {name}", max_content_width=100)
-        context.terminal_width = 100
+        context = click.Context(command, info_name=f"cyclecolor {name}", terminal_width=100)
         parts.append(f"## cyclecolor {name}\n\n```text\n{command.get_help(context)}\n```\n")
     return "\n".join(parts)
 

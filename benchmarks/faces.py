@@ -1,7 +1,7 @@
 """Colors of faces: how far skin is from its true color, for light and dark skin apart.
 
-python experiments/faces.py --find PHOTOS FACES.csv     lists faces, for a look by eye
-python experiments/faces.py PHOTOS FACES.csv CHECKPOINT...
+python benchmarks/faces.py --find PHOTOS FACES.csv     lists faces, for a look by eye
+python benchmarks/faces.py PHOTOS FACES.csv CHECKPOINT...
 
 The cascade of scikit-image finds frontal faces and some that are none: strike those from the list. Skin is
 what has its hue in the ellipse within a box. How dark it is, the photo says, with its light: the individual
@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from cyclecolor.evaluation.report import cell
 from torch import Tensor
 
 from cyclecolor import load
@@ -22,6 +21,7 @@ from cyclecolor.color import rgb_to_lab, rgb_to_lightness
 from cyclecolor.evaluation.inputs import to_tensor
 from cyclecolor.evaluation.metrics import chroma_of, ciede2000, hue_agreement
 from cyclecolor.evaluation.scores import mean, ratio, score
+from cyclecolor.evaluation.tables import cell
 from cyclecolor.photos import find_photos, read_rgb8
 
 COLUMNS = ("name", "top", "left", "side")
