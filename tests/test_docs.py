@@ -40,7 +40,7 @@ def text_of(page: Path) -> str:
 def commands(page: Path) -> list[str]:
     """The lines of a page's code blocks that call `cyclecolor`, in order, from its name on."""
     lines = re.findall(r"^    (?:.*-m )?(cyclecolor .*)$", text_of(page), flags=re.MULTILINE)
-    return [line.split("  #")[0].strip() for line in lines]
+    return [line.split("  #")[0].strip().rstrip("'\\") for line in lines]
 
 
 def python_of(page: Path) -> list[str]:
@@ -52,7 +52,7 @@ EVERY_COMMAND = [(page.name, line) for page in PAGES for line in commands(page)]
 
 @pytest.mark.parametrize(("page", "line"), EVERY_COMMAND)
 def test_commands_exist_with_their_options_and_settings(page, line):
-    name, *arguments = shlex.split(line.removesuffix("\\"))[1:]
+    name, *arguments = shlex.split(line)[1:]
     context = main.commands[name].make_context(name, arguments)  # complains of unknown options and bad values
     if name == "train":
         load_experiment(ROOT / context.params["experiment"], context.params["overrides"])
