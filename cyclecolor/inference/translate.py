@@ -247,12 +247,12 @@ class Job:
         refuse_leaving(task.target, self.output)
         keeps_luma = self.options.lossless_luma and task.target.suffix.lower() in JPEG_SUFFIXES
         luma = read_luma(task.source, max_pixels=self.options.max_pixels) if keeps_luma else None
-        content = write_pages(
+        written = write_pages(
             pages, task.target, quality=self.options.quality, subsampling=self.options.subsampling, luma=luma
         )
         if pages.doubts:
             write_photo(doubt_map(pages.doubts[0]), task.target.with_name(task.target.name + DOUBT_SUFFIX))
-        written = os.stat(task.target)
+        output = os.stat(task.target)
         asked = {"doubt": round(max(float(d.mean()) for d in pages.doubts), 2)} if pages.doubts else {}
         if self.options.lossless_luma:
             asked["luma"] = "kept" if luma else "encoded anew"
@@ -261,9 +261,9 @@ class Job:
             "bytes": status.st_size,
             "mtime_ns": status.st_mtime_ns,
             "sha256": file_sha256(task.source),
-            "output_bytes": written.st_size,
-            "output_mtime_ns": written.st_mtime_ns,
-            "output_sha256": hashlib.sha256(content).hexdigest(),
+            "output_bytes": output.st_size,
+            "output_mtime_ns": output.st_mtime_ns,
+            "output_sha256": hashlib.sha256(written.content).hexdigest(),
             "width": pages.size[1],
             "height": pages.size[0],
             "pages": pages.count,

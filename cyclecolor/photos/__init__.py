@@ -1,17 +1,20 @@
 """Photographs as people have them: found, read upright in sRGB with nothing lost, written whole.
 
-`find_photos` lists a folder, `read_photo` turns any file that Pillow can be trusted with into a
-`Photo` (or refuses it with a reason), `write_photo` puts one back with its metadata, atomically.
+`find_photos` lists a folder, `read_photo` turns any file that can be trusted into a `Photo` (or refuses it with a
+reason), `write_photo` puts one back with its metadata, atomically.
 """
 
-from cyclecolor.photos.decoding import decode_image, encode_image, narrow
-from cyclecolor.photos.folders import FOREIGN_SUFFIXES, PHOTO_SUFFIXES, find_files, find_photos
-from cyclecolor.photos.photo import Metadata, Photo, PhotoError, shown
-from cyclecolor.photos.reading import MAX_PIXELS, is_photo, read_luma, read_pages, read_photo, read_rgb8
-from cyclecolor.photos.writing import (
-    SUBSAMPLINGS,
+from .decoding import decode_image, encode_image
+from .encoding import SUBSAMPLINGS
+from .folders import FOREIGN_SUFFIXES, PHOTO_SUFFIXES, find_files, find_photos
+from .photo import Metadata, Photo, PhotoError, shown
+from .reading import MAX_PIXELS, is_photo, read_luma, read_pages, read_photo, read_rgb8
+from .samples import narrow
+from .writing import (
+    JPEG_SUFFIXES,
     TEMPORARY,
     WRITABLE_SUFFIXES,
+    Written,
     atomic_write,
     write_pages,
     write_photo,
@@ -19,6 +22,7 @@ from cyclecolor.photos.writing import (
 
 __all__ = [
     "FOREIGN_SUFFIXES",
+    "JPEG_SUFFIXES",
     "MAX_PIXELS",
     "PHOTO_SUFFIXES",
     "SUBSAMPLINGS",
@@ -27,6 +31,7 @@ __all__ = [
     "Metadata",
     "Photo",
     "PhotoError",
+    "Written",
     "atomic_write",
     "decode_image",
     "encode_image",

@@ -1,13 +1,11 @@
 """Photographs in folders."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from cyclecolor.errors import CycleColorError
-from cyclecolor.photos.photo import shown
+from ..errors import CycleColorError
+from .photo import shown
 
 PHOTO_SUFFIXES = (
     ".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".mpo",

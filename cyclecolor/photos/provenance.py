@@ -1,11 +1,9 @@
 """A sentence on where the colors come from, in the XMP packet that goes along with a picture."""
 
-from __future__ import annotations
-
 import re
 from xml.sax.saxutils import escape
 
-from cyclecolor.photos.photo import Metadata
+from .photo import Metadata
 
 # Where archives look: IPTC's digital source type (IPTC Photo Metadata 2023.1), and the history that
 # Adobe's schema keeps as plain text.
@@ -21,15 +19,9 @@ _OLD = re.compile(
 _END = b"</rdf:RDF>"
 
 
-def packet(metadata: Metadata, limit: int = 1 << 30) -> bytes | None:
-    """The XMP packet to write: what was carried over, and the provenance.
-
-    Of a packet longer than `limit` bytes the provenance alone is left.
-    """
-    if metadata.provenance is None:
-        return metadata.xmp if metadata.xmp and len(metadata.xmp) <= limit else None
-    joined = with_provenance(metadata.xmp, metadata.provenance)
-    return joined if len(joined) <= limit else with_provenance(None, metadata.provenance)
+def packet(metadata: Metadata) -> bytes | None:
+    """The XMP packet to write: what was carried over, and the provenance."""
+    return metadata.xmp if metadata.provenance is None else with_provenance(metadata.xmp, metadata.provenance)
 
 
 def with_provenance(xmp: bytes | None, sentence: str) -> bytes:
