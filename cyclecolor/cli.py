@@ -126,7 +126,7 @@ def translate(source, output, checkpoint, direction, suffix, provenance, shard, 
         **{name: value for name, value in options.items() if value is not None},
     )
     job = Job(source, output or _sibling(source, direction.removeprefix("to-"), suffix), colorizer, options)
-    counts, lumas = {"translated": 0, "skipped": 0, "refused": 0}, Counter()
+    counts, lumas, notes = {"translated": 0, "skipped": 0, "refused": 0}, Counter(), Counter()
     with (
         _stoppable() as stopped,
         tqdm(total=len(job.tasks), unit=" photos", disable=len(job.tasks) == 1) as bar,
@@ -134,6 +134,9 @@ def translate(source, output, checkpoint, direction, suffix, provenance, shard, 
         for outcome in job.run(stop=stopped):
             counts[outcome.status] += 1
             lumas[outcome.luma] += 1
+            notes.update({"lost": bool(outcome.lost), "warnings": bool(outcome.warnings)})
+            for note in () if job.manifest else outcome.notes:
+                bar.write(note)
             bar.set_postfix(refused=counts["refused"], refresh=False)
             bar.update()
             if outcome.status == "refused":
@@ -143,7 +146,10 @@ def translate(source, output, checkpoint, direction, suffix, provenance, shard, 
             f"report: {write_report(job.output, source, job.manifest.records.values(), progress=tqdm)}"
         )
     for kind, count in job.passed_over.most_common():
-        click.echo(f"passed over as no photos: {count} {kind}")
+        click.echo(f"passed over: {count} {kind}")
+    for kind, words in (("lost", "metadata not carried over in"), ("warnings", "read with a warning:")):
+        if job.manifest and notes[kind]:
+            click.echo(f'{words} {notes[kind]} photos; see "{kind}" in {job.manifest.path}')
     if options.lossless_luma:
         click.echo(f"luma of gray JPEGs kept: {lumas['kept']}; encoded anew: {lumas['encoded anew']}")
     click.echo(", ".join(f"{count} {status}" for status, count in counts.items()) + f": {job.output}")

@@ -85,7 +85,7 @@ def test_every_input_has_a_line(scans, call, tmp_path):
     make(scans / "unnamed.png").rename(scans / "unnamed")
     said = call(scans, code=1)
     assert "5 translated, 0 skipped, 2 refused" in said
-    assert "passed over as no photos: 1 .txt" in said
+    assert "passed over: 1 .txt" in said
     found = records(tmp_path / "out")
     assert {n: r["status"] for n, r in found.items() if r["status"] == "refused"} == {
         "broken.jpg": "refused",

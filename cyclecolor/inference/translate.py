@@ -20,6 +20,7 @@ import torch
 from ..errors import CycleColorError
 from ..machine import cores
 from ..photos import (
+    JPEG_SUFFIXES,
     MAX_PIXELS,
     Photo,
     PhotoError,
@@ -32,12 +33,11 @@ from ..photos import (
 )
 from .colorizer import Colorizer
 from .manifest import Manifest, file_sha256
-from .plan import DOUBT_SUFFIX, Shard, Task, plan_folder, plan_photo, refuse_leaving
+from .plan import COLORED, DOUBT_SUFFIX, Shard, Task, plan_folder, plan_photo, refuse_leaving
 from .translator import Translator
 
 DOUBT_WHITE = 8.0  # units of the colour space
 DOUBT_LIST = "doubt.csv"
-JPEG_SUFFIXES = (".jpg", ".jpeg")
 
 
 @dataclass(frozen=True)
@@ -92,18 +92,27 @@ class Options:
 class Outcome:
     """What became of one input: `status` is translated, skipped or refused, with a reason.
 
-    `luma` says, where it was asked for, whether it was kept or encoded anew.
+    `luma` says, where it was asked for, whether it was kept or encoded anew; `lost` names what the output
+    does not say of the photo; `warnings` are about how it was read.
     """
 
     task: Task
     status: str
     reason: str = ""
     luma: str = ""
+    lost: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> list[str]:
+        """Lines about what was lost, and warnings."""
+        lost = [f"not carried over: {name}" for name in self.lost]
+        return [*lost, *(f"warning: {warning}" for warning in self.warnings)]
 
 
 def provenance_of(colorizer: Translator, direction: str) -> str:
     """The sentence that tells a reader of the metadata what was inferred, and by what."""
-    made = {"to-color": "Colors are inferred, not recorded", "to-gray": "Gray is made from color"}[direction]
+    made = {"to-color": COLORED, "to-gray": "Gray is made from color"}[direction]
     return f"{made}: cyclecolor {version('cyclecolor')}, checkpoint {colorizer.name or 'unnamed'}"
 
 
@@ -135,7 +144,8 @@ class Job:
             plan_folder(source, output, options.suffix, {})  # complains before anything is made
             self.manifest = Manifest(output, options.shard)
             known = {name: r["output"] for name, r in self.manifest.records.items() if "output" in r}
-            plan = plan_folder(source, output, options.suffix, known)
+            colored = options.direction != "to-color"
+            plan = plan_folder(source, output, options.suffix, known, colored=colored)
         else:
             if options.shard:
                 raise CycleColorError(f"--shard is for folders; {shown(source)} is none", exit_code=2)
@@ -226,7 +236,13 @@ class Job:
         record = {"input": task.name}
         try:
             record |= self._make(task)
-            outcome = Outcome(task, "translated", luma=record.get("luma", ""))
+            outcome = Outcome(
+                task,
+                "translated",
+                luma=record.get("luma", ""),
+                lost=tuple(record.get("lost", ())),
+                warnings=tuple(record.get("warnings", ())),
+            )
         except Exception as error:  # one bad file must not stop a folder
             code, reason = _refusal(task, error)
             outcome = Outcome(task, "refused", reason)
@@ -256,6 +272,10 @@ class Job:
         asked = {"doubt": round(max(float(d.mean()) for d in pages.doubts), 2)} if pages.doubts else {}
         if self.options.lossless_luma:
             asked["luma"] = "kept" if luma else "encoded anew"
+        if lost := [*dict.fromkeys((*pages.lost, *written.lost))]:
+            asked["lost"] = lost
+        if pages.warnings:
+            asked["warnings"] = [*pages.warnings]
         return asked | {
             "output": task.target.relative_to(self.output).as_posix(),
             "bytes": status.st_size,
@@ -282,11 +302,15 @@ class _Pages:
     ):
         self.path, self.convert, self.doubt, self.options = path, convert, doubt, options
         self.count, self.size, self.doubts = 0, (0, 0), []
+        self.lost: dict[str, None] = {}  # names in order, each once
+        self.warnings: dict[str, None] = {}
 
     def __iter__(self) -> Iterator[Photo]:
         for photo in read_pages(self.path, max_pixels=self.options.max_pixels):
             self.count += 1
             self.size = self.size if self.count > 1 else photo.pixels.shape[:2]
+            self.lost |= dict.fromkeys(photo.metadata.lost)
+            self.warnings |= dict.fromkeys(photo.warnings)
             try:
                 self.doubts += [self.doubt(photo)] if self.doubt else []
                 photo = self.convert(photo)  # the name lets go of what was read: it may be a gigabyte

@@ -1,13 +1,14 @@
 """Photographs as people have them: found, read upright in sRGB with nothing lost, written whole.
 
-`find_photos` lists a folder, `read_photo` turns any file that can be trusted into a `Photo` (or refuses it with a
-reason), `write_photo` puts one back with its metadata, atomically.
+`find_photos` lists a folder, `read_photo` turns any file that can be trusted into a `Photo` (or refuses it
+with a reason), `write_photo` puts one back with its metadata, atomically.
 """
 
 from .decoding import decode_image, encode_image
 from .encoding import SUBSAMPLINGS
 from .folders import FOREIGN_SUFFIXES, PHOTO_SUFFIXES, find_files, find_photos
 from .photo import Metadata, Photo, PhotoError, shown
+from .provenance import provenance_in
 from .reading import MAX_PIXELS, is_photo, read_luma, read_pages, read_photo, read_rgb8
 from .samples import narrow
 from .writing import (
@@ -39,6 +40,7 @@ __all__ = [
     "find_photos",
     "is_photo",
     "narrow",
+    "provenance_in",
     "read_luma",
     "read_pages",
     "read_photo",

@@ -12,7 +12,7 @@ from .exif import orientation_of, upright
 from .guard import Refused, refusing
 from .metadata import Found
 from .photo import Metadata, Photo, shown
-from .samples import from_decimals, from_integers, narrow, widened
+from .samples import divided, from_decimals, from_integers, narrow, widened
 from .tiff import Directory, Tag, directories, read_page
 
 Planes = tuple[np.ndarray, np.ndarray | None]  # (H, W, 1 or 3) in sRGB, (H, W) alpha or None
@@ -79,6 +79,33 @@ def decode_page(page: Directory) -> Photo:
     return _turned(read.pixels, read.alpha, said, orientation, read.warnings)
 
 
+def photo_of(
+    samples: np.ndarray, found: Found, source: str, orientation: int = 1, *, multiplied: bool = False
+) -> Photo:
+    """A photo of decoded samples.
+
+    Parameters
+    ----------
+    samples : (H, W, 1 to 4) uint8 or uint16
+        Of full range, gray or RGB, alpha last.
+    found : Found
+        With the profile.
+    source : str
+        Name of the format.
+    orientation : int
+        How they are stored, 1 to 8.
+    multiplied : bool
+        Whether colors are multiplied by alpha.
+    """
+    count = 1 if samples.shape[2] < 3 else 3
+    colors, alpha = samples[..., :count], samples[..., count] if samples.shape[2] > count else None
+    if alpha is not None and multiplied:
+        colors = divided(colors, alpha)
+    (pixels, alpha), warnings = _deep_planes(colors, alpha, found.icc)
+    said = metadata.carried(found, source, orientation)
+    return _turned(pixels, alpha, said, orientation, (*found.warnings, *warnings))
+
+
 def _turned(
     pixels: np.ndarray, alpha: np.ndarray | None, said: Metadata, orientation: int, warnings: tuple[str, ...]
 ) -> Photo:
@@ -138,7 +165,7 @@ def _planes(
 
 
 def _jpeg2000_planes(image: Image.Image, found: Found, file: BinaryIO) -> tuple[Planes, tuple[str, ...]]:
-    """Planes as the code stream declares them: Pillow shifts other depths to 8 or 16, so white is not white."""
+    """Planes as the code declares them: Pillow shifts other depths to 8 or 16, so white is gray."""
     said = jp2.said_by(file)
     if said.signed or len(set(said.bits)) != 1 or said.bits[0] > 16 or said.space not in _JP2_SPACES:
         raise Refused(
@@ -201,17 +228,16 @@ def _scaled_key(key: int | tuple[int, ...], raw_mode: str) -> int | tuple[int, .
 def _deep_planes(
     colors: np.ndarray, alpha: np.ndarray | None, icc: bytes | None
 ) -> tuple[Planes, tuple[str, ...]]:
-    """Planes of (H, W, 1 or 3) uint16, and what there is to warn of."""
-    colors = np.ascontiguousarray(colors)
-    pixels, warnings = colors, ()
+    """Planes of (H, W, 1 or 3) colors and (H, W) alpha, and what there is to warn of."""
+    colors, warnings = np.ascontiguousarray(colors), ()
     if colors.shape[2] == 1:
         pixels = profiles.gray_to_srgb(colors, icc)
     else:
         pixels, warnings = profiles.rgb_to_srgb(colors, icc)
-    if alpha is None:
-        return (pixels, None), warnings
-    alpha = np.ascontiguousarray(alpha)
-    return (pixels, alpha if pixels.dtype == np.uint16 else narrow(alpha)), warnings
+    if alpha is not None:
+        alpha = np.ascontiguousarray(alpha)
+        alpha = narrow(alpha) if pixels.dtype == np.uint8 else alpha
+    return (pixels, alpha), warnings
 
 
 def _shallow_planes(image: Image.Image, raw_mode: str, icc: bytes | None) -> Planes:

@@ -1,7 +1,8 @@
 """The 16-bit pictures that Pillow has no mode for: RGB, RGBA and gray with alpha, in PNG and JPEG 2000.
 
-Pillow reads them, but keeps the high bytes only. So it stays the judge of what is sound, another decoder reads the
-same bytes again, and what that one says is believed where its high bytes are the ones that Pillow saw.
+Pillow reads them, but keeps the high bytes only. So it stays the judge of what is sound, another decoder
+reads the same bytes again, and what that one says is believed where its high bytes are the ones that Pillow
+saw.
 """
 
 from collections.abc import Iterator

@@ -29,6 +29,7 @@ MOST_IN_SEGMENT = 65_500
 
 
 def png(photo: Photo) -> bytes:
+    """Encode as PNG, with 8 or 16 bits."""
     if photo.pixels.dtype == np.uint16:
         return encode_png16(interleaved(photo), photo.metadata, _profile_for(photo))
     said = PngInfo()
@@ -38,6 +39,7 @@ def png(photo: Photo) -> bytes:
 
 
 def tiff_page(photo: Photo) -> tuple[np.ndarray, Metadata, bytes]:
+    """Samples, metadata and profile of a page for `encode_tiff`."""
     samples, icc = interleaved(photo), _profile_for(photo)
     if samples.shape[2] == 2:  # few readers, Pillow not among them, know 16-bit gray with alpha
         samples, icc = samples[..., [0, 0, 0, 1]], SRGB_ICC
@@ -45,6 +47,7 @@ def tiff_page(photo: Photo) -> tuple[np.ndarray, Metadata, bytes]:
 
 
 def jpeg_of(photo: Photo, quality: int, subsampling: str, luma: Luma | None) -> bytes:
+    """Encode as JPEG, alpha laid on white; with `luma`, that is carried over as it is."""
     flat = Photo(flattened(photo), None, photo.metadata)
     options = {"quality": quality, "subsampling": subsampling, "extra": _segments(photo.metadata)}
     if photo.metadata.comment:
@@ -110,17 +113,20 @@ def _four_bytes(pixels: np.ndarray) -> np.ndarray:
 
 
 def bmp(photo: Photo) -> bytes:
+    """Encode as BMP, alpha laid on white."""
     flat = Photo(flattened(photo), None, photo.metadata)
     return _saved(flat, encode_image(flat), "BMP")
 
 
 def webp(photo: Photo, quality: int) -> bytes:
+    """Encode as WebP."""
     # WebP has 4:2:0 only; its sharp conversion gives up chroma before lightness.
     options = {"quality": quality, "use_sharp_yuv": True, "xmp": packet(photo.metadata) or b""}
     return _saved(photo, _as_rgb(photo), "WEBP", **options)
 
 
 def avif(photo: Photo, quality: int, subsampling: str) -> bytes:
+    """Encode as AVIF."""
     options = {"quality": quality, "subsampling": subsampling, "xmp": packet(photo.metadata) or b""}
     return _saved(photo, _as_rgb(photo), "AVIF", **options)
 

@@ -28,6 +28,15 @@ def orientation_of(image: Image.Image) -> int:
     return value if value in range(1, 9) else 1
 
 
+def stored_orientation(block: bytes | None) -> int:
+    """As `orientation_of`, of an EXIF block."""
+    try:
+        value = opened(block or b"").number(Tag.ORIENTATION, 1)
+    except (ValueError, struct.error):
+        return 1
+    return value if value in range(1, 9) else 1
+
+
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
     """Turn (H, W, ...) `pixels`, stored with EXIF `orientation` 1 to 8, the right way up.
 
@@ -65,7 +74,9 @@ def opened(block: bytes) -> Directory:
 
 
 def cleaned(block: bytes, orientation: int) -> bytes:
-    """A block for the upright picture in sRGB, without thumbnail; all else where it was: maker notes need that.
+    """A block for the upright picture in sRGB, without thumbnail; all else stays in its place.
+
+    Maker notes need that: some count from the beginning of the block.
 
     Parameters
     ----------
@@ -107,7 +118,7 @@ def _erase_thumbnail(data: bytearray, first: Directory) -> None:
         start, size = second.number(_THUMBNAIL, 0), second.number(_THUMBNAIL_BYTES, 0)
     except (ValueError, struct.error):
         return
-    if 8 <= start and 0 < size <= len(data) - start:
+    if start >= 8 and 0 < size <= len(data) - start:
         data[start : start + size] = bytes(size if start + size < len(data) else 0)
 
 

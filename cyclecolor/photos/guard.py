@@ -50,6 +50,16 @@ class Refused(Exception):
         self.reason = reason
 
 
+def check_size(width: int, height: int, max_pixels: int) -> None:
+    """Refuse what has too many pixels."""
+    if width * height > max_pixels:
+        raise Refused(
+            "too-many-pixels",
+            f"{width} x {height} is more than {max_pixels:,} pixels; "
+            "raise the limit (--max-pixels) if the picture can be trusted",
+        )
+
+
 @contextmanager
 def refusing(name: str) -> Iterator[None]:
     """Turn every exception but `PhotoError` into a `PhotoError` about the photo called `name`.

@@ -92,6 +92,32 @@ def matrix_profile(curve: bytes, chromaticities: tuple[tuple[float, float], ...]
     return make_profile(b"RGB ", tags)
 
 
+# ITU-T H.273: chromaticities and curves by their numbers, as PNG's cICP and HEIF have them.
+_PRIMARIES = {
+    1: SRGB_XY,
+    9: ((0.3127, 0.3290), (0.708, 0.292), (0.170, 0.797), (0.131, 0.046)),
+    12: ((0.3127, 0.3290), (0.680, 0.320), (0.265, 0.690), (0.150, 0.060)),
+}
+_CURVES = {
+    1: SRGB_CURVE,
+    4: gamma_curve(2.2),
+    5: gamma_curve(2.8),
+    6: SRGB_CURVE,
+    8: gamma_curve(1),
+    13: SRGB_CURVE,
+}
+_UNSPECIFIED = 2
+
+
+def profile_by_numbers(primaries: int, curve: int) -> tuple[bytes | None, tuple[str, ...]]:
+    """A profile of colors by their numbers in H.273, None of sRGB's; and what there is to warn of."""
+    known = _PRIMARIES | {_UNSPECIFIED: SRGB_XY}, _CURVES | {_UNSPECIFIED: SRGB_CURVE}
+    if primaries not in known[0] or curve not in known[1]:
+        return None, (f"colors of kind {primaries}/{curve} (ITU-T H.273) were read as sRGB",)
+    found = known[0][primaries], known[1][curve]
+    return (None if found == (SRGB_XY, SRGB_CURVE) else matrix_profile(found[1], found[0])), ()
+
+
 def _srgb_profile(space: bytes) -> bytes:
     curve = SRGB_CURVE
     tags = {b"desc": text("sRGB" if space == b"RGB " else "sRGB gray"), b"cprt": text("CC0")}
@@ -129,7 +155,7 @@ def _tags(icc: bytes) -> dict[bytes, bytes]:
 
 
 def curves_of(icc: bytes) -> list[np.ndarray]:
-    """Linear light in [0, 1] of each 16-bit code in red, green and blue; ValueError if it has no such curves."""
+    """Linear light in [0, 1] of each 16-bit code in red, green and blue; ValueError if it has no curves."""
     tags = _tags(icc)
     return [_curve(tags.get(name, b"")) for name in (b"rTRC", b"gTRC", b"bTRC")]
 

@@ -68,7 +68,7 @@ def said_by(file: BinaryIO) -> Boxes:
     if file.read(4) == CODE_SIGNATURE:
         _take_code(found, file, 0)
         return found
-    for name, start, size in _boxes(file, 0, length):
+    for name, start, size in boxes(file, 0, length):
         if name == b"jp2c":
             if not found.bits:
                 _take_code(found, file, start)
@@ -78,8 +78,16 @@ def said_by(file: BinaryIO) -> Boxes:
     return found
 
 
-def _boxes(file: BinaryIO, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Name, position and size of the content of each box, those within the header's boxes too."""
+def boxes(file: BinaryIO, at: int, end: int, *, whole: bool = True) -> Iterator[tuple[bytes, int, int]]:
+    """Name, position and size of the content of each box, those within the header's boxes too.
+
+    Parameters
+    ----------
+    file : BinaryIO
+        Holds the boxes from `at` to `end`.
+    whole : bool
+        Leave out a last one that does not end there.
+    """
     while at + 8 <= end:
         file.seek(at)
         size, name = struct.unpack(">L4s", file.read(8))
@@ -87,10 +95,10 @@ def _boxes(file: BinaryIO, at: int, end: int) -> Iterator[tuple[bytes, int, int]
         if size == 1:
             size, head = struct.unpack(">Q", file.read(8).rjust(8, b"\0"))[0], 16
         size = size or end - at
-        if size < head or at + size > end:
+        if size < head or (whole and at + size > end):
             return
         if name in _SUPER:
-            yield from _boxes(file, at + head, at + size)
+            yield from boxes(file, at + head, at + size, whole=whole)
         else:
             yield name, at + head, size - head
         at += size

@@ -1,18 +1,20 @@
-"""The segments of a JPEG (ITU-T T.81, annex B): what is said in front of its picture, and whether it is whole."""
+"""The segments of a JPEG (ITU-T T.81, annex B): what is said before its picture, and if that is whole."""
 
 import io
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, JpegImagePlugin
+from PIL import JpegImagePlugin
 
 SOI, EOI, SOS, COMMENT = 0xD8, 0xD9, 0xDA, 0xFE
 APP1, APP2, APP13 = 0xE1, 0xE2, 0xED
 END = b"\xff\xd9"
 
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_LOSSLESS = (0xC3, 0xC7, 0xCB, 0xCF)
 # Bits of every kind: whoever decodes on into these sees noise.
 _TAILS = [
     np.random.default_rng(seed).integers(0, 255, 4096, np.uint8).tobytes() for seed in (1, 2)
@@ -32,11 +34,22 @@ def segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
         yield marker[0], file.read(max(0, struct.unpack(">H", size)[0] - 2))
 
 
-def frame(file: BinaryIO) -> tuple[int, int, int, int] | None:
-    """Bits of a sample, height, width and number of components."""
+@dataclass(frozen=True)
+class Frame:
+    """The size of a picture, how many components it has, of how many bits; and whether it is lossless."""
+
+    bits: int
+    height: int
+    width: int
+    components: int
+    lossless: bool
+
+
+def frame(file: BinaryIO) -> Frame | None:
+    """Of a JPEG; None where none is found."""
     for marker, content in segments(file):
         if marker in _FRAMES and len(content) >= 6:
-            return struct.unpack_from(">BHHB", content)
+            return Frame(*struct.unpack_from(">BHHB", content), marker in _LOSSLESS)
     return None
 
 
@@ -67,7 +80,7 @@ def _all_scans(content: bytes) -> bool:
     described = frame(file)
     if described is None:
         return False
-    missing = set(range(64 * described[3]))
+    missing = set(range(64 * described.components))
     names: list[int] = []
     for marker, body in _all_segments(content):
         if marker in _FRAMES:

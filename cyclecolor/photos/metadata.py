@@ -11,7 +11,8 @@ from .photo import Metadata
 from .tiff.directory import Directory, Tag
 from .tiff.fields import LAYERS, descriptive
 
-_JPEG_COLORS = (b"ICC_PROFILE\0", b"MPF\0", b"FPXR\0")  # APP2: profile, index of pictures, Flashpix' storage
+_PROFILE = b"ICC_PROFILE\0"
+_INDICES = (b"MPF\0", b"FPXR\0")  # of further pictures, of Flashpix' storage
 _OF_STORAGE = (0xE0, 0xEE)  # JFIF, Adobe
 
 
@@ -105,7 +106,10 @@ def of_image(image: Image.Image, file: BinaryIO | None) -> Found:
     if file is None:
         return found
     if image.format in ("JPEG", "MPO"):
-        return _of_jpeg(image, file, found)
+        said = of_jpeg(file)
+        said.icc, said.dpi = found.icc, found.dpi
+        said.lost += ("further pictures in the file",) if image.format == "MPO" else ()
+        return said
     if image.format == "PNG":
         said = png.said_by(file)
         found.icc = found.icc or said.profile
@@ -132,9 +136,10 @@ def _pillows_dpi(info: dict) -> tuple[float, float] | None:
     return across, down
 
 
-def _of_jpeg(image: Image.Image, file: BinaryIO, found: Found) -> Found:
-    resources, extensions, comments, lost = b"", [], [], []
-    found.exif = found.xmp = None
+def of_jpeg(file: BinaryIO) -> Found:
+    """Of a JPEG, by the segments in front of its picture."""
+    found, resources, profile = Found(), b"", []
+    extensions, comments, lost = [], [], []
     for marker, content in jpeg.segments(file):
         if marker == jpeg.APP1 and content.startswith(exif.HEADER):
             found.exif = found.exif or content
@@ -146,14 +151,15 @@ def _of_jpeg(image: Image.Image, file: BinaryIO, found: Found) -> Found:
             resources += content.removeprefix(iptc.PHOTOSHOP)
         elif marker == jpeg.COMMENT:
             comments.append(content)
-        elif 0xE0 <= marker <= 0xEF and marker not in _OF_STORAGE and not content.startswith(_JPEG_COLORS):
+        elif marker == jpeg.APP2 and content.startswith(_PROFILE):
+            profile.append(content.removeprefix(_PROFILE))
+        elif 0xE0 <= marker <= 0xEF and marker not in _OF_STORAGE and not content.startswith(_INDICES):
             lost.append("content credentials" if marker == 0xEB else f"segment APP{marker - 0xE0}")
     found.iptc, gone = iptc.records_in(resources)
-    if image.format == "MPO":
-        lost.append("further pictures in the file")
     found.extension = xmp.joined(extensions)
     if extensions and found.extension is None:
         lost.append("XMP's extension (damaged)")
+    found.icc = b"".join(part[2:] for part in sorted(profile)) or None  # a part's number comes first
     found.comment = b"\n".join(comments) or None
     found.lost = (*lost, *gone)
     return found

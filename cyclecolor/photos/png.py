@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from .icc import SRGB_CURVE, SRGB_XY, gamma_curve, matrix_profile
+from .icc import SRGB_CURVE, SRGB_XY, gamma_curve, matrix_profile, profile_by_numbers
 from .iptc import as_resource, records_of
 from .photo import Metadata
 from .provenance import packet
@@ -46,21 +46,6 @@ _OF_PIXELS = (
     b"cLLI",
     b"iDOT",
 )
-
-# ITU-T H.273: chromaticities and curves by the numbers of cICP.
-_PRIMARIES = {
-    1: SRGB_XY,
-    9: ((0.3127, 0.3290), (0.708, 0.292), (0.170, 0.797), (0.131, 0.046)),
-    12: ((0.3127, 0.3290), (0.680, 0.320), (0.265, 0.690), (0.150, 0.060)),
-}
-_CURVES = {
-    1: SRGB_CURVE,
-    4: gamma_curve(2.2),
-    5: gamma_curve(2.8),
-    6: SRGB_CURVE,
-    8: gamma_curve(1),
-    13: SRGB_CURVE,
-}
 
 
 @dataclass
@@ -110,11 +95,7 @@ def said_by(file: BinaryIO) -> Chunks:
 def _profile(color: dict[bytes, bytes]) -> tuple[bytes | None, tuple[str, ...]]:
     """An ICC profile of what gAMA, cHRM and cICP say, where no profile and no sRGB chunk overrules them."""
     if len(said := color.get(b"cICP", b"")) == 4:
-        primaries, curve = _PRIMARIES.get(said[0]), _CURVES.get(said[1])
-        if primaries is None or curve is None:
-            return None, (f"colors of kind {said[0]}/{said[1]} (cICP) were read as sRGB",)
-        same = (primaries, curve) == (SRGB_XY, SRGB_CURVE)
-        return None if same else matrix_profile(curve, primaries), ()
+        return profile_by_numbers(said[0], said[1])
     gamma = color.get(b"gAMA", b"")
     if b"iCCP" in color or b"sRGB" in color or len(gamma) != 4:
         return None, ()

@@ -18,7 +18,7 @@ from .archive import READERS
 from .decoding import decode, decode_page, flattened
 from .exif import orientation_of
 from .formats import HEAD, JPEGS, KNOWN, format_of
-from .guard import Refused, refusing
+from .guard import Refused, check_size, refusing
 from .luma import Luma, luma_of
 from .photo import Photo, PhotoError, shown
 from .tiff import Directory, Tag, TooManyPages, directories
@@ -83,7 +83,7 @@ def read_pages(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
 
 
 def is_photo(path: str | os.PathLike[str]) -> bool:
-    """Whether the first bytes of the file at `path` are those of a picture, one that can be read or camera raw."""
+    """Whether the file at `path` begins as a picture does, one that can be read or camera raw."""
     try:
         with _opened(path, shown(path)) as file:
             return _kind(file) is not None
@@ -185,7 +185,7 @@ def _read(file: BinaryIO, max_pixels: int, *, still: bool = False, short_side: i
         raise raw.refused()
     if kind == "TIFF":
         return decode_page(_tiff_pages(file, max_pixels, first=True)[0])
-    if kind in JPEGS and (described := jpeg.frame(file)) and described[0] != 8:
+    if kind in JPEGS and (frame := jpeg.frame(file)) and (frame.bits != 8 or frame.lossless):
         kind = "JPEG of more bits"
     if kind in READERS:
         return READERS[kind](file, max_pixels)
@@ -231,18 +231,9 @@ def _identified(file: BinaryIO, kind: str, max_pixels: int) -> Image.Image:
         image = Image.OPEN[kind][0](file, "")
     except (SyntaxError, IndexError, TypeError, struct.error) as error:  # Pillow's "not mine"
         raise OSError(f"bad header: {error}") from error
-    _check_size(*image.size, max_pixels)
+    check_size(*image.size, max_pixels)
     _check_claim(image, file)
     return image
-
-
-def _check_size(width: int, height: int, max_pixels: int) -> None:
-    if width * height > max_pixels:
-        raise Refused(
-            "too-many-pixels",
-            f"{width} x {height} is more than {max_pixels:,} pixels; "
-            "raise the limit (--max-pixels) if the picture can be trusted",
-        )
 
 
 def _tiff_pages(file: BinaryIO, max_pixels: int, *, first: bool = False) -> list[Directory]:
@@ -264,7 +255,7 @@ def _tiff_pages(file: BinaryIO, max_pixels: int, *, first: bool = False) -> list
     for page in whole:
         width, height = page.number(Tag.WIDTH, 0), page.number(Tag.HEIGHT, 0)
         bits = page.number(Tag.SAMPLES, 1) * page.number(Tag.BITS, 1)
-        _check_size(width, height * max(1, bits // _BITS_OF_A_PIXEL), max_pixels)
+        check_size(width, height * max(1, bits // _BITS_OF_A_PIXEL), max_pixels)
         total += width * height
         if total > max_pixels:
             raise Refused(

@@ -11,9 +11,9 @@ from typing import Any, BinaryIO
 
 from ..errors import CycleColorError
 from . import encoding
-from .archive import jxl_of
 from .extras import installed
 from .guard import quiet_pillow
+from .jxl import jxl_of
 from .luma import Luma
 from .photo import Metadata, Photo, PhotoError, shown
 from .tiff.writing import encode_tiff

@@ -1,4 +1,4 @@
-"""XMP packets: what an output cannot vouch for goes, the rest stays (Adobe, XMP Specification parts 1 to 3)."""
+"""XMP packets (Adobe, XMP Specification): what is true no longer goes, the rest stays."""
 
 import hashlib
 import struct
@@ -28,8 +28,9 @@ _GONE = {
         (_TIFF, name): ""
         for name in (
             "ImageWidth", "ImageLength", "BitsPerSample", "Compression", "PhotometricInterpretation",
-            "SamplesPerPixel", "PlanarConfiguration", "YCbCrSubSampling", "YCbCrPositioning", "YCbCrCoefficients",
-            "ReferenceBlackWhite", "TransferFunction", "WhitePoint", "PrimaryChromaticities", "NativeDigest",
+            "SamplesPerPixel", "PlanarConfiguration", "YCbCrSubSampling", "YCbCrPositioning",
+            "YCbCrCoefficients", "ReferenceBlackWhite", "TransferFunction", "WhitePoint",
+            "PrimaryChromaticities", "NativeDigest",
         )
     },
     **{

@@ -1,4 +1,4 @@
-"""The directories of a TIFF (TIFF 6.0, section 2) or BigTIFF: found in one pass, values read when asked for."""
+"""The directories of a TIFF (TIFF 6.0, section 2) or BigTIFF: found in one pass, values read when needed."""
 
 import struct
 from collections.abc import Iterator

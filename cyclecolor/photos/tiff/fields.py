@@ -14,16 +14,18 @@ _BELOW = (Tag.EXIF, Tag.GPS)
 
 # How pixels are stored, or a tag of its own kind of metadata: nothing that describes the photo.
 STORAGE = frozenset(
-    (*range(254, 260), *range(262, 267), 273, 274, *range(277, 285), *range(288, 294), 296, 301)
-    + (*range(317, 329), 330, *range(332, 335), 336, *range(338, 348), *range(400, 406), *range(512, 522))
-    + (*range(529, 533), 559, 700, 33421, 33422, 33723, 34377, 34665, 34675, 34853, 50341)
-)
+    [
+        *range(254, 260), *range(262, 267), 273, 274, *range(277, 285), *range(288, 294), 296, 301,
+        *range(317, 329), 330, *range(332, 335), 336, *range(338, 348), *range(400, 406), *range(512, 522),
+        *range(529, 533), 559, 700, 33421, 33422, 33723, 34377, 34665, 34675, 34853, 50341,
+    ]
+)  # fmt: skip
 LAYERS = 37724  # Photoshop's
 
 
 @dataclass(frozen=True)
 class Field:
-    """A tag and its values: bytes of TIFF's type `kind`, little-endian, or the directory that it points to."""
+    """A tag and its values: bytes of TIFF's type `kind`, little-endian, or the directory it points to."""
 
     tag: int
     kind: int

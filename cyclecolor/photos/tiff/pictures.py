@@ -62,14 +62,14 @@ def picture(page: Directory, storage: "Storage", data: bytes) -> np.ndarray:
 def _whole_jpeg(data: bytes, tables: bytes, photometric: int) -> bytes:
     """A JPEG that stands alone: with the tables that its file keeps apart, and what its colors are.
 
-    Adobe's technical note 2: a segment without tables, and tables without a picture, between SOI and EOI each.
+    Adobe's technical note 2: tables without a picture, a picture without tables, each from SOI to EOI.
     """
     adobe = b"\xff\xee" + struct.pack(">H5sHHHB", 14, b"Adobe", 100, 0, 0, photometric == _YCBCR)
     return b"\xff\xd8" + (adobe if photometric in (_RGB, _YCBCR) else b"") + tables[2:-2] + data[2:]
 
 
 def fax_rows(page: Directory, storage: "Storage") -> np.ndarray:
-    """(height, width, 1) of 0 and 1 of a page that is coded as fax machines do: by libtiff, through Pillow."""
+    """(height, width, 1) of 0 and 1 of a page coded as fax machines do: by libtiff, through Pillow."""
     if (storage.bits, storage.samples, storage.format) != (1, 1, "u") or storage.tiled:
         raise Refused("unsupported", "fax codes of such pixels are not supported; save it anew")
     offsets, sizes = page.numbers(Tag.STRIP_OFFSETS), page.numbers(Tag.STRIP_BYTES)

@@ -3,6 +3,7 @@
 import struct
 import zlib
 from collections.abc import Iterable
+from contextlib import suppress
 from itertools import accumulate
 
 import numpy as np
@@ -76,10 +77,8 @@ def _directory(
 def _metadata_fields(metadata: Metadata) -> list[Field]:
     fields: list[Field] = []
     if metadata.exif:
-        try:
+        with suppress(ValueError, struct.error):  # from a caller: those of files are sound by now
             fields += descriptive(exif.opened(metadata.exif))[0]
-        except (ValueError, struct.error):  # from a caller: files' are sound by now
-            pass
     if metadata.dpi:
         fields.append(numbers(Tag.RESOLUTION_UNIT, _SHORT, _INCH))
         for tag, value in zip((Tag.X_RESOLUTION, Tag.Y_RESOLUTION), metadata.dpi, strict=True):
