@@ -128,6 +128,9 @@ def _clean(document: Document, orientation: int) -> list[str] | None:
             if name == (_TIFF, "Orientation") and _value(node) != "1":
                 _set(node, "1")
                 found.append("")
+            elif node.nodeName.startswith("xmlns:") and node.value.startswith(tuple(_GONE_SCHEMAS)):
+                found.append("")
+                _remove(node, element)
             elif (lost := _why_gone(name, orientation)) is not None:
                 found.append(lost)
                 _remove(node, element)
