@@ -7,11 +7,12 @@ import numpy as np
 from PIL import Image
 
 from . import jp2, metadata, profiles
-from .deep import read_deep
+from .deep import read_deep, read_ppm16
 from .exif import orientation_of, upright
 from .guard import Refused, refusing
 from .metadata import Found
 from .photo import Metadata, Photo, shown
+from .raw import refuse_raw
 from .samples import divided, from_decimals, from_integers, narrow, widened
 from .tiff import Directory, Tag, directories, read_page
 
@@ -34,8 +35,9 @@ def decode_image(image: Image.Image) -> Photo:
         file = _unread(image)
         if file is None or image.format != "TIFF":
             return decode(image, file)
-        pages = enumerate(directories(file))
-        return decode_page(next(page for number, page in pages if number == image.tell()))
+        pages = list(directories(file))
+        refuse_raw(pages[0])
+        return decode_page(pages[image.tell()])
 
 
 def _unread(image: Image.Image) -> BinaryIO | None:
@@ -52,6 +54,8 @@ def _unread(image: Image.Image) -> BinaryIO | None:
 
 def decode(image: Image.Image, file: BinaryIO | None = None) -> Photo:
     """Decode `image`; `file` serves for what Pillow does not tell, and where it would cut 16 bits to 8."""
+    if image.format == "PPM" and file is not None and (samples := read_ppm16(file, image)) is not None:
+        return photo_of(samples, Found(), "PPM")
     raw_mode = _raw_mode(image)
     if (
         image.format == "TIFF"

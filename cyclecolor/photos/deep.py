@@ -1,4 +1,4 @@
-"""The 16-bit pictures that Pillow has no mode for: RGB, RGBA and gray with alpha, in PNG and JPEG 2000.
+"""The 16-bit pictures that Pillow has no mode for: RGB, RGBA and gray with alpha, in PNG, JPEG 2000 and PPM.
 
 Pillow reads them, but keeps the high bytes only. So it stays the judge of what is sound, another decoder
 reads the same bytes again, and what that one says is believed where its high bytes are the ones that Pillow
@@ -53,6 +53,21 @@ def read_deep(file: BinaryIO, image: Image.Image, bits: int) -> np.ndarray:
     raise Refused("unsupported", text)
 
 
+def read_ppm16(file: BinaryIO, image: Image.Image) -> np.ndarray | None:
+    """(H, W, 3) uint16 of a binary color PPM with more than 8 bits, not loaded yet; None of any other."""
+    decoder, _, start, arguments = image.tile[0]
+    top = arguments[1] if isinstance(arguments, tuple) and len(arguments) > 1 else 0
+    if decoder != "ppm" or image.mode != "RGB" or not isinstance(top, int) or top <= 255:
+        return None
+    file.seek(start)
+    size = image.height * image.width * 3
+    samples = np.frombuffer(file.read(2 * size), ">u2")
+    if samples.size < size:
+        raise Refused("truncated", "cut short (rows are missing); copy or scan it again")
+    scaled = np.minimum(np.rint(np.arange(65536) * (65535 / top)), 65535).astype(np.uint16)
+    return scaled[samples].reshape(image.height, image.width, 3)
+
+
 def _decoded(content: bytes, image: Image.Image) -> Iterator[np.ndarray | None]:
     """What other decoders make of it, one after the other."""
     if image.format == "PNG" or image.mode == "RGB":  # of others, OpenCV complains on the standard error
@@ -76,12 +91,15 @@ def _bands(pixels: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _high_bytes_match(deep: np.ndarray, image: Image.Image, bits: int) -> bool:
+    """Whether Pillow saw the same; of JPEG 2000 it rounds, and 255.5 and more comes out as 0."""
+    half = 1 << (bits - 9) if image.format == "JPEG2000" else 0
     channels = len(image.getbands())
     if deep.shape[:2] != image.size[::-1] or deep.shape[2] < channels:
         return False
     for number, band in enumerate(_bands(deep)):
         top = number * _BAND_ROWS
         seen = np.asarray(image.crop((0, top, image.width, top + len(band))))
-        if not np.array_equal(band[..., :channels] >> (bits - 8), seen):
+        expected = (band[..., :channels].astype(np.uint32) + half >> (bits - 8)).astype(np.uint8)
+        if not np.array_equal(expected, seen):
             return False
     return True

@@ -30,7 +30,10 @@ def read_jxl(file: BinaryIO, max_pixels: int) -> Photo:
     check_size(*size, max_pixels)
     file.seek(0)
     content = file.read(_MOST_BYTES)
-    was_jpeg, info, data, icc, boxes = library.Decoder(num_threads=0)(content)
+    try:
+        was_jpeg, info, data, icc, boxes = library.Decoder(num_threads=0)(content)
+    except Exception as error:  # the library's words are about its own build
+        raise Refused("broken", "damaged (libjxl cannot decode it); copy or scan it again") from error
     if was_jpeg:  # packed without loss: that JPEG, metadata and all
         data = bytes(data)
         return decode(JpegImagePlugin.JpegImageFile(io.BytesIO(data), ""), io.BytesIO(data))

@@ -13,6 +13,7 @@ from .tiff.fields import LAYERS, descriptive
 
 _PROFILE = b"ICC_PROFILE\0"
 _INDICES = (b"MPF\0", b"FPXR\0")  # of further pictures, of Flashpix' storage
+_MOST_NAMED = 20  # tags of a page
 _OF_STORAGE = (0xE0, 0xEE)  # JFIF, Adobe
 
 
@@ -170,7 +171,8 @@ def of_page(page: Directory) -> Found:
     fields, tags = descriptive(page)
     resources, gone = iptc.records_in(page.raw(Tag.PHOTOSHOP)) if Tag.PHOTOSHOP in page else (None, [])
     records = page.raw(Tag.IPTC) or resources
-    lost = ["Photoshop's layers" if tag == LAYERS else f"tag {tag}" for tag in tags]
+    lost = ["Photoshop's layers" if tag == LAYERS else f"tag {tag}" for tag in tags[:_MOST_NAMED]]
+    lost += [f"{len(tags) - _MOST_NAMED} more tags"] if len(tags) > _MOST_NAMED else []
     return Found(
         exif=exif.block_of(fields),
         xmp=page.raw(Tag.XMP) or None,

@@ -23,10 +23,11 @@ def refused() -> Refused:
     )
 
 
-def is_raw(page: Directory) -> bool:
-    """Whether the first page of a TIFF, or what belongs to it, comes from a sensor."""
+def refuse_raw(page: Directory) -> None:
+    """Refuse a TIFF whose first page, or what belongs to it, comes from a sensor."""
     parts = [page, *page.below(Tag.SUB_DIRECTORIES)]
-    return Tag.DNG_VERSION in page or any(
+    if Tag.DNG_VERSION in page or any(
         part.number(Tag.PHOTOMETRIC, 0) in _SENSOR or part.number(Tag.COMPRESSION, 0) in _SENSOR_CODES
         for part in parts
-    )
+    ):
+        raise refused()

@@ -248,8 +248,7 @@ def _tiff_pages(file: BinaryIO, max_pixels: int, *, first: bool = False) -> list
         pages = list(directories(file))
     except TooManyPages as error:
         raise Refused("too-many-pages", f"{error}; split the file") from error
-    if raw.is_raw(pages[0]):
-        raise raw.refused()
+    raw.refuse_raw(pages[0])
     whole = [page for page in pages if not page.number(Tag.SUBFILE_TYPE, 0) & _REDUCED_OR_MASK] or pages[:1]
     whole, total = whole[:1] if first else whole, 0
     for page in whole:

@@ -10,7 +10,7 @@ _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _TIFF, _EXIF = "http://ns.adobe.com/tiff/1.0/", "http://ns.adobe.com/exif/1.0/"
 _CAMERA = "http://ns.google.com/photos/1.0/camera/"
 _NOTE = "http://ns.adobe.com/xmp/note/"
-_MOST_BYTES = 64 << 20
+_MOST_BYTES, _MOST_MARKS = 16 << 20, 100_000  # of a packet: its size, and what elements and attributes take
 
 # Prefixes as their makers write them, for packets that do not say what theirs mean.
 _USUAL = {"rdf": _RDF, "tiff": _TIFF, "exif": _EXIF, "xmp": "http://ns.adobe.com/xap/1.0/", "xmpNote": _NOTE}
@@ -90,9 +90,11 @@ def cleaned(packet: bytes, extension: bytes | None, orientation: int) -> tuple[b
 
 def _parsed(packet: bytes) -> Document:
     """Prefixes stay what they are called. Nothing is expanded: a packet has no need for entities."""
+    if len(packet) > _MOST_BYTES:
+        raise ValueError("a packet longer than any")
     encoding = {b"\xfe\xff": "utf-16", b"\xff\xfe": "utf-16"}.get(packet[:2], "utf-8-sig")
     text = packet.decode(encoding)
-    if len(packet) > _MOST_BYTES or "<!DOCTYPE" in text or "<!ENTITY" in text:
+    if "<!DOCTYPE" in text or "<!ENTITY" in text or text.count("<") + text.count("=") > _MOST_MARKS:
         raise ValueError("no XMP")
     return expatbuilder.parseString(text.strip("\0\ufeff \n\r\t"), namespaces=False)
 

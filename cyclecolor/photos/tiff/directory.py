@@ -12,7 +12,8 @@ MAX_PAGES = 5_000
 """Directories that a file may hold."""
 
 _MAX_ENTRIES = 4_096  # of one directory; photographs have some 40
-_MAX_VALUES = 64 << 20  # bytes of one tag's values
+_MAX_BYTES = 64 << 20  # of one tag's values
+_MAX_NUMBERS = 1 << 21
 
 # TIFF 6.0, section 2, and BigTIFF: what a field type is to NumPy. A rational is two of what is given here.
 NUMPY_TYPES = {1: "u1", 2: "S1", 3: "u2", 4: "u4", 5: "u4", 6: "i1", 7: "u1", 8: "i2", 9: "i4", 10: "i4"}
@@ -141,7 +142,7 @@ class Directory:
         entry = self.entries.get(tag)
         if entry is None:
             return b""
-        if entry.size > _MAX_VALUES:
+        if entry.size > _MAX_BYTES:
             raise ValueError(f"tag {tag} has {entry.size} bytes")
         return self._bytes(entry.position, entry.size)
 
@@ -150,6 +151,8 @@ class Directory:
         entry = self.entries.get(tag)
         if entry is None or entry.kind == 2:
             return []
+        if entry.count > _MAX_NUMBERS:
+            raise ValueError(f"tag {tag} has {entry.count} values")
         values = np.frombuffer(self.raw(tag), np.dtype(NUMPY_TYPES[entry.kind]).newbyteorder(self.form.order))
         if entry.kind not in RATIONALS:
             return values.tolist()

@@ -9,6 +9,7 @@ import numpy as np
 from .directory import NUMPY_TYPES, RATIONALS, Directory, Tag
 
 _MOST_BYTES = 65_000  # of a value: an EXIF block in a JPEG has no more
+_MOST_TOGETHER = 4 << 20
 _POINTERS = (4, 13)  # types that may hold positions in a file: true there alone
 _BELOW = (Tag.EXIF, Tag.GPS)
 
@@ -50,12 +51,13 @@ def fields_of(directory: Directory, tags: Iterable[int]) -> list[Field]:
 
 def descriptive(directory: Directory) -> tuple[list[Field], list[int]]:
     """What a directory says of the photo and not of its storage; and the tags that cannot be carried over."""
-    carried, lost = [], []
+    carried, lost, room = [], [], _MOST_TOGETHER
     for tag, entry in directory.entries.items():
         if tag in STORAGE:
             continue
-        portable = entry.kind not in _POINTERS and entry.kind < 16 and entry.size <= _MOST_BYTES
+        portable = entry.kind not in _POINTERS and entry.kind < 16 and entry.size <= min(room, _MOST_BYTES)
         (carried if portable else lost).append(tag)
+        room -= entry.size if portable else 0
     found = fields_of(directory, carried)
     for tag in _BELOW:
         for below in directory.below(tag, most=1):
