@@ -85,8 +85,10 @@ class Gap:
     def advice(self) -> str:
         """One sentence."""
         if self.auc >= GAP:
-            return "the scans do not look like the color photos turned to gray: unpaired training (cyclegan) "
-                "is needed"
+            return (
+                "the scans do not look like the color photos turned to gray: unpaired training (cyclegan) is "
+                "needed"
+            )
         if self.auc <= NO_GAP:
             return (
                 "the scans look like the color photos turned to gray: paired training (regression or "
