@@ -20,10 +20,13 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
+import pillow_heif
+import tifffile
 from PIL import Image
 
-SUFFIXES = ("jpg", "png", "tif", "webp", "bmp", "gif", "avif", "jp2", "ppm")
+SUFFIXES = ("jpg", "png", "tif", "webp", "bmp", "gif", "avif", "jp2", "ppm", "jxl", "heic")
 MAX_BASE = 60_000  # bytes: larger files of a corpus are not mutated
 PEAK = """
 import resource, subprocess, sys
@@ -51,6 +54,42 @@ def base_pictures() -> list[tuple[str, bytes]]:
                 continue
             pictures.append((suffix, content.getvalue()))
     return pictures
+
+
+def archive_pictures() -> list[tuple[str, bytes]]:
+    """(suffix, content) of what Pillow does not write: arrangements of TIFF, deep and rare formats."""
+    levels = np.add.outer(np.arange(24), np.arange(32)).astype(np.uint16) * 1100
+    colors = np.dstack([levels, 65535 - levels, levels // 2])
+    shallow = (colors >> 8).astype(np.uint8)
+    pictures = []
+    for compression in (None, "lzw", "zlib", "packbits", "zstd", "lzma", "jpeg", "jpeg2000", "webp"):
+        for options in ({}, {"tile": (16, 16)}, {"bigtiff": True, "byteorder": ">"}):
+            content = io.BytesIO()
+            samples = shallow if compression in ("jpeg", "jpeg2000", "webp") else colors
+            predictor = compression in ("lzw", "zlib") and not options
+            tifffile.imwrite(
+                content, samples, photometric="rgb", compression=compression, predictor=predictor, **options
+            )
+            pictures.append(("tif", content.getvalue()))
+    for samples in (levels, (levels / 65535).astype(np.float32), np.moveaxis(colors, 2, 0)):
+        content = io.BytesIO()
+        planes = "separate" if samples.ndim == 3 else None
+        tifffile.imwrite(
+            content,
+            samples,
+            photometric="rgb" if planes else "minisblack",
+            planarconfig=planes,
+            compression="zlib",
+        )
+        pictures.append(("tif", content.getvalue()))
+    pictures += [("jp2", imagecodecs.jpeg2k_encode(s, reversible=True)) for s in (levels, colors, shallow)]
+    pictures += [
+        ("jxl", imagecodecs.jpegxl_encode(s, lossless=s is colors)) for s in (levels, colors, shallow)
+    ]
+    pictures += [("jpg", imagecodecs.jpeg_encode(s >> 4, bitspersample=12)) for s in (levels, colors)]
+    content = io.BytesIO()
+    pillow_heif.from_pillow(Image.fromarray(shallow)).save(content)
+    return [*pictures, ("heic", content.getvalue())]
 
 
 def corpus_pictures(corpus: Path) -> list[tuple[str, bytes]]:
@@ -149,7 +188,9 @@ def main() -> None:
     if arguments.count == 0:
         code, highest = translate(arguments.corpus, work / "corpus_color")
         total, slowest = check(arguments.corpus, work / "corpus_color", code)
-    bases = base_pictures() + (corpus_pictures(arguments.corpus) if arguments.corpus else [])
+    bases = (
+        base_pictures() + archive_pictures() + (corpus_pictures(arguments.corpus) if arguments.corpus else [])
+    )
     while done < end and time.perf_counter() - begun < 60 * arguments.minutes:
         numbers = range(done, min(done + arguments.batch, end))
         source, output = work / f"{done}", work / f"{done}_color"

@@ -15,7 +15,7 @@ from cyclecolor.photos import read_photo
 from cyclecolor.training import train
 
 OPTIONS = {
-    "train": {"experiment", "overrides", "run_dir", "fresh"},
+    "train": {"experiment", "overrides", "run_dir", "fresh", "device"},
     "translate": {
         "source",
         "output",
@@ -26,7 +26,8 @@ OPTIONS = {
         "shard",
         "denoise",
         "flip_average",
-        "confidence",
+        "doubt",
+        "device",
         "suffix",
         "quality",
         "subsampling",
@@ -38,8 +39,18 @@ OPTIONS = {
         "overwrite",
     },
     "prepare": {"photos", "output", "test_share", "gray_share", "seed", "film"},
-    "evaluate": {"checkpoint", "color", "gray", "film", "pile", "json_path", "sheet", "perceptual"},
-    "audit": {"checkpoint", "color", "gray", "film", "json_path"},
+    "evaluate": {
+        "checkpoint",
+        "color",
+        "gray",
+        "film",
+        "pile",
+        "json_path",
+        "sheet_path",
+        "perceptual",
+        "device",
+    },
+    "audit": {"checkpoint", "color", "gray", "film", "json_path", "device"},
     "doctor": {"gray", "color", "json_path"},
     "info": {"checkpoint"},
     "import": {"source", "output"},
@@ -61,7 +72,7 @@ def checkpoint(tmp_path_factory) -> Path:
 
 def test_options_are_frozen():
     found = {name: {p.name for p in command.params} for name, command in main.commands.items()}
-    assert found == OPTIONS
+    assert found == {name: options | {"quiet", "verbose"} for name, options in OPTIONS.items()}
     assert sorted(cyclecolor.__all__) == ["Colorizer", "CycleColorError", "load"]
 
 

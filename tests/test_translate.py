@@ -85,7 +85,7 @@ def test_every_input_has_a_line(scans, call, tmp_path):
     make(scans / "unnamed.png").rename(scans / "unnamed")
     said = call(scans, code=1)
     assert "5 translated, 0 skipped, 2 refused" in said
-    assert "passed over, not photos: 1 .txt" in said
+    assert "passed over: 1 .txt" in said
     found = records(tmp_path / "out")
     assert {n: r["status"] for n, r in found.items() if r["status"] == "refused"} == {
         "broken.jpg": "refused",
@@ -100,6 +100,41 @@ def test_every_input_has_a_line(scans, call, tmp_path):
     assert (record["sha256"], record["output_sha256"]) == (sha256sum(source), sha256sum(output))
     assert record["checkpoint"].startswith("step_00000002.safetensors sha256:")
     assert files(tmp_path / "out") == {"a.jpg", "b.png", "c.tif", "sub/d.jpg", "unnamed.png"}
+
+
+def test_what_is_lost_and_what_is_odd_is_in_the_manifest_and_counted(scans, call, tmp_path):
+    make(scans / "said.jpg")
+    with Image.open(scans / "said.jpg") as image:
+        image.save(scans / "said.jpg", comment=b"from box 12")
+    whole = (scans / "a.jpg").read_bytes()
+    (scans / "a.jpg").write_bytes(whole[:-2])
+    said = call(scans, "--format", "webp")
+    assert "metadata not carried over in 1 photos" in said
+    assert "read with a warning: 1 photos" in said
+    found = records(tmp_path / "out")
+    assert found["said.jpg"]["lost"] == ["comment"]
+    assert found["a.jpg"]["warnings"] == ["the end marker is missing; the picture is whole"]
+    assert not {"lost", "warnings"} & set(found["b.png"])
+    assert "not carried over: comment" in call(scans / "said.jpg", output=tmp_path / "one.webp")
+
+
+def test_thumbnails_of_others_and_photos_of_ours_are_passed_over(scans, call, tmp_path):
+    for name in (
+        "@eaDir/a.jpg/SYNOPHOTO_THUMB_M.jpg",
+        ".thumbnails/x.png",
+        "sub/Thumbs/y.jpg",
+        "#recycle/z.jpg",
+    ):
+        make(scans / name)
+    call(scans / "a.jpg", output=scans / "a_color.jpg")
+    said = call(scans)
+    assert "4 translated, 0 skipped, 0 refused" in said
+    for folder in ("@eaDir", ".thumbnails", "Thumbs", "#recycle"):
+        assert f"passed over: 1 in {folder}" in said
+    assert "passed over: 1 colored by cyclecolor before" in said
+    assert "a_color.jpg" not in files(tmp_path / "out")
+    gray = call(scans, "--direction", "to-gray", output=tmp_path / "gray")  # of colors, whoever made them
+    assert "5 translated" in gray
 
 
 def sha256sum(path) -> str:

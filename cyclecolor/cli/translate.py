@@ -135,7 +135,7 @@ def translate(
         **{name: value for name, value in options.items() if value is not None},
     )
     job = Job(source, output or _sibling(source, direction.removeprefix("to-"), suffix), colorizer, settings)
-    counts, lumas = {"translated": 0, "skipped": 0, "refused": 0}, Counter()
+    counts, lumas, notes = {"translated": 0, "skipped": 0, "refused": 0}, Counter(), Counter()
     with (
         _stoppable() as stopped,
         progress_bar(total=len(job.tasks), unit=" photos", leave=len(job.tasks) > 1) as bar,
@@ -143,6 +143,9 @@ def translate(
         for outcome in job.run(stop=stopped):
             counts[outcome.status] += 1
             lumas[outcome.luma] += 1
+            notes.update({"lost": bool(outcome.lost), "warnings": bool(outcome.warnings)})
+            for note in () if job.manifest else outcome.notes:
+                bar.write(note)
             bar.set_postfix(refused=counts["refused"], refresh=False)
             bar.update()
             if outcome.status == "refused":
@@ -151,7 +154,10 @@ def translate(
         records = job.manifest.records.values()
         click.echo(f"report: {write_report(job.output, source, records, progress=progress_bar)}")
     for kind, count in job.passed_over.most_common():
-        click.echo(f"passed over, not photos: {count} {kind}")
+        click.echo(f"passed over: {count} {kind}")
+    for kind, words in (("lost", "metadata not carried over in"), ("warnings", "read with a warning:")):
+        if job.manifest and notes[kind]:
+            click.echo(f'{words} {notes[kind]} photos; see "{kind}" in {job.manifest.path}')
     if settings.lossless_luma:
         click.echo(f"luma of gray JPEGs kept: {lumas['kept']}, encoded again: {lumas['encoded anew']}")
     click.echo(", ".join(f"{count} {status}" for status, count in counts.items()) + f": {job.output}")

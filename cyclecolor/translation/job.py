@@ -19,6 +19,7 @@ from ..files import shown, write_csv
 from ..hardware import cores
 from ..inference import ChromaColorizer, Colorizer
 from ..photos import (
+    JPEG_SUFFIXES,
     MAX_PIXELS,
     Photo,
     PhotoError,
@@ -28,11 +29,10 @@ from ..photos import (
     write_photo,
 )
 from .manifest import Manifest, file_sha256
-from .plan import DOUBT_SUFFIX, Shard, Task, plan_folder, plan_photo, refuse_leaving
+from .plan import COLORED, DOUBT_SUFFIX, Shard, Task, plan_folder, plan_photo, refuse_leaving
 
 DOUBT_WHITE = 8.0  # units of the color space
 DOUBT_LIST = "doubt.csv"
-JPEG_SUFFIXES = (".jpg", ".jpeg")
 
 
 @dataclass(frozen=True)
@@ -87,18 +87,27 @@ class Options:
 class Outcome:
     """What became of one input: `status` is translated, skipped or refused, with a reason.
 
-    `luma` says, where it was asked for, whether it was kept or encoded anew.
+    `luma` says, where it was asked for, whether it was kept or encoded anew; `lost` names what the output
+    does not say of the photo; `warnings` are about how it was read.
     """
 
     task: Task
     status: str
     reason: str = ""
     luma: str = ""
+    lost: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> list[str]:
+        """Lines about what was lost, and warnings."""
+        lost = [f"not carried over: {name}" for name in self.lost]
+        return [*lost, *(f"warning: {warning}" for warning in self.warnings)]
 
 
 def provenance_of(colorizer: Colorizer, direction: str) -> str:
     """The sentence that tells a reader of the metadata what was inferred, and by what."""
-    made = {"to-color": "Colors are inferred, not recorded", "to-gray": "Gray is made from color"}[direction]
+    made = {"to-color": COLORED, "to-gray": "Gray is made from color"}[direction]
     return f"{made}: cyclecolor {version('cyclecolor')}, checkpoint {colorizer.name or 'unnamed'}"
 
 
@@ -130,7 +139,8 @@ class Job:
             plan_folder(source, output, options.suffix, {})  # complains before anything is made
             self.manifest = Manifest(output, options.shard)
             known = {name: r["output"] for name, r in self.manifest.records.items() if "output" in r}
-            plan = plan_folder(source, output, options.suffix, known)
+            colored = options.direction != "to-color"
+            plan = plan_folder(source, output, options.suffix, known, colored=colored)
         else:
             if options.shard:
                 raise CycleColorError(f"--shard works only for folders: {shown(source)}", exit_code=2)
@@ -217,7 +227,13 @@ class Job:
         record = {"input": task.name}
         try:
             record |= self._make(task)
-            outcome = Outcome(task, "translated", luma=record.get("luma", ""))
+            outcome = Outcome(
+                task,
+                "translated",
+                luma=record.get("luma", ""),
+                lost=tuple(record.get("lost", ())),
+                warnings=tuple(record.get("warnings", ())),
+            )
         except Exception as error:  # one bad file must not stop a folder
             code, reason = _refusal(task, error)
             outcome = Outcome(task, "refused", reason)
@@ -238,23 +254,27 @@ class Job:
         refuse_leaving(task.target, self.output)
         keeps_luma = self.options.lossless_luma and task.target.suffix.lower() in JPEG_SUFFIXES
         luma = read_luma(task.source, max_pixels=self.options.max_pixels) if keeps_luma else None
-        content = write_pages(
+        written = write_pages(
             pages, task.target, quality=self.options.quality, subsampling=self.options.subsampling, luma=luma
         )
         if pages.doubts:
             write_photo(doubt_map(pages.doubts[0]), task.target.with_name(task.target.name + DOUBT_SUFFIX))
-        written = os.stat(task.target)
+        output = os.stat(task.target)
         asked = {"doubt": round(max(float(d.mean()) for d in pages.doubts), 2)} if pages.doubts else {}
         if self.options.lossless_luma:
             asked["luma"] = "kept" if luma else "encoded anew"
+        if lost := [*dict.fromkeys((*pages.lost, *written.lost))]:
+            asked["lost"] = lost
+        if pages.warnings:
+            asked["warnings"] = [*pages.warnings]
         return asked | {
             "output": task.target.relative_to(self.output).as_posix(),
             "bytes": status.st_size,
             "mtime_ns": status.st_mtime_ns,
             "sha256": file_sha256(task.source),
-            "output_bytes": written.st_size,
-            "output_mtime_ns": written.st_mtime_ns,
-            "output_sha256": hashlib.sha256(content).hexdigest(),
+            "output_bytes": output.st_size,
+            "output_mtime_ns": output.st_mtime_ns,
+            "output_sha256": hashlib.sha256(written.content).hexdigest(),
             "width": pages.size[1],
             "height": pages.size[0],
             "pages": pages.count,
@@ -273,11 +293,15 @@ class _Pages:
     ):
         self.path, self.convert, self.doubt, self.options = path, convert, doubt, options
         self.count, self.size, self.doubts = 0, (0, 0), []
+        self.lost: dict[str, None] = {}  # names in order, each once
+        self.warnings: dict[str, None] = {}
 
     def __iter__(self) -> Iterator[Photo]:
         for photo in read_pages(self.path, max_pixels=self.options.max_pixels):
             self.count += 1
             self.size = self.size if self.count > 1 else photo.pixels.shape[:2]
+            self.lost |= dict.fromkeys(photo.metadata.lost)
+            self.warnings |= dict.fromkeys(photo.warnings)
             try:
                 self.doubts += [self.doubt(photo)] if self.doubt else []
                 photo = self.convert(photo)  # the name lets go of what was read: it may be a gigabyte

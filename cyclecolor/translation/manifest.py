@@ -34,7 +34,8 @@ class Manifest:
     `code` and `reason` of a refusal, `bytes`, `mtime_ns` and `sha256` of the input, `output_bytes`,
     `output_mtime_ns` and `output_sha256`, `width`, `height` and `pages`, `seconds`, `at` (UTC),
     `checkpoint`, `settings` (a digest of all that decides on the output), and where they were asked for
-    `doubt` and `luma` (kept, or encoded anew).
+    `doubt` and `luma` (kept, or encoded anew). Where there are any: `lost`, names of what the output does not
+    say of the photo any more, and `warnings`.
 
     Raises
     ------

@@ -19,11 +19,13 @@ from ..photos import (
     WRITABLE_SUFFIXES,
     find_files,
     is_photo,
+    provenance_in,
 )
 
 DOUBT_SUFFIX = ".doubt.png"  # behind an output's name: its map of doubt
 MOST_TWINS = 1000  # inputs that would land on one output
-SAME_FORMAT = {".jpeg": ".jpg", ".tiff": ".tif"}
+SAME_FORMAT = {".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg", ".tiff": ".tif"}
+COLORED = "Colors are inferred, not recorded"  # so begins what our colored photos say of themselves
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class Plan:
-    """The tasks in order, and how many files were passed over as no photos, by suffix."""
+    """The tasks in order, and how many files were passed over: by suffix, service folder, or as our own."""
 
     tasks: list[Task]
     passed_over: Counter[str]
@@ -90,7 +92,9 @@ def plan_photo(source: Path, output: Path) -> Plan:
     return Plan([Task(source.name, source, output)], Counter())
 
 
-def plan_folder(source: Path, output: Path, suffix: str | None, known: Mapping[str, str]) -> Plan:
+def plan_folder(
+    source: Path, output: Path, suffix: str | None, known: Mapping[str, str], *, colored: bool = True
+) -> Plan:
     """A folder, recursively, into a mirrored tree.
 
     Parameters
@@ -99,6 +103,8 @@ def plan_folder(source: Path, output: Path, suffix: str | None, known: Mapping[s
         Of all outputs, with its dot; None to follow the inputs, `.png` where theirs is not written.
     known
         Outputs by input from earlier runs: an input keeps its output, whatever came to the folder since.
+    colored
+        Take photos that say that we colored them; those from earlier runs are taken anyway.
 
     Raises
     ------
@@ -113,12 +119,15 @@ def plan_folder(source: Path, output: Path, suffix: str | None, known: Mapping[s
             exit_code=2,
         )
     names, passed_over = [], Counter()
-    for path in find_files(source):
-        if path.suffix.lower() in PHOTO_SUFFIXES + FOREIGN_SUFFIXES or is_photo(path):
-            names.append(path.relative_to(source).as_posix())
+    for path in find_files(source, passed_over):
+        name = path.relative_to(source).as_posix()
+        if not colored and name not in known and (provenance_in(path) or "").startswith(COLORED):
+            passed_over["colored by cyclecolor before"] += 1
+        elif path.suffix.lower() in PHOTO_SUFFIXES + FOREIGN_SUFFIXES or is_photo(path):
+            names.append(name)
         else:
             passed_over[path.suffix.lower() or "no suffix"] += 1
-    if not names:
+    if not names and colored:
         raise CycleColorError(f"{shown(source)}: no photos in this folder", exit_code=2)
     outputs = mirror(names, suffix, known)
     return Plan([Task(name, source / name, output / outputs[name]) for name in names], passed_over)
