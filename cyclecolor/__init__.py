@@ -1,4 +1,4 @@
-"""cyclecolor: colour photographs without pairs.
+"""cyclecolor: color photographs without pairs.
 
 >>> import cyclecolor
 >>> colorizer = cyclecolor.load()  # the released checkpoint

@@ -23,7 +23,7 @@ class Data(Section):
 
     root: str | None = None  # folder with gray_train/ and color_train/, or trainA/ and trainB/
     gray: str | None = None  # folder of gray photos
-    color: str | None = None  # folder of colour photos
+    color: str | None = None  # folder of color photos
     size: int = Field(64, ge=16, le=4096)  # pixels: side of the square crops that networks see
     load_size: int = Field(160, ge=16)  # pixels: short side at which photos are kept in memory
     min_scale: float = Field(0.5, gt=0, le=1)  # smallest crop, as a share of the photo's area
@@ -38,15 +38,17 @@ class Generator(Section):
     type: Literal["resnet", "fusion", "film"] = "fusion"
     width: int = Field(64, ge=1, le=1024)
     blocks: int = Field(9, ge=1, le=64)
-    encoder: Literal["resnet10", "resnet18", "resnet34", "resnet50"] = "resnet10"
+    encoder: Literal["resnet10", "resnet18", "resnet34", "resnet50", "efficientnet_lite0"] = "resnet10"
     stages: int = Field(3, ge=1, le=4)
     stride: Literal[1, 2, 4] = 4
-    pretrained: bool = False  # ImageNet's weights, which are there for all encoders but resnet10
+    pretrained: bool = False  # start from ImageNet's weights; there are some for all encoders but resnet10
+    encoder_rate: float = Field(0.2, gt=0, le=1)  # share of the rate at which a pretrained one learns
 
     @model_validator(mode="after")
     def _weights_exist(self) -> Self:
         if self.pretrained and self.encoder == "resnet10":
-            raise ValueError("pretrained = true is for encoder = 'resnet18', 'resnet34' or 'resnet50'")
+            others = "'resnet18', 'resnet34', 'resnet50' or 'efficientnet_lite0'"
+            raise ValueError(f"pretrained = true is for encoder = {others}")
         return self
 
 
@@ -63,7 +65,7 @@ class Discriminator(Section):
 
 
 class Weights(Section):
-    """Loss weights; chroma losses are absolute differences of scaled chroma, weighted towards vivid targets.
+    """Loss weights; chroma losses are absolute differences of scaled chroma.
 
     What has weight 0 is not computed. A film's fading and grain cannot be taken back, so `cycle_gray` and the
     identity are for a `G_gray` that is no film.
@@ -74,15 +76,15 @@ class Weights(Section):
     lambda_cycle_gray: float = Field(0.0, ge=0)
     lambda_identity: float = Field(0.0, ge=0)
     lambda_regression: float = Field(10.0, ge=0)  # pix2pix and regression
-    vivid: float = Field(10.0, ge=0)  # extra weight of a pixel's difference, per unit of its scaled chroma
+    chroma_emphasis: float = Field(10.0, ge=0)  # extra weight of a difference, per unit of scaled chroma
 
 
-class Guard(Section):
-    """What stands between the generators, so that gray cannot smuggle colour."""
+class Bottleneck(Section):
+    """What stands between the generators, so that gray cannot smuggle color."""
 
     quantize: bool = True  # 8 bits, with a straight-through gradient
     noise: float = Field(0.01, ge=0)  # standard deviation, where black is 0 and white 1
-    gradient: bool = False  # whether cycle_color teaches G_gray too; if so, it learns to hide colour
+    gradient: bool = False  # whether cycle_color teaches G_gray too; if so, it learns to hide color
 
 
 class Experiment(Section):
@@ -91,8 +93,9 @@ class Experiment(Section):
     name: str = "experiment"
     seed: int = Field(0, ge=0, lt=1 << 31)
     init: str | None = None  # checkpoint, or run folder, whose G_color to start from
-    method: Literal["cyclegan", "pix2pix", "regression"] = "cyclegan"
-    space: Literal["lab", "luv", "rgb"] = "lab"  # rgb: whole images, as the textbook's CycleGAN makes them
+    # paper_cyclegan: whole RGB images both ways, as in the paper of 2017; it has no use for `space`.
+    method: Literal["cyclegan", "paper_cyclegan", "pix2pix", "regression"] = "cyclegan"
+    space: Literal["lab", "luv"] = "lab"
     num_steps: int = Field(10_000, ge=1, lt=1 << 32)
     batch_size: int = Field(16, ge=1)
     accumulate: int = Field(1, ge=1)  # batches of a step: the gradients of so many are averaged
@@ -104,7 +107,8 @@ class Experiment(Section):
     ema: float = Field(0.999, ge=0, lt=1)  # decay of the averaged generators
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     deterministic: bool = False  # on a GPU: sums in one order, more slowly; on CPU they are anyway
-    vividness: float = Field(1.0, ge=0, le=4)  # factor of all chroma when colors are made; training has none
+    saturation: float = Field(1.0, ge=0, le=4)  # factor of all chroma when colors are made, not in training
+    restraint: float = Field(0.0, ge=0, le=2)  # likewise, how much paler pale colors become
     checkpointing: bool = False  # less memory: generators keep no maps for the backward pass, but pass again
     save_every: int = Field(500, ge=1)
     save_every_minutes: float = Field(10.0, gt=0)  # besides, for machines that may be taken away
@@ -118,7 +122,7 @@ class Experiment(Section):
     G_gray: Generator = Generator(type="film")
     discriminator: Discriminator = Discriminator()
     weights: Weights = Weights()
-    guard: Guard = Guard()
+    bottleneck: Bottleneck = Bottleneck()
 
     @field_validator("G_color")
     @classmethod
@@ -138,10 +142,10 @@ class Experiment(Section):
 
     @model_validator(mode="after")
     def _whole_images(self) -> Self:
-        if self.space == "rgb" and self.method != "cyclegan":
-            raise ValueError(f"space = 'rgb' is for method = 'cyclegan' alone, not for {self.method!r}")
-        if self.space == "rgb" and not self.G_color.type == self.G_gray.type == "resnet":
-            raise ValueError("space = 'rgb' is for G_color.type = 'resnet' and G_gray.type = 'resnet' alone")
+        if self.method == "paper_cyclegan" and not self.G_color.type == self.G_gray.type == "resnet":
+            raise ValueError(
+                "method = 'paper_cyclegan' is for G_color.type = 'resnet' and G_gray.type = 'resnet' alone"
+            )
         return self
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from cyclecolor import color
-from cyclecolor.training.precision import keep_memory
+from cyclecolor.hardware.precision import keep_memory
 
 try:
     import kornia

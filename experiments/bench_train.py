@@ -3,7 +3,7 @@
     python experiments/bench_train.py [--quick] [--threads N] [--plot FILE.svg] [--original FOLDER]
 
 The reference (`reference.py`) is as plain as it is commonly run: float32, batches of 1, six generator passes.
-Against it stand `textbook`, the same algorithm as `experiments/textbook.toml` has it, and `default`, our
+Against it stand `textbook`, the same algorithm as `experiments/paper_cyclegan.toml` has it, and `default`, our
 default experiment, both run by the package's own trainer. `--original` names a clone of
 pytorch-CycleGAN-and-pix2pix, whose own networks then take the place of the reference's.
 
@@ -37,10 +37,10 @@ from cyclecolor.config import Experiment, load_experiment
 from cyclecolor.data import render_scene
 from cyclecolor.methods import held_back, method_of
 from cyclecolor.training import Trainer, precision, processes
-from cyclecolor.training.gradients import take_step
-from cyclecolor.training.recorded import RecordedStep, can_record
+from cyclecolor.training.cuda_graph import RecordedStep, can_record
+from cyclecolor.training.step import take_step
 
-TEXTBOOK = Path(__file__).parent / "textbook.toml"
+PAPER = Path(__file__).parent / "paper_cyclegan.toml"
 PHOTOS = 16  # of each pile
 GPU = torch.cuda.is_available()
 TURN = 20 if GPU else 1  # steps
@@ -59,7 +59,7 @@ def write_photos(folder: Path) -> None:
 def largest_difference(size: int) -> float:
     """Largest relative difference of any loss of a step from the same weights and images."""
     device = torch.device("cpu")
-    textbook = method_of(load_experiment(TEXTBOOK))(load_experiment(TEXTBOOK), device=device)
+    textbook = method_of(load_experiment(PAPER))(load_experiment(PAPER), device=device)
     reference = Reference(device)
     for name, network in reference.networks.items():
         theirs, ours = network.parameters(), precision.lay_out(textbook.networks[name]).parameters()
@@ -88,12 +88,12 @@ def reference_steps(root: str, *, size: int, batch_size: int, original: str, **_
 
 def our_steps(root: str, *, name: str, size: int, batch_size: int, workers: int | None = None, **_):
     """Endlessly a step of our trainer, and the seconds spent waiting for its data."""
-    experiment = Experiment() if name == "default" else load_experiment(TEXTBOOK)
+    experiment = Experiment() if name == "default" else load_experiment(PAPER)
     data = {"root": root, "size": size, "load_size": PHOTO_SIZE, "workers": workers}
     changes = {"batch_size": batch_size, "num_steps": 10**6, "data": experiment.data.model_copy(update=data)}
     changes["checkpointing"] = name == "textbook, checkpointing"
     with tempfile.TemporaryDirectory() as run_dir, processes.joined():
-        trainer = Trainer(experiment.model_copy(update=changes), Path(run_dir), say=lambda text: None)
+        trainer = Trainer(experiment.model_copy(update=changes), Path(run_dir))
         for batches, waited in waiting(trainer._walk()):
             trainer.advance(*batches)
             yield waited
@@ -326,7 +326,7 @@ def speed(common: dict, rounds: int, original: str) -> Iterator[tuple[str, str]]
         print(f"{size} px")
         sized = {**common, "size": size}
         plain = Contender("reference", **sized, batch_size=1, original=original)
-        ours = [Contender("textbook", **sized, batch_size=n) for n in ((1, 16) if GPU else (1,))]
+        ours = [Contender("paper_cyclegan", **sized, batch_size=n) for n in ((1, 16) if GPU else (1,))]
         rivals = [Contender("default", **sized, batch_size=16)] if size == 256 else []
         race(plain, *ours, *rivals, rounds=rounds)
         for textbook in ours:
@@ -356,7 +356,7 @@ def data(common: dict, rounds: int) -> Iterator[tuple[str, str]]:
 def memory(common: dict, size: int) -> Iterator[tuple[str, str]]:
     """Of the training step, for a further image of each pile."""
     print(f"memory, {size} px, batches of 2 and 6")
-    names = ("reference", "textbook", "textbook, checkpointing", "default")
+    names = ("reference", "paper_cyclegan", "textbook, checkpointing", "default")
     each = {name: memory_per_image(name, size=size, **common) for name in names}
     for name in names[1:]:
         what = f"memory per image of the training step, {size} px, {name}"

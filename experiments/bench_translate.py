@@ -26,8 +26,8 @@ import numpy as np
 from PIL import Image
 
 from cyclecolor.inference import Job, Options, load
-from cyclecolor.inference.manifest import file_sha256
 from cyclecolor.photos import Metadata, Photo, read_photo, write_photo
+from cyclecolor.translation.manifest import file_sha256
 
 MEGA = 1_000_000
 BASES = 4

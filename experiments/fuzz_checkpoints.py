@@ -29,12 +29,12 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from hostile import mutant, outcome
 
+from cyclecolor.checkpoint import checkpoint_path
+from cyclecolor.checkpoint.import_pix2pix import FORMAT, ImportedGenerator
+from cyclecolor.checkpoint.safetensors_file import sealed_bytes
 from cyclecolor.config import parse_experiment
-from cyclecolor.imported import FORMAT, ImportedGenerator
 from cyclecolor.networks import ResnetGenerator
-from cyclecolor.tensorfile import sealed_bytes
 from cyclecolor.training import train
-from cyclecolor.training.keeping import checkpoint_path
 
 BATCH, SECONDS, KIBIBYTES = 100, 10.0, 1 << 20
 NETWORK = {"type": "resnet", "width": 2, "blocks": 1}
@@ -55,7 +55,7 @@ class Mutants:
     def __init__(self, run_dir: Path, seed: int):
         self.run_dir, self.seed = run_dir, seed
         experiment = parse_experiment(TINY, source="fuzz")
-        self.checkpoint = train(experiment, run_dir, say=lambda text: None).read_bytes()
+        self.checkpoint = train(experiment, run_dir).read_bytes()
         network = ResnetGenerator(3, 3, width=2, blocks=1)
         options = json.dumps({"width": 2, "blocks": 1, "in": 3, "out": 3})
         self.imported = sealed_bytes(network.state_dict(), {"format": FORMAT, "generator": options})

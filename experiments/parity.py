@@ -61,7 +61,7 @@ def main() -> None:
                 for change in OFF if way == "off" else ():
                     off.enter_context(mock.patch.object(*change))
                 start = time.process_time()
-                checkpoint = Trainer(experiment, Path(folder), say=lambda text: None).run()
+                checkpoint = Trainer(experiment, Path(folder)).run()
                 seconds = time.process_time() - start
                 scores = evaluate(load(checkpoint), held_out(data, 64), only=("ciede2000",))["ciede2000"]
             ours = scores["ours"]

@@ -21,10 +21,10 @@ import torch
 from PIL import Image
 from torture import experiment
 
+from cyclecolor.checkpoint import checkpoints_in
 from cyclecolor.config import Experiment
 from cyclecolor.data import render_scene
 from cyclecolor.training import Interrupted, Trainer, processes
-from cyclecolor.training.keeping import checkpoints_in
 
 # An epoch is 12 photos, 3 steps of 4; a pool of 16 is full after step 4; the rate falls after step 5 of 10.
 POINTS = {
@@ -67,7 +67,7 @@ def train(chosen: Experiment, run: Path, count: int, stop: int = 0) -> None:
     def one(rank: int) -> None:
         os.environ.update(place, RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(count))
         with open(os.devnull, "w") as sys.stderr, processes.joined():
-            trainer = Stopping(chosen, run, say=lambda text: None)
+            trainer = Stopping(chosen, run)
             trainer.stop = stop
             try:
                 trainer.run()

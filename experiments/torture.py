@@ -22,11 +22,10 @@ from pathlib import Path
 
 import torch
 
-from cyclecolor.checkpoint import read_checkpoint
+from cyclecolor.checkpoint import checkpoints_in, read_checkpoint
 from cyclecolor.config import parse_experiment
 from cyclecolor.errors import CycleColorError
 from cyclecolor.training import train
-from cyclecolor.training.keeping import checkpoints_in
 
 STEPS = 10
 SAVE = 0.002  # seconds that one takes at least
@@ -57,7 +56,7 @@ def start(settings, run_dir: Path) -> multiprocessing.Process:
     def command():
         with open(os.devnull, "w") as quiet:
             sys.stderr = quiet
-            train(settings, run_dir, say=lambda text: None)
+            train(settings, run_dir)
 
     process = multiprocessing.get_context("fork").Process(target=command)
     process.start()

@@ -10,23 +10,24 @@ from conftest import tiny_experiment
 from PIL import Image
 
 import cyclecolor
-from cyclecolor.cli import main
+from cyclecolor.cli.main import main
 from cyclecolor.photos import read_photo
 from cyclecolor.training import train
 
 OPTIONS = {
-    "train": {"experiment", "overrides", "run_dir", "fresh"},
+    "train": {"experiment", "overrides", "run_dir", "fresh", "device"},
     "translate": {
         "source",
         "output",
         "checkpoint",
         "direction",
         "size",
-        "vividness",
+        "saturation",
         "shard",
         "denoise",
         "flip_average",
-        "confidence",
+        "doubt",
+        "device",
         "suffix",
         "quality",
         "subsampling",
@@ -38,12 +39,22 @@ OPTIONS = {
         "overwrite",
     },
     "prepare": {"photos", "output", "test_share", "gray_share", "seed", "film"},
-    "evaluate": {"checkpoint", "color", "gray", "film", "pile", "json_path", "sheet", "perceptual"},
-    "audit": {"checkpoint", "color", "gray", "film", "json_path"},
+    "evaluate": {
+        "checkpoint",
+        "color",
+        "gray",
+        "film",
+        "pile",
+        "json_path",
+        "sheet_path",
+        "perceptual",
+        "device",
+    },
+    "audit": {"checkpoint", "color", "gray", "film", "json_path", "device"},
     "doctor": {"gray", "color", "json_path"},
     "info": {"checkpoint"},
     "import": {"source", "output"},
-    "export": {"checkpoint", "output", "vividness"},
+    "export": {"checkpoint", "output", "restraint", "saturation"},
 }
 
 
@@ -56,12 +67,12 @@ def call(*arguments, code: int = 0) -> str:
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory) -> Path:
-    return train(tiny_experiment(), tmp_path_factory.mktemp("run"), say=lambda text: None)
+    return train(tiny_experiment(), tmp_path_factory.mktemp("run"))
 
 
 def test_options_are_frozen():
     found = {name: {p.name for p in command.params} for name, command in main.commands.items()}
-    assert found == OPTIONS
+    assert found == {name: options | {"quiet", "verbose"} for name, options in OPTIONS.items()}
     assert sorted(cyclecolor.__all__) == ["Colorizer", "CycleColorError", "load"]
 
 
@@ -231,7 +242,7 @@ def test_too_little_memory_is_one_line(tmp_path, monkeypatch):
 
     from cyclecolor.methods import CycleGAN
 
-    monkeypatch.setattr(CycleGAN, "train_step", lambda *_: torch.empty(2**50))
+    monkeypatch.setattr(CycleGAN, "losses", lambda *_: torch.empty(2**50))
     experiment = tmp_path / "x.toml"
     experiment.write_text("num_steps = 1\nbatch_size = 1\n[data]\nsize = 32\n")
     output = call("train", experiment, "--run-dir", tmp_path / "run", code=1)

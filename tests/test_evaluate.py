@@ -11,9 +11,9 @@ from cyclecolor.color import SPACES, rgb_to_lab
 from cyclecolor.data import render_scene
 from cyclecolor.errors import CycleColorError
 from cyclecolor.evaluation import evaluate
+from cyclecolor.evaluation.folders import table
 from cyclecolor.evaluation.inputs import read_inputs
 from cyclecolor.evaluation.pictures import STATISTICS
-from cyclecolor.evaluation.report import table
 
 SPACE = SPACES["lab"]
 
@@ -67,6 +67,16 @@ def test_doing_nothing_is_gray_and_no_more(photos):
     assert 0.4 < ours["colorfulness_ratio"] < 0.6
     ratio = scores["colorfulness_ratio"]["ours"]
     assert ratio.low < ratio.value < ratio.high
+
+
+def test_the_gain_is_that_of_paired_photos(photos):
+    """Half of the chroma is nearer than none on every photo, though photos differ by more than that."""
+    scores = evaluate(Known(photos, factor=0.5), photos, only=("ciede2000", "ciede2000_gain"))
+    errors, gains = scores["ciede2000"], scores["ciede2000_gain"]
+    assert set(gains) == {"do_nothing", "mean_color"}
+    for name, gain in gains.items():
+        assert gain.value == pytest.approx(errors[name].value - errors["ours"].value, abs=1e-4)
+    assert 0 < gains["do_nothing"].low < gains["do_nothing"].high
 
 
 def test_mean_color_is_perfect_where_all_is_one_color():

@@ -6,7 +6,7 @@ from conftest import tiny_experiment
 
 from cyclecolor.color import SPACES
 from cyclecolor.data import render_scene
-from cyclecolor.methods.matching import distance, match_film, measures, wasserstein
+from cyclecolor.methods.film_matching import distance, match_film, measures, wasserstein
 from cyclecolor.networks import FilmGenerator
 from cyclecolor.networks.film_generator import GAIN, STARTS
 from cyclecolor.training import Trainer
@@ -88,12 +88,11 @@ def test_measures_of_any_size(size):
         assert not samples.abs().max() > 1e-6
 
 
-def test_a_run_begins_with_a_matched_film(tmp_path):
-    said = []
+def test_a_run_begins_with_a_matched_film(tmp_path, said):
     experiment = tiny_experiment(G_gray={"type": "film"}, match_steps=2, num_steps=1)
-    trainer = Trainer(experiment, tmp_path, say=said.append)
+    trainer = Trainer(experiment, tmp_path)
     assert any(line.startswith("a film like the gray pile's: red 0.") for line in said)
     assert trainer.method.networks["G_gray"].describe()["blue"] != film().describe()["blue"]
-    averaged = trainer.ema["G_gray"].module
+    averaged = trainer.averages["G_gray"].module
     assert torch.equal(averaged.mean, trainer.method.networks["G_gray"].mean)
     trainer.close()

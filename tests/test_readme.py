@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from cyclecolor.cli import main
+from cyclecolor.cli.main import main
 from cyclecolor.data import render_scene
 
 ROOT = Path(__file__).parent.parent

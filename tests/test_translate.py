@@ -19,16 +19,16 @@ from click.testing import CliRunner
 from conftest import tiny_experiment
 from PIL import Image
 
-from cyclecolor.cli import main
+from cyclecolor.cli.main import main
 from cyclecolor.inference import Job, Options, Shard, load, plan, provenance_of
-from cyclecolor.inference.report import preview_name
 from cyclecolor.photos import read_photo
 from cyclecolor.training import train
+from cyclecolor.translation.html_report import preview_name
 
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory) -> Path:
-    return train(tiny_experiment(num_steps=2), tmp_path_factory.mktemp("run"), say=lambda text: None)
+    return train(tiny_experiment(num_steps=2), tmp_path_factory.mktemp("run"))
 
 
 @pytest.fixture
@@ -588,7 +588,7 @@ def test_full_disk_when_the_manifest_is_put_in_order(call, tmp_path, monkeypatch
 
 def test_confidence_writes_maps_and_a_list(scans, call, tmp_path):
     (scans / "a.jpg.doubt.png").write_bytes((scans / "b.png").read_bytes())
-    call(scans, "--confidence")
+    call(scans, "--doubt")
     out = tmp_path / "out"
     found = records(out)
     assert found["a.jpg.doubt.png"]["output"] == "a.jpg.doubt~2.png"
@@ -598,7 +598,7 @@ def test_confidence_writes_maps_and_a_list(scans, call, tmp_path):
     assert [float(row[0]) for row in rows] == sorted((r["doubt"] for r in found.values()), reverse=True)
     with Image.open(out / "b.png.doubt.png") as image:
         assert image.mode == "L"
-    assert "0 translated, 5 skipped" in call(scans, "--confidence")
+    assert "0 translated, 5 skipped" in call(scans, "--doubt")
 
 
 # --- damaged pictures (I1 of the promises; the long run is experiments/mutants.py) ---------------
@@ -621,7 +621,7 @@ def test_mutants_are_translated_or_refused(checkpoint, tmp_path):
 def test_report(scans, call, tmp_path):
     (scans / "broken <b>.jpg").write_bytes(b"nothing")
     make(scans / os.fsdecode(b"caf\xe9 #1.png"))
-    call(scans, "--confidence", "--report", code=1)
+    call(scans, "--doubt", "--report", code=1)
     out = tmp_path / "out"
     page = (out / "report.html").read_text()
     assert "5 photos translated, 1 refused" in page
@@ -641,5 +641,5 @@ def test_report(scans, call, tmp_path):
     means = [((half / 255) ** 2.2 @ [0.2126, 0.7152, 0.0722]).mean() ** (1 / 2.2) for half in (before, after)]
     assert 255 * abs(means[0] - means[1]) < 1
     times = {p.name: p.stat().st_mtime_ns for p in (out / "report_files").iterdir()}
-    call(scans, "--confidence", "--report", code=1)
+    call(scans, "--doubt", "--report", code=1)
     assert times == {p.name: p.stat().st_mtime_ns for p in (out / "report_files").iterdir()}

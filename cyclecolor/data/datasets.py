@@ -1,10 +1,12 @@
 """Data sets whose every sample is a function of (seed, position): there is no loader state to save."""
 
+import logging
 import signal
 import warnings
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -21,9 +23,11 @@ UNREADABLE = "unreadable"  # in a sample: why another photo stands in for one, o
 STAND_INS = 100  # photos in a row that may have become unreadable
 DEATHS = 3  # of loader processes in a row, without a batch in between
 
+logger = logging.getLogger("cyclecolor")
+
 
 class UnpairedDataset(Dataset):
-    """Position k of an endless walk through a gray pile and, independently, a colour pile.
+    """Position k of an endless walk through a gray pile and, independently, a color pile.
 
     Each pile is walked in a fresh random order an epoch; the shorter one starts over sooner. For a photo
     that became unreadable since the pile was scanned stands in the one at the next position.
@@ -61,7 +65,7 @@ class UnpairedDataset(Dataset):
 
 
 class PairedDataset(UnpairedDataset):
-    """Colour photos, each its own gray: `gray` and `color` are one image, or its film and itself.
+    """Color photos, each its own gray: `gray` and `color` are one image, or its film and itself.
 
     A `film` is a key of `cyclecolor.film.FILMS`.
     """
@@ -88,23 +92,25 @@ def batches(
     stop: int,
     batch_size: int,
     workers: int,
-    share: tuple[int, int] = (0, 1),
-    say: Callable[[str], None] = print,
+    rank: int = 0,
+    world_size: int = 1,
+    worker_died: Callable[[str], None] = logger.warning,
 ) -> Iterator[dict[str, Tensor]]:
     """Batches start, ..., stop - 1; batch k is the same wherever one starts and whatever dies.
 
-    Of each batch comes share r of n, for `share` = (r, n). Loader processes that die (out of memory, say)
-    are said and started anew.
+    Of each batch comes part `rank` of `world_size` equal ones. Loader processes that die (out of memory,
+    for example) are reported to `worker_died` and started anew.
 
     Raises
     ------
     CycleColorError
-        If they die over and over, or `batch_size` does not divide by n.
+        If they die over and over, or `batch_size` does not divide by `world_size`.
     """
-    rank, count = share
-    if batch_size % count:
-        raise CycleColorError(f"batch_size = {batch_size} cannot be shared by {count} processes", exit_code=2)
-    deaths, each = 0, batch_size // count
+    if batch_size % world_size:
+        raise CycleColorError(
+            f"batch_size = {batch_size} cannot be divided among {world_size} processes", exit_code=2
+        )
+    deaths, each = 0, batch_size // world_size
     while start < stop:
         firsts = range(start * batch_size + rank * each, stop * batch_size, batch_size)
         loader = _loader(dataset, (range(first, first + each) for first in firsts), workers)
@@ -120,7 +126,7 @@ def batches(
                         f"loader processes died {DEATHS} times in a row ({error}); "
                         "if memory is short, try fewer data.workers"
                     ) from None
-                say(f"a loader process died at batch {start:,}")
+                worker_died(f"a loader process died at batch {start:,}")
                 break
             yield batch
             start, deaths = start + 1, 0
@@ -134,7 +140,7 @@ def _loader(dataset: Dataset, positions: Iterator[range], workers: int) -> Itera
             dataset,
             batch_sampler=positions,
             num_workers=workers,
-            worker_init_fn=_leave_signals_to_the_trainer,
+            worker_init_fn=_start_worker,
             generator=torch.Generator(),
         )
         batches = iter(loader)
@@ -144,7 +150,11 @@ def _loader(dataset: Dataset, positions: Iterator[range], workers: int) -> Itera
     return batches
 
 
-def _leave_signals_to_the_trainer(_worker: int) -> None:
-    """Ctrl-C and job schedulers signal every process; batches must still come until all is saved."""
+def _start_worker(_worker: int) -> None:
+    """Leave signals to the trainer, who gets them too: batches must come until all is saved.
+
+    Loader processes are the parallelism; OpenCV's own threads would fight them.
+    """
+    cv2.setNumThreads(0)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)

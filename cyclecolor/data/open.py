@@ -9,7 +9,7 @@ from .augment import Augment
 from .datasets import PairedDataset, UnpairedDataset
 from .piles import FolderPile, Pile, ScenePile
 
-# Folder names of the two piles: ours, and those of the pix2pix family (A is gray, B is colour).
+# Folder names of the two piles: ours, and those of the pix2pix family (A is gray, B is color).
 LAYOUTS = (("gray_train", "color_train"), ("trainA", "trainB"))
 SCENES = {"gray": 101, "color": 102, "test": 103}  # seeds of three series with no scene in common
 SCENE_COUNT = 4_000  # of each pile; at 64 px they take 50 MB

@@ -1,7 +1,7 @@
 """Generated scenes: the embedded default. Unlimited, seeded, no download, no licence, known truth.
 
 Every material has its own hue, texture, shape and place, and all draw their lightness from one range: a
-gray level says nothing of the colour, what stands where and how it is grained says it all.
+gray level says nothing of the color, what stands where and how it is grained says it all.
 """
 
 import math

@@ -17,8 +17,8 @@ from .metrics import chroma_of, color_beyond_tint
 
 SHORT_SIDE = 128  # pixels at which photos are looked at
 TINY = 64  # pixels: a shorter side than this teaches little
-# Root mean square of colour beyond a tint: toned and spotted old prints have less than COLORED, photographs
-# in colour more than PLAIN; what is between may be either, and is let pass.
+# Root mean square of color beyond a tint: toned and spotted old prints have less than COLORED, photographs
+# in color more than PLAIN; what is between may be either, and is let pass.
 PLAIN, COLORED = 2.0, 6.5
 FEW = 20  # photos a pile, below which the gap is not measured
 NO_GAP, GAP = 0.65, 0.8  # areas under the curve: below, and above
@@ -49,12 +49,12 @@ class Pile:
 
     @property
     def colored(self) -> list[str]:
-        """Photos that hold more colour than a tint."""
+        """Photos that hold more color than a tint."""
         return self.where(lambda i: self.colors[i] > COLORED)
 
     @property
     def gray(self) -> list[str]:
-        """Photos without colour, or with a tint alone."""
+        """Photos without color, or with a tint alone."""
         return self.where(lambda i: self.chromas[i] < NEAR_GRAY or self.colors[i] < PLAIN)
 
     @property
@@ -86,15 +86,15 @@ class Gap:
         """One sentence."""
         if self.auc >= GAP:
             return (
-                "the scans do not look like the lightness of the colour photos: unpaired training (cyclegan) "
+                "the scans do not look like the lightness of the color photos: unpaired training (cyclegan) "
                 "is needed"
             )
         if self.auc <= NO_GAP:
             return (
-                "the scans look like the lightness of the colour photos: paired training (regression or "
-                "pix2pix) on the colour photos would do"
+                "the scans look like the lightness of the color photos: paired training (regression or "
+                "pix2pix) on the color photos would do"
             )
-        return "the scans differ a little from the lightness of the colour photos: try paired training first"
+        return "the scans differ a little from the lightness of the color photos: try paired training first"
 
 
 def examine(folder: Path, progress: Callable[[list[Path]], Iterable[Path]] = iter) -> Pile:
@@ -128,7 +128,7 @@ def examine(folder: Path, progress: Callable[[list[Path]], Iterable[Path]] = ite
 
 
 def domain_gap(gray: Pile, color: Pile) -> Gap | None:
-    """The gap between gray photos and the lightness of colour photos; None for too few of either."""
+    """The gap between gray photos and the lightness of color photos; None for too few of either."""
     if min(len(gray.names), len(color.names)) < FEW:
         return None
     return Gap(*separability(np.stack(color.descriptions), np.stack(gray.descriptions)))

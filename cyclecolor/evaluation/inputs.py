@@ -1,4 +1,4 @@
-"""What is scored: colour photos, and the gray input that belongs to each."""
+"""What is scored: color photos, and the gray input that belongs to each."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ ASPECT_TOLERANCE = 0.02  # how far a scan's aspect may be off its truth's
 
 @dataclass
 class Inputs:
-    """Colour photos, their grays (None: the photos' own lightness), and what could not be used and why."""
+    """Color photos, their grays (None: the photos' own lightness), and what could not be used and why."""
 
     names: list[str]
     photos: list[np.ndarray]
@@ -32,12 +32,12 @@ class Inputs:
 def read_inputs(
     color: Path, gray: Path | None = None, *, film: str | None = None, short_side: int = SHORT_SIDE
 ) -> Inputs:
-    """Read colour photos and what the network is to see of each: the one place that decides it.
+    """Read color photos and what the network is to see of each: the one place that decides it.
 
     Parameters
     ----------
     color : Path
-        Folder of colour photos.
+        Folder of color photos.
     gray : Path, optional
         Folder of scans of the same relative names, whatever their suffixes. A scan of another size is
         resized to its truth's.

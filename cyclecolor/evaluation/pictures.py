@@ -45,7 +45,7 @@ def judge(saved: Tensor, lightness: Tensor, truth: Tensor, *, same_lightness: bo
     lightness : Tensor
         CIE L* (N, 1, H, W) of the input, which the output should have kept.
     truth : Tensor
-        The colour photo, sRGB (N, 3, H, W) in [0, 1].
+        The color photo, sRGB (N, 3, H, W) in [0, 1].
     same_lightness : bool
         Whether the input's lightness is the truth's. If not, the output's a*b* are put on the truth's L*,
         so that only chroma is judged.
@@ -88,7 +88,7 @@ def measure(picture: Picture, truth: Picture) -> dict[str, Tensor]:
 
 def _cast_ratio(weights: Tensor, measured: Tensor) -> Tensor:
     means = weights @ measured
-    # Without colour there is no cast: what rounding leaves of gray has chroma below 1.
+    # Without color there is no cast: what rounding leaves of gray has chroma below 1.
     return torch.where(means[:, 2] < 1, torch.nan, means[:, :2].norm(dim=1) / means[:, 2])
 
 
@@ -102,6 +102,7 @@ def _peak(weights: Tensor, measured: Tensor) -> Tensor:
 
 STATISTICS: dict[str, Statistic] = {
     "ciede2000": mean,
+    "ciede2000_gain": mean,  # of ours over each baseline, on each photo
     "ab_rmse": mean,
     "hue_error": ratio,
     "hue_cosine": ratio,
@@ -127,6 +128,6 @@ STATISTICS: dict[str, Statistic] = {
 # Metrics in which the lightness of the judged picture takes part.
 OF_LIGHTNESS = {
     *(name for name in STATISTICS if name.startswith(("colorfulness", "sliced_wasserstein"))),
-    *("ciede2000", "ssim", "psnr", "lpips"),
+    *("ciede2000", "ciede2000_gain", "ssim", "psnr", "lpips"),
     *BETWEEN_SETS,
 }

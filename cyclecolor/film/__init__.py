@@ -1,4 +1,4 @@
-"""Film: how emulsions, age and scanners turn colour into gray, as pure torch functions, and some by name."""
+"""Film: how emulsions, age and scanners turn color into gray, as pure torch functions, and some by name."""
 
 from .films import FILMS, Film, film_named, render
 from .physics import Noise, blur, damaged, grain, slow_field, tone, transmitted

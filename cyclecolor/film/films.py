@@ -1,4 +1,4 @@
-"""Films by name: test domains whose colours are known, and a generic mixture for augmentation.
+"""Films by name: test domains whose colors are known, and a generic mixture for augmentation.
 
 A film here is not of the family that `FilmGenerator` learns: its curve is a straight line in log exposure
 between a toe and a shoulder, its grain lives in density, its blur is a true Gaussian.
@@ -117,7 +117,7 @@ def film_named(name: str) -> Film:
 
 
 def render(photo: np.ndarray, film: str, seed: int) -> np.ndarray:
-    """A colour photo as a film of `FILMS` shows it.
+    """A color photo as a film of `FILMS` shows it.
 
     Parameters
     ----------

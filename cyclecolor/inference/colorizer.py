@@ -1,69 +1,194 @@
-"""`Colorizer`: a checkpoint that gives photos colors and keeps their lightness."""
+"""`Colorizer`: what is common to all that translate photos with the generators of a checkpoint."""
 
-from dataclasses import replace
-from functools import cached_property
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 
+import cv2
 import numpy as np
 import torch
-from torch import Tensor
+from PIL import Image
+from torch import Tensor, nn
 
-from ..photos import Photo
-from .guided import apply_lines, denoised, guided_lines, resized
-from .painting import Palette, levels_of, paint, scaled_lightness
-from .translator import Translator, one_channel
+from ..checkpoint import Checkpoint
+from ..errors import CycleColorError
+from ..hardware import pick_device
+from ..methods import METHODS
+from ..networks import FilmGenerator, fold_norms
+from ..photos import Photo, decode_image, encode_image
+from .guided import resized
+from .painting import scaled_lightness
+
+LONGEST = 8.0  # long side of the network's copy over its short side, before it is shrunk further
+BAND = 64  # rows looked at together
+DOUBT_SCALES = (0.75, 1.0, 1.5)  # of the network's copy, whose opinions are compared
 
 
-class Colorizer(Translator):
-    """Colors gray photos, or makes color photos look like the gray pile, at full size.
+class Colorizer(ABC):
+    """A checkpoint that translates photos; networks see a small copy of them.
 
-    Chroma is predicted on a small copy, brought to full size along the edges of the lightness, and
-    joined with the photo's own lightness. Parameters are those of `Translator`.
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        A training checkpoint or an exported one.
+    size : int, optional
+        Short side, in pixels, of the copy that the network sees; by default that of training.
+    saturation : float, optional
+        Factor of all chroma, where 1 is what the network says; by default that of the experiment.
+    denoise : bool
+        Take strong grain away from the network's copy of a gray photo.
+    flip_average : bool
+        Mean of the colors of the photo and of its mirror image: steadier, at twice the network's time.
+    device : torch.device, optional
+        Where networks compute; by default a GPU, if there is one.
+    name : str
+        What to call the checkpoint where colors say where they come from.
     """
 
-    def colorize(self, photo: Photo) -> Photo:
-        """Color a photo: RGB of the same size and depth, lightness kept to half a level."""
-        pixels = one_channel(photo.pixels)
-        small = scaled_lightness(self._shrunk(pixels), self.space)
-        lines = self.lines(small.to(self.device))[0].movedim(0, -1).cpu().numpy()
-        return replace(photo, pixels=paint(pixels, lines, self.space, self._palette))
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        *,
+        size: int | None = None,
+        saturation: float | None = None,
+        denoise: bool = False,
+        flip_average: bool = False,
+        device: torch.device | None = None,
+        name: str = "",
+    ):
+        self.name = name
+        self.experiment = checkpoint.experiment
+        self.method = METHODS[self.experiment.method]
+        self.space = self.method.color_space(self.experiment)
+        self.size = size or self.experiment.data.size
+        self.saturation = self.experiment.saturation if saturation is None else saturation
+        self.denoise = denoise
+        self.flip_average = flip_average
+        self.device = device or pick_device()
+        self.generators = {
+            name: self._generator(name, checkpoint)
+            for name in ("G_color", "G_gray")
+            if checkpoint.averaged(name)
+        }
 
+    @abstractmethod
+    def colorize(self, photo: Photo) -> Photo:
+        """Color a photo, of which only the lightness is used: RGB of the same size and depth."""
+
+    @abstractmethod
     def to_gray(self, photo: Photo) -> Photo:
         """Make a color photo look like the gray pile: one channel, same size and depth."""
-        image = self.space.color(self._rgb(photo))
-        small = resized(image, self._sides(image.shape[-2:], stride=1))
-        with torch.inference_mode():
-            gray = self.generators["G_gray"].full_size(image, small)
-        gray = self.space.merge(gray, torch.zeros_like(image[:, 1:]))
-        samples = (gray[:, 1:2] * levels_of(photo.pixels)).round()[0].movedim(0, -1).cpu().numpy()
-        return replace(photo, pixels=np.ascontiguousarray(samples.astype(photo.pixels.dtype)))
 
+    @abstractmethod
     def colorize_lightness(self, lightness: Tensor) -> Tensor:
         """Scaled lightness (N, 1, H, W) to sRGB (N, 3, H, W) in [0, 1]."""
-        return self.space.merge(lightness, self.chroma(lightness))
 
-    def chroma(self, lightness: Tensor) -> Tensor:
-        """Scaled lightness (N, 1, H, W) to scaled chroma (N, 2, H, W)."""
-        sides = self._sides(lightness.shape[-2:], stride=self.generators["G_color"].stride)
-        return apply_lines(self.lines(resized(lightness, sides)), lightness)
-
+    @abstractmethod
     def opinion(self, lightness: Tensor) -> Tensor:
-        """Chroma (N, 2, h, w) in units of the space, at the size that `G_color` makes."""
-        return self.space.units(self.generators["G_color"](lightness))
+        """What `G_color` says of the scaled lightness (N, 1, h, w): chroma in units of the space."""
+
+    @property
+    def film(self) -> dict[str, float]:
+        """What `G_gray` has learned of the gray pile's film, by name; empty if it is no film."""
+        G_gray = self.generators.get("G_gray")
+        return G_gray.describe() if isinstance(G_gray, FilmGenerator) else {}
+
+    def __call__(self, image: Image.Image) -> Image.Image:
+        """Color a PIL image of any mode; only its lightness is used."""
+        return encode_image(self.colorize(decode_image(image)))
+
+    @property
+    def settings(self) -> dict:
+        """All that decides on the colors of a photo."""
+        names = ("size", "saturation", "denoise", "flip_average")
+        return {"checkpoint": self.name, **{name: getattr(self, name) for name in names}}
+
+    def converter(self, direction: str) -> Callable[[Photo], Photo]:
+        """`colorize` for `to-color`, `to_gray` for `to-gray`.
+
+        Raises
+        ------
+        CycleColorError
+            If the checkpoint holds no generator of that direction.
+        """
+        self.generator({"to-color": "G_color", "to-gray": "G_gray"}[direction])
+        return self.colorize if direction == "to-color" else self.to_gray
+
+    def generator(self, name: str) -> nn.Module:
+        """`G_color` or `G_gray`.
+
+        Raises
+        ------
+        CycleColorError
+            If the checkpoint holds none.
+        """
+        if name not in self.generators:
+            raise CycleColorError(
+                f"this checkpoint ({self.experiment.name}, {self.experiment.method}) has no {name}; "
+                "train one with method cyclegan",
+                exit_code=2,
+            )
+        return self.generators[name]
 
     @torch.inference_mode()
-    def lines(self, small: Tensor) -> Tensor:
-        """The network's copy, scaled lightness (N, 1, h, w), to chroma as `guided_lines` of lightness."""
-        generator = self.generators["G_color"]
-        seen = denoised(small) if self.denoise else small
-        chroma = generator(seen)
-        if self.flip_average:
-            chroma = (chroma + generator(seen.flip(-1)).flip(-1)) / 2
-        return guided_lines(chroma * self.vividness, small)
+    def doubt(self, photo: Photo) -> np.ndarray:
+        """Where the network is unsure: how far its chroma spreads over mirror images and sizes.
 
-    @cached_property
-    def _palette(self) -> Palette:
-        return Palette(self.space)
+        Returns
+        -------
+        array
+            (h, w) float32, standard deviation in units of the color space, at the size of what the
+            network makes.
+        """
+        pixels, opinions = one_channel(photo.pixels), []
+        for scale in DOUBT_SCALES:
+            small = scaled_lightness(self._shrunk(pixels, scale), self.space).to(self.device)
+            for mirror in (lambda image: image, lambda image: image.flip(-1)):
+                opinions.append(mirror(self.opinion(mirror(small))))
+        size = opinions[2].shape[-2:]  # the first of scale 1
+        spread = torch.stack([resized(opinion, size) for opinion in opinions]).std(dim=0, correction=0)
+        return spread[0].norm(dim=0).cpu().numpy()
 
-    def _rgb(self, photo: Photo) -> Tensor:
-        samples = torch.from_numpy(photo.pixels.astype(np.float32) / levels_of(photo.pixels))
-        return samples.permute(2, 0, 1)[None].expand(-1, 3, -1, -1).to(self.device)
+    def _generator(self, name: str, checkpoint: Checkpoint) -> nn.Module:
+        generator = self.method.build_generator(name, self.experiment)
+        try:
+            generator.load_state_dict(checkpoint.averaged(name))
+        except RuntimeError:
+            raise CycleColorError(f"the checkpoint's {name} does not fit its own settings") from None
+        # Channels last: a fifth faster on CPU.
+        return fold_norms(generator.eval()).to(self.device, memory_format=torch.channels_last)
+
+    def _sides(self, size: tuple[int, int], *, stride: int, scale: float = 1.0) -> tuple[int, int]:
+        """Height and width of the copy that a network sees: aspect kept, multiples of its stride.
+
+        The short side is `scale` times `self.size`, but no photo is enlarged, and very long ones are
+        shrunk further.
+        """
+        short, area = self.size * scale, size[0] * size[1]
+        scale = min(1.0, short / min(size), short * math.sqrt(LONGEST / area))
+        height, width = (max(stride, round(side * scale / stride) * stride) for side in size)
+        return height, width
+
+    def _shrunk(self, pixels: np.ndarray, scale: float = 1.0, *, generator: str = "G_color") -> np.ndarray:
+        """(H, W, 1 or 3) pixels at the size that a generator sees, or `scale` times that."""
+        sides = self._sides(pixels.shape[:2], stride=self.generators[generator].stride, scale=scale)
+        # Halving is the one factor that is vectorized, and 5 times as fast; an odd last row may go.
+        while min(pixels.shape[:2]) > 4 * min(sides):
+            height, width = (side // 2 for side in pixels.shape[:2])
+            whole = pixels[: 2 * height, : 2 * width]
+            pixels = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
+        shrinks = sides[0] <= pixels.shape[0] and sides[1] <= pixels.shape[1]
+        # Area averaging shrinks without aliasing; it must not be asked to enlarge.
+        way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        return cv2.resize(pixels, sides[::-1], interpolation=way).reshape(*sides, -1)
+
+
+def one_channel(pixels: np.ndarray) -> np.ndarray:
+    """One channel of a photo stored as RGB whose channels are all alike; others as they are."""
+    if pixels.shape[2] == 1:
+        return pixels
+    for top in range(0, len(pixels), BAND):
+        band = pixels[top : top + BAND]
+        if (band[..., :1] != band[..., 1:]).any():
+            return pixels
+    return np.ascontiguousarray(pixels[..., :1])

@@ -28,14 +28,14 @@ def l1(output: Tensor, target: Tensor) -> Tensor:
     return F.l1_loss(output.float(), target.float())
 
 
-def chroma_l1(output: Tensor, target: Tensor, vivid: float) -> Tensor:
-    """Mean absolute difference of chroma (N, 2, h, w), weighted by 1 + `vivid` times the target's norm.
+def chroma_l1(output: Tensor, target: Tensor, emphasis: float) -> Tensor:
+    """Mean absolute difference of chroma (N, 2, h, w), weighted by 1 + `emphasis` times the target's norm.
 
     Most pixels of most photos are nearly gray, and the plain mean rewards leaving the others gray too
     (class rebalancing: Zhang et al., 2016). Over photos of usual chroma, weights are 1 on average.
     """
     target = target.float()
-    weight = (1 + vivid * target.norm(dim=1, keepdim=True)) / (1 + vivid * USUAL_CHROMA)
+    weight = (1 + emphasis * target.norm(dim=1, keepdim=True)) / (1 + emphasis * USUAL_CHROMA)
     return (weight * (output.float() - target).abs()).mean()
 
 

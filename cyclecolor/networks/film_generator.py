@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..color import constant
+from ..distributed import normal
 from ..film import Noise, blur, grain, slow_field, tone, transmitted
-from ..share import normal
 
 LUMINANCE = (0.2127, 0.7152, 0.0722)  # of sRGB's primaries: an emulsion that sees as we do
 
@@ -37,10 +37,10 @@ KNOTS = 4  # to a side, of unevenness
 
 
 class FilmGenerator(nn.Module):
-    """Renders colour photos as a film whose few parameters are learned: nothing else is repainted.
+    """Renders color photos as a film whose few parameters are learned: nothing else is repainted.
 
     Each parameter has a learned mean and a learned spread, sampled for each image; grain and unevenness are
-    fresh noise. A film this narrow cannot draw colour into the gray, so the cycle through it is honest by
+    fresh noise. A film this narrow cannot draw color into the gray, so the cycle through it is honest by
     construction. (A ResNet that moved the means with the scene kept the discriminator busy instead: in 250
     steps it had not found the sensitivities and the fading that the means alone find in 150.)
 

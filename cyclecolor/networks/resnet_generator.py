@@ -2,10 +2,10 @@
 
 from torch import Tensor, nn
 
-from .few_channels import ConvFromFew, ConvToFew
-from .norm import InstanceNorm
-from .padding import pad_to_multiple
-from .winograd import use_winograd
+from ..ops.conv_by_rows import ConvFromFew, ConvToFew
+from ..ops.instance_norm import InstanceNorm
+from ..ops.padding import pad_to_multiple
+from ..ops.winograd import use_winograd
 
 
 class ResidualBlock(nn.Module):

@@ -7,16 +7,14 @@ with a reason), `write_photo` puts one back with its metadata, atomically.
 from .decoding import decode_image, encode_image
 from .encoding import SUBSAMPLINGS
 from .folders import FOREIGN_SUFFIXES, PHOTO_SUFFIXES, find_files, find_photos
-from .photo import Metadata, Photo, PhotoError, shown
+from .photo import Metadata, Photo, PhotoError
 from .provenance import provenance_in
 from .reading import MAX_PIXELS, is_photo, read_luma, read_pages, read_photo, read_rgb8
 from .samples import narrow
 from .writing import (
     JPEG_SUFFIXES,
-    TEMPORARY,
     WRITABLE_SUFFIXES,
     Written,
-    atomic_write,
     write_pages,
     write_photo,
 )
@@ -27,13 +25,11 @@ __all__ = [
     "MAX_PIXELS",
     "PHOTO_SUFFIXES",
     "SUBSAMPLINGS",
-    "TEMPORARY",
     "WRITABLE_SUFFIXES",
     "Metadata",
     "Photo",
     "PhotoError",
     "Written",
-    "atomic_write",
     "decode_image",
     "encode_image",
     "find_files",
@@ -45,7 +41,6 @@ __all__ = [
     "read_pages",
     "read_photo",
     "read_rgb8",
-    "shown",
     "write_pages",
     "write_photo",
 ]

@@ -6,12 +6,13 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
+from ..files import shown
 from . import jp2, metadata, profiles
 from .deep import read_deep, read_ppm16
 from .exif import orientation_of, upright
 from .guard import Refused, refusing
 from .metadata import Found
-from .photo import Metadata, Photo, shown
+from .photo import Metadata, Photo
 from .raw import refuse_raw
 from .samples import divided, from_decimals, from_integers, narrow, widened
 from .tiff import Directory, Tag, directories, read_page

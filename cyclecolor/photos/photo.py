@@ -1,6 +1,5 @@
 """What a photograph is here, and the one way in which reading or writing it fails."""
 
-import os
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -88,11 +87,3 @@ class PhotoError(CycleColorError):
     def __init__(self, message: str, *, reason: str):
         super().__init__(message)
         self.reason = reason
-
-
-def shown(path: str | os.PathLike[str]) -> str:
-    """Name of `path` for a one-line message: newlines and bytes that are not UTF-8 are escaped."""
-    name = os.fspath(path)
-    if name.isprintable():
-        return name
-    return name.encode("unicode_escape", "surrogatepass").decode("ascii")

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from PIL import Image, JpegImagePlugin
 
+from ..files import shown
 from . import jpeg, profiles, raw
 from .archive import READERS
 from .decoding import decode, decode_page, flattened
@@ -20,7 +21,7 @@ from .exif import orientation_of
 from .formats import HEAD, JPEGS, KNOWN, format_of
 from .guard import Refused, check_size, refusing
 from .luma import Luma, luma_of
-from .photo import Photo, PhotoError, shown
+from .photo import Photo, PhotoError
 from .tiff import Directory, Tag, TooManyPages, directories
 
 MAX_PIXELS = 200_000_000

@@ -1,21 +1,20 @@
-"""Photographs, and any other file of ours, onto disk: whole or not at all."""
+"""Photographs onto disk: whole or not at all."""
 
 import os
-import secrets
-import stat
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from ..errors import CycleColorError
+from ..files import atomic_write, shown
 from . import encoding
 from .extras import installed
 from .guard import quiet_pillow
 from .jxl import jxl_of
 from .luma import Luma
-from .photo import Metadata, Photo, PhotoError, shown
+from .photo import Metadata, Photo, PhotoError
 from .tiff.writing import encode_tiff
 
 _FORMAT_OF = {
@@ -38,9 +37,6 @@ WRITABLE_SUFFIXES = tuple(_FORMAT_OF)
 
 JPEG_SUFFIXES = tuple(suffix for suffix, name in _FORMAT_OF.items() if name == "JPEG")
 """Lower-case suffixes of JPEGs."""
-
-TEMPORARY = ".cyclecolor-"
-"""How the names of files begin that are not yet whole."""
 
 # What a format holds of `Metadata`, and what people call that.
 _HELD = {
@@ -140,70 +136,6 @@ def write_pages(
     except CycleColorError as error:
         raise PhotoError(str(error), reason="unwritable") from error
     return written
-
-
-def atomic_write(path: str | os.PathLike[str], write: Callable[[BinaryIO], object]) -> None:
-    """Call `write` with a temporary file beside `path`, then put it in the place of `path`.
-
-    A crash or a cut of power at any time leaves the old file or the new one, complete.  A link at
-    `path` is replaced, not followed; anything else that is no regular file is left alone.
-
-    Raises
-    ------
-    CycleColorError
-        The system refuses (full, read-only, no such folder...).  Whatever `write` raises goes
-        through; in either case the temporary file is gone.
-    """
-    target = Path(path)
-    try:
-        _check_replaceable(target)
-        _write_and_replace(target, write)
-    except OSError as error:
-        cause = error.strerror or str(error)
-        raise CycleColorError(
-            f"{shown(path)}: cannot be written: {cause}; nothing was left there, "
-            "make room or choose another folder"
-        ) from error
-
-
-def _check_replaceable(target: Path) -> None:
-    """Refuse folders, and what `os.replace` would destroy though it is no file, like /dev/null."""
-    try:
-        mode = os.lstat(target).st_mode
-    except FileNotFoundError:
-        return
-    except ValueError as error:
-        raise OSError("a null character is in its name") from error
-    if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
-        raise OSError("a folder, device or pipe has that name")
-
-
-def _write_and_replace(target: Path, write: Callable[[BinaryIO], object]) -> None:
-    # Its own name, since the target's may have all 255 bytes already; hidden, so no list has it.
-    temporary = target.parent / f"{TEMPORARY}{secrets.token_hex(8)}.tmp"
-    # Not `tempfile`: its files are private (0600), an output should follow the umask.
-    descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-    try:
-        with open(descriptor, "w+b") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync_folder(target.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new name itself survive a cut of power, where the file system can promise that."""
-    # The file is complete and in place already; some network file systems refuse this.
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _encoded_pages(

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
-from ..checkpoint import open_checkpoint
+from ..checkpoint import Checkpoint, open_checkpoint
 from ..config import Experiment, Generator
 from ..errors import CycleColorError
 from ..methods import Method
@@ -20,15 +20,16 @@ FREE_SETTINGS = {
     "log_every": True,
     "keep": True,
     "on_trouble": True,
-    "vividness": True,
+    "saturation": True,
+    "restraint": True,
     "data": {"workers", "cache_gb"},
 }
 
 
-def state_tensors(method: Method, ema: dict[str, AveragedModel]) -> dict[str, Tensor]:
+def state_tensors(method: Method, averages: dict[str, AveragedModel]) -> dict[str, Tensor]:
     """Networks, averaged generators, optimizers and pools, flattened to path: tensor."""
     tensors = {}
-    for group, modules in (("networks", method.networks), ("ema", ema)):
+    for group, modules in (("networks", method.networks), ("ema", averages)):
         for name, module in modules.items():
             tensors |= {f"{group}/{name}/{key}": t for key, t in module.state_dict().items()}
     for name, optimizer in method.optimizers.items():
@@ -40,7 +41,7 @@ def state_tensors(method: Method, ema: dict[str, AveragedModel]) -> dict[str, Te
     return tensors
 
 
-def restore(method: Method, ema: dict[str, AveragedModel], checkpoint) -> None:
+def restore(method: Method, averages: dict[str, AveragedModel], checkpoint: Checkpoint) -> None:
     """Put the tensors of a checkpoint where `state_tensors` found them.
 
     Random states need no place in it: every step seeds its own.
@@ -52,11 +53,11 @@ def restore(method: Method, ema: dict[str, AveragedModel], checkpoint) -> None:
     """
     if not checkpoint.resumable:
         raise CycleColorError(
-            "an earlier version wrote this checkpoint: it colours, but cannot be trained on; "
+            "an earlier version wrote this checkpoint: it colors, but cannot be trained on; "
             "start over with --fresh"
         )
     try:
-        for group, modules in (("networks", method.networks), ("ema", ema)):
+        for group, modules in (("networks", method.networks), ("ema", averages)):
             for name, module in modules.items():
                 module.load_state_dict(checkpoint.below(f"{group}/{name}"))
         for name, optimizer in method.optimizers.items():
@@ -73,13 +74,28 @@ def restore(method: Method, ema: dict[str, AveragedModel], checkpoint) -> None:
         pool.images = None if images is None else images.to(method.device)
 
 
+def start(method: Method) -> None:
+    """Give generators the weights that the experiment has them start from, before the first step.
+
+    Raises
+    ------
+    CycleColorError
+        If they cannot be had, or are those of another network.
+    """
+    if method.experiment.init:
+        start_from(method, Path(method.experiment.init))
+        method.load_pretrained(["G_gray"])
+    else:
+        method.load_pretrained()
+
+
 def start_from(method: Method, path: Path) -> None:
     """Give `G_color` the averaged weights of another run's.
 
     Raises
     ------
     CycleColorError
-        If there is no such checkpoint, or its `G_color` is another network or emits another colour space.
+        If there is no such checkpoint, or its `G_color` is another network or emits another color space.
     """
     path, checkpoint = open_checkpoint(path)
     ours, theirs = (
@@ -94,7 +110,7 @@ def start_from(method: Method, path: Path) -> None:
 
 
 def _shape(generator: Generator) -> dict:
-    return generator.model_dump(exclude={"pretrained"})
+    return generator.model_dump(exclude={"pretrained", "encoder_rate"})
 
 
 def check_same(now: Experiment, then: Experiment, run_dir: Path) -> None:
@@ -129,8 +145,3 @@ def _unflatten(flat: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
         index, key = path.split("/")
         state.setdefault(int(index), {})[key] = tensor
     return state
-
-
-def seed_step(seed: int, step: int) -> None:
-    """Make every random number of a step a function of (seed, step)."""
-    torch.manual_seed((seed << 32) + step)

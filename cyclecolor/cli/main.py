@@ -1,0 +1,20 @@
+"""The group of all commands."""
+
+import click
+
+from .checkpoints import export, import_, info
+from .evaluation import audit, evaluate
+from .group import Group
+from .piles import doctor, prepare
+from .train import train
+from .translate import translate
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="cyclecolor")
+def main() -> None:
+    """Color photographs without pairs."""
+
+
+for command in (train, translate, prepare, evaluate, audit, doctor, info, export, import_):
+    main.add_command(command)
