@@ -246,4 +246,4 @@ def test_too_little_memory_is_one_line(tmp_path, monkeypatch):
     experiment = tmp_path / "x.toml"
     experiment.write_text("num_steps = 1\nbatch_size = 1\n[data]\nsize = 32\n")
     output = call("train", experiment, "--run-dir", tmp_path / "run", code=1)
-    assert "too little memory; lower batch_size" in output.splitlines()[-1]
+    assert "not enough memory; close other programs" in output.splitlines()[-1]

@@ -233,7 +233,7 @@ def test_control_c_finishes_the_photo_in_hand(checkpoint, tmp_path):
     process.send_signal(signal.SIGINT)
     said = process.communicate(timeout=60)[0]
     assert process.returncode == 130
-    assert "the same command goes on from here" in said
+    assert "the same command continues from here" in said
     done = records(out)
     assert 0 < len(done) < 200
     assert files(out) == {r["output"] for r in done.values()}
@@ -315,11 +315,11 @@ def test_a_killed_shard_goes_on(scans, call, tmp_path):
 
 @pytest.mark.parametrize("text", ["0/2", "3/2", "1", "1/2/3", "-1/2", "a/b", "1/0", "", "\u0661/2"])
 def test_what_is_no_shard(scans, call, text):
-    assert "write I/N" in call(scans, "--shard", text, code=2)
+    assert "write it as 1/2" in call(scans, "--shard", text, code=2)
 
 
 def test_a_photo_has_no_shards(scans, call):
-    assert "is for folders" in call(scans / "a.jpg", "--shard", "1/2", code=2)
+    assert "works only for folders" in call(scans / "a.jpg", "--shard", "1/2", code=2)
     assert "without --shard" in call(scans, "--shard", "1/2", "--report", code=2)
 
 
@@ -467,7 +467,7 @@ def test_single_photos(scans, call, tmp_path):
     assert "is the original" in call(scans / "a.jpg", "--overwrite", code=2, output=scans / "a.jpg")
     os.link(scans / "a.jpg", tmp_path / "twin.jpg")
     assert "is the original" in call(scans / "a.jpg", "--overwrite", code=2, output=tmp_path / "twin.jpg")
-    assert "not a suffix" in call(scans / "a.jpg", code=2, output=tmp_path / "a.psd")
+    assert "cannot be written in this format" in call(scans / "a.jpg", code=2, output=tmp_path / "a.psd")
     call(scans / "a.jpg", output=tmp_path / "one.png")
     assert read_photo(tmp_path / "one.png").pixels.shape == (20, 24, 3)
     assert "exists" in call(scans / "b.png", code=1, output=tmp_path / "one.png")
@@ -556,7 +556,7 @@ def test_manifest_cannot_be_written(scans, call, tmp_path, monkeypatch):
     (tmp_path / "out").unlink()
     (tmp_path / "out").mkdir()
     (tmp_path / "out/manifest.jsonl").symlink_to("/dev/zero")
-    assert "no regular file" in call(scans, code=1)
+    assert "not a regular file" in call(scans, code=1)
     (tmp_path / "out/manifest.jsonl").unlink()
     usual = Path.open
     full = {"manifest.jsonl": "/dev/full"}
@@ -601,11 +601,11 @@ def test_confidence_writes_maps_and_a_list(scans, call, tmp_path):
     assert "0 translated, 5 skipped" in call(scans, "--doubt")
 
 
-# --- damaged pictures (I1 of the promises; the long run is experiments/mutants.py) ---------------
+# --- damaged pictures (I1 of the promises; the long run is benchmarks/mutants.py) ---------------
 
 
 def test_mutants_are_translated_or_refused(checkpoint, tmp_path):
-    script = runpy.run_path(str(Path(__file__).parent.parent / "experiments/mutants.py"))
+    script = runpy.run_path(str(Path(__file__).parent.parent / "benchmarks/mutants.py"))
     script["write_batch"](tmp_path / "in", script["base_pictures"](), range(300), seed=1)
     job = Job(tmp_path / "in", tmp_path / "out", load(checkpoint), Options(max_pixels=10**6, workers=1))
     outcomes = list(job.run())

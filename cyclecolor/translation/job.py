@@ -131,7 +131,7 @@ class Job:
         self.colorizer = colorizer
         self.convert = colorizer.converter(options.direction)
         if options.doubt and options.direction != "to-color":
-            raise CycleColorError("--doubt is about colors; leave it out for to-gray", exit_code=2)
+            raise CycleColorError("--doubt does not work with --direction to-gray; leave it out", exit_code=2)
         self.settings = options.digest(colorizer)
         self.manifest = None
         if source.is_dir():
@@ -143,7 +143,7 @@ class Job:
             plan = plan_folder(source, output, options.suffix, known, colored=colored)
         else:
             if options.shard:
-                raise CycleColorError(f"--shard is for folders; {shown(source)} is none", exit_code=2)
+                raise CycleColorError(f"--shard works only for folders: {shown(source)}", exit_code=2)
             plan = plan_photo(source, output)
             self._check_luma(plan.tasks[0].target.suffix)
         shard, self.passed_over = options.shard, plan.passed_over
@@ -155,7 +155,7 @@ class Job:
         colors = isinstance(self.colorizer, ChromaColorizer) and self.options.direction == "to-color"
         if self.options.lossless_luma and not (to_jpeg and colors):
             raise CycleColorError(
-                "--lossless-luma is for JPEGs, and for checkpoints that keep lightness; leave it out",
+                "--lossless-luma works only for JPEG, and for checkpoints that keep lightness; leave it out",
                 exit_code=2,
             )
 
@@ -216,7 +216,7 @@ class Job:
         foreign = not self.manifest.is_ours(task) if self.manifest else os.path.lexists(task.target)
         if not foreign:
             return None
-        reason = f"{shown(task.target)}: exists, and is not of this job; --overwrite replaces it"
+        reason = f"{shown(task.target)}: exists and was not made by this job; --overwrite replaces it"
         if self.manifest:
             self.manifest.add({"input": task.name, "status": "refused", "code": "exists", "reason": reason})
         return Outcome(task, "refused", reason)
@@ -330,5 +330,5 @@ def _refusal(task: Task, error: Exception) -> tuple[str, str]:
 def _failure(path: Path, error: Exception) -> tuple[str, str]:
     text = " ".join(str(error).split())[:160] or type(error).__name__
     if isinstance(error, MemoryError) or "memory" in text.lower():
-        return "too-many-pixels", f"{shown(path)}: too little memory for a photo of this size"
+        return "too-many-pixels", f"{shown(path)}: not enough memory for a photo of this size"
     return "failed", f"{shown(path)}: {text}"

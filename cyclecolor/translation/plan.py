@@ -55,7 +55,7 @@ class Shard:
         """
         match = re.fullmatch(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})", text, re.ASCII)
         if not match or int(match[1]) > int(match[2]):
-            raise CycleColorError(f"--shard {text}: write I/N, from 1/N to N/N", exit_code=2)
+            raise CycleColorError(f"--shard {text}: write it as 1/2 for the first of two parts", exit_code=2)
         return cls(int(match[1]), int(match[2]))
 
     def holds(self, name: str) -> bool:
@@ -84,7 +84,7 @@ def plan_photo(source: Path, output: Path) -> Plan:
         output = output / output_name(source.name, None)
     if output.suffix.lower() not in WRITABLE_SUFFIXES:
         raise CycleColorError(
-            f"{shown(output)}: not a suffix that can be written; use one of {' '.join(WRITABLE_SUFFIXES)}",
+            f"{shown(output)}: cannot be written in this format; use one of {' '.join(WRITABLE_SUFFIXES)}",
             exit_code=2,
         )
     if output.exists() and output.samefile(source):
@@ -114,7 +114,8 @@ def plan_folder(
     inner, outer = source.resolve(), output.resolve()
     if outer.is_relative_to(inner) or inner.is_relative_to(outer):
         raise CycleColorError(
-            f"{shown(output)}: lies within {shown(source)}, or around it; choose another --output",
+            f"{shown(output)}: one of output and source ({shown(source)}) lies inside the other; "
+            "choose another --output",
             exit_code=2,
         )
     names, passed_over = [], Counter()
@@ -127,7 +128,7 @@ def plan_folder(
         else:
             passed_over[path.suffix.lower() or "no suffix"] += 1
     if not names and colored:
-        raise CycleColorError(f"{shown(source)}: no photographs in this folder", exit_code=2)
+        raise CycleColorError(f"{shown(source)}: no photos in this folder", exit_code=2)
     outputs = mirror(names, suffix, known)
     return Plan([Task(name, source / name, output / outputs[name]) for name in names], passed_over)
 
@@ -195,8 +196,10 @@ def refuse_leaving(target: Path, output: Path) -> None:
     """
     folder = target.parent
     if not folder.resolve().is_relative_to(output.resolve()):
-        raise CycleColorError(f"{shown(target)}: a link there leads out of {shown(output)}")
+        raise CycleColorError(
+            f"{shown(target)}: a link there leads out of the output folder {shown(output)}; remove the link"
+        )
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
-        raise CycleColorError(f"{shown(folder)}: cannot be made: {error.strerror}") from None
+        raise CycleColorError(f"{shown(folder)}: this folder cannot be made: {error.strerror}") from None
