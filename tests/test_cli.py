@@ -15,7 +15,7 @@ from cyclecolor.photos import read_photo
 from cyclecolor.training import train
 
 OPTIONS = {
-    "train": {"experiment", "overrides", "run_dir", "fresh"},
+    "train": {"experiment", "overrides", "run_dir", "fresh", "allow_changed_data"},
     "translate": {
         "source",
         "output",

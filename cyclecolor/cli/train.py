@@ -13,9 +13,17 @@ from .group import Command, device_option
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting.")
 @click.option("--run-dir", type=click.Path(path_type=Path), help="Where to keep the run. [runs/NAME]")
 @click.option("--fresh", is_flag=True, help="Start over; the old run is moved aside, not deleted.")
+@click.option(
+    "--allow-changed-data", is_flag=True, help="Go on though the piles are no longer what they were."
+)
 @device_option
 def train(
-    experiment: Path, overrides: tuple[str, ...], run_dir: Path | None, fresh: bool, device: str | None
+    experiment: Path,
+    overrides: tuple[str, ...],
+    run_dir: Path | None,
+    fresh: bool,
+    allow_changed_data: bool,
+    device: str | None,
 ) -> None:
     """Train EXPERIMENT (a TOML file); the same command again goes on where it was."""
     import cv2
@@ -34,7 +42,9 @@ def train(
         if fresh and is_first():
             _move_aside(run_dir)
         try:
-            checkpoint = train_run(settings, run_dir, device=pick_device(device))
+            checkpoint = train_run(
+                settings, run_dir, device=pick_device(device), allow_changed_data=allow_changed_data
+            )
         except Interrupted as interrupted:
             if is_first():
                 click.echo(f"stopped and saved in {run_dir}; the same command goes on from here")
