@@ -15,7 +15,7 @@ from cyclecolor.photos import read_photo
 from cyclecolor.training import train
 
 OPTIONS = {
-    "train": {"experiment", "overrides", "run_dir", "fresh"},
+    "train": {"experiment", "overrides", "run_dir", "fresh", "device", "allow_changed_data"},
     "translate": {
         "source",
         "output",
@@ -26,7 +26,8 @@ OPTIONS = {
         "shard",
         "denoise",
         "flip_average",
-        "confidence",
+        "doubt",
+        "device",
         "suffix",
         "quality",
         "subsampling",
@@ -38,8 +39,18 @@ OPTIONS = {
         "overwrite",
     },
     "prepare": {"photos", "output", "test_share", "gray_share", "seed", "film"},
-    "evaluate": {"checkpoint", "color", "gray", "film", "pile", "json_path", "sheet", "perceptual"},
-    "audit": {"checkpoint", "color", "gray", "film", "json_path"},
+    "evaluate": {
+        "checkpoint",
+        "color",
+        "gray",
+        "film",
+        "pile",
+        "json_path",
+        "sheet_path",
+        "perceptual",
+        "device",
+    },
+    "audit": {"checkpoint", "color", "gray", "film", "json_path", "device"},
     "doctor": {"gray", "color", "json_path"},
     "info": {"checkpoint"},
     "import": {"source", "output"},
@@ -61,7 +72,7 @@ def checkpoint(tmp_path_factory) -> Path:
 
 def test_options_are_frozen():
     found = {name: {p.name for p in command.params} for name, command in main.commands.items()}
-    assert found == OPTIONS
+    assert found == {name: options | {"quiet", "verbose"} for name, options in OPTIONS.items()}
     assert sorted(cyclecolor.__all__) == ["Colorizer", "CycleColorError", "load"]
 
 
@@ -123,7 +134,7 @@ def test_doctor_says_what_is_wrong(photo_folder, tmp_path):
     (photo_folder / "bad.png").write_bytes(b"bad")
     output = call("doctor", photo_folder, photo_folder, "--json", tmp_path / "d.json")
     assert "1 cannot be read" in output
-    assert "6 pictures in both piles" in output
+    assert "6 pictures are in both piles" in output
     assert "too few" in json.loads((tmp_path / "d.json").read_text())["advice"]
 
 
@@ -235,4 +246,4 @@ def test_too_little_memory_is_one_line(tmp_path, monkeypatch):
     experiment = tmp_path / "x.toml"
     experiment.write_text("num_steps = 1\nbatch_size = 1\n[data]\nsize = 32\n")
     output = call("train", experiment, "--run-dir", tmp_path / "run", code=1)
-    assert "too little memory; lower batch_size" in output.splitlines()[-1]
+    assert "not enough memory; close other programs" in output.splitlines()[-1]

@@ -1,4 +1,4 @@
-"""Random numbers hang on the run's seed, on what they are for and on the place in the run, and on nothing else."""
+"""Random numbers hang on the run's seed, on what they are for and on the place in the run alone."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ CPU = torch.device("cpu")
 
 
 def test_seeds_streams_and_positions_share_no_draw():
-    """In the low 32 bits, which are all that the CPU's generator takes: of 12,500 places none has another's."""
+    """Of 12,500 places, in the low 32 bits, which are all that the CPU's generator takes."""
     places = [(seed, stream, at) for seed in SEEDS for stream in Stream for at in range(500)]
     low = {mixed_seed(*place) % (1 << 32) for place in places}
     assert len(low) == len(places)
@@ -66,7 +66,7 @@ def test_the_seed_of_the_run_reaches_its_steps(monkeypatch):
 
 
 def test_the_seed_of_the_run_reaches_the_start(tmp_path, monkeypatch):
-    """What is matched: a film is born the same whatever the seed, and then sees other crops and other noise."""
+    """Films are born alike, whatever the seed, and then see other crops and other noise."""
     monkeypatch.setattr(cyclegan, "MATCH_BATCH", 8)
     films = []
     for seed in (0, 0, 1):

@@ -10,7 +10,7 @@ from .group import Command
 @click.command(cls=Command)
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 def info(checkpoint: Path) -> None:
-    """Say what CHECKPOINT is and how to use it."""
+    """Show what CHECKPOINT is, what it was trained on, and how to use it."""
     import json
 
     from ..checkpoint import open_checkpoint
@@ -35,15 +35,17 @@ def info(checkpoint: Path) -> None:
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.argument("output", type=click.Path(path_type=Path))
 @click.option(
-    "--saturation", type=click.FloatRange(0, 4), help="Factor of chroma that it will have. [its experiment's]"
+    "--saturation",
+    type=click.FloatRange(0, 4),
+    help="How strong its colors will be by default. [as its experiment says]",
 )
 @click.option(
     "--restraint",
     type=click.FloatRange(0, 2),
-    help="How much paler pale colors will be, of which it is less sure. [its experiment's]",
+    help="How much paler pale colors become, of which the network is less sure. [as its experiment says]",
 )
 def export(checkpoint: Path, output: Path, **look: float | None) -> None:
-    """Write CHECKPOINT's generators alone, in half precision, as one small file for release."""
+    """Write CHECKPOINT as one small file for release: its generators, in half precision."""
     from ..checkpoint import export_checkpoint, open_checkpoint
 
     export_checkpoint(open_checkpoint(checkpoint)[1], output, **look)
@@ -54,7 +56,7 @@ def export(checkpoint: Path, output: Path, **look: float | None) -> None:
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("output", type=click.Path(path_type=Path))
 def import_(source: Path, output: Path) -> None:
-    """Rewrite SOURCE, a generator of pytorch-CycleGAN-and-pix2pix (.pth), as safetensors."""
+    """Convert SOURCE, a generator (.pth) of pytorch-CycleGAN-and-pix2pix, to a checkpoint."""
     from ..checkpoint import import_generator
 
     options = import_generator(source, output)

@@ -133,7 +133,7 @@ class CycleGAN(Method):
         seed = mixed_seed(experiment.seed, Stream.BEFORE, 1)
         match_film(film, batches, steps=experiment.match_steps, seed=seed)
         numbers = ", ".join(f"{name} {value:.2f}" for name, value in film.describe().items())
-        logger.info("a film like the gray pile's: %s", numbers)
+        logger.info("the film found in the gray pile: %s", numbers)
 
 
 def middle(image: Tensor, side: int) -> Tensor:

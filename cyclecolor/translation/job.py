@@ -19,6 +19,7 @@ from ..files import shown, write_csv
 from ..hardware import cores
 from ..inference import ChromaColorizer, Colorizer
 from ..photos import (
+    JPEG_SUFFIXES,
     MAX_PIXELS,
     Photo,
     PhotoError,
@@ -28,11 +29,10 @@ from ..photos import (
     write_photo,
 )
 from .manifest import Manifest, file_sha256
-from .plan import DOUBT_SUFFIX, Shard, Task, plan_folder, plan_photo, refuse_leaving
+from .plan import COLORED, DOUBT_SUFFIX, Shard, Task, plan_folder, plan_photo, refuse_leaving
 
 DOUBT_WHITE = 8.0  # units of the color space
 DOUBT_LIST = "doubt.csv"
-JPEG_SUFFIXES = (".jpg", ".jpeg")
 
 
 @dataclass(frozen=True)
@@ -87,18 +87,27 @@ class Options:
 class Outcome:
     """What became of one input: `status` is translated, skipped or refused, with a reason.
 
-    `luma` says, where it was asked for, whether it was kept or encoded anew.
+    `luma` says, where it was asked for, whether it was kept or encoded anew; `lost` names what the output
+    does not say of the photo; `warnings` are about how it was read.
     """
 
     task: Task
     status: str
     reason: str = ""
     luma: str = ""
+    lost: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> list[str]:
+        """Lines about what was lost, and warnings."""
+        lost = [f"not carried over: {name}" for name in self.lost]
+        return [*lost, *(f"warning: {warning}" for warning in self.warnings)]
 
 
 def provenance_of(colorizer: Colorizer, direction: str) -> str:
     """The sentence that tells a reader of the metadata what was inferred, and by what."""
-    made = {"to-color": "Colors are inferred, not recorded", "to-gray": "Gray is made from color"}[direction]
+    made = {"to-color": COLORED, "to-gray": "Gray is made from color"}[direction]
     return f"{made}: cyclecolor {version('cyclecolor')}, checkpoint {colorizer.name or 'unnamed'}"
 
 
@@ -122,7 +131,7 @@ class Job:
         self.colorizer = colorizer
         self.convert = colorizer.converter(options.direction)
         if options.doubt and options.direction != "to-color":
-            raise CycleColorError("--doubt is about colors; leave it out for to-gray", exit_code=2)
+            raise CycleColorError("--doubt does not work with --direction to-gray; leave it out", exit_code=2)
         self.settings = options.digest(colorizer)
         self.manifest = None
         if source.is_dir():
@@ -130,10 +139,11 @@ class Job:
             plan_folder(source, output, options.suffix, {})  # complains before anything is made
             self.manifest = Manifest(output, options.shard)
             known = {name: r["output"] for name, r in self.manifest.records.items() if "output" in r}
-            plan = plan_folder(source, output, options.suffix, known)
+            colored = options.direction != "to-color"
+            plan = plan_folder(source, output, options.suffix, known, colored=colored)
         else:
             if options.shard:
-                raise CycleColorError(f"--shard is for folders; {shown(source)} is none", exit_code=2)
+                raise CycleColorError(f"--shard works only for folders: {shown(source)}", exit_code=2)
             plan = plan_photo(source, output)
             self._check_luma(plan.tasks[0].target.suffix)
         shard, self.passed_over = options.shard, plan.passed_over
@@ -145,7 +155,7 @@ class Job:
         colors = isinstance(self.colorizer, ChromaColorizer) and self.options.direction == "to-color"
         if self.options.lossless_luma and not (to_jpeg and colors):
             raise CycleColorError(
-                "--lossless-luma is for JPEGs, and for checkpoints that keep lightness; leave it out",
+                "--lossless-luma works only for JPEG, and for checkpoints that keep lightness; leave it out",
                 exit_code=2,
             )
 
@@ -201,15 +211,22 @@ class Job:
         """What there is to say of a task without work on it."""
         if self.options.overwrite:
             return None
-        if self.manifest and self.manifest.is_current(task, self.settings):
+        if self.manifest and self.manifest.is_current(task, self.settings, self._targets(task)):
             return Outcome(task, "skipped")
-        foreign = not self.manifest.is_ours(task) if self.manifest else os.path.lexists(task.target)
-        if not foreign:
+        foreign = next((path for path in self._targets(task) if not self._is_ours(task, path)), None)
+        if foreign is None:
             return None
-        reason = f"{shown(task.target)}: exists, and is not of this job; --overwrite replaces it"
+        reason = f"{shown(foreign)}: exists and was not made by this job; --overwrite replaces it"
         if self.manifest:
             self.manifest.add({"input": task.name, "status": "refused", "code": "exists", "reason": reason})
         return Outcome(task, "refused", reason)
+
+    def _targets(self, task: Task) -> list[Path]:
+        """The files that are made of a photo."""
+        return [task.target, *([_doubt_path(task)] if self.options.doubt else [])]
+
+    def _is_ours(self, task: Task, target: Path) -> bool:
+        return self.manifest.is_ours(task, target) if self.manifest else not os.path.lexists(target)
 
     def _translate(self, task: Task) -> tuple[Outcome, dict]:
         """One photo, from reading to its record; whatever goes wrong is its refusal."""
@@ -217,7 +234,13 @@ class Job:
         record = {"input": task.name}
         try:
             record |= self._make(task)
-            outcome = Outcome(task, "translated", luma=record.get("luma", ""))
+            outcome = Outcome(
+                task,
+                "translated",
+                luma=record.get("luma", ""),
+                lost=tuple(record.get("lost", ())),
+                warnings=tuple(record.get("warnings", ())),
+            )
         except Exception as error:  # one bad file must not stop a folder
             code, reason = _refusal(task, error)
             outcome = Outcome(task, "refused", reason)
@@ -238,23 +261,40 @@ class Job:
         refuse_leaving(task.target, self.output)
         keeps_luma = self.options.lossless_luma and task.target.suffix.lower() in JPEG_SUFFIXES
         luma = read_luma(task.source, max_pixels=self.options.max_pixels) if keeps_luma else None
-        content = write_pages(
-            pages, task.target, quality=self.options.quality, subsampling=self.options.subsampling, luma=luma
+        digests: list[str] = []
+
+        def announce(content: bytes | bytearray) -> None:
+            digests.append(hashlib.sha256(content).hexdigest())
+            if self.manifest:
+                self.manifest.announce(task, digests[-1])
+
+        written = write_pages(
+            pages,
+            task.target,
+            quality=self.options.quality,
+            subsampling=self.options.subsampling,
+            luma=luma,
+            before_writing=announce,
         )
+        output, asked = os.stat(task.target), {}
         if pages.doubts:
-            write_photo(doubt_map(pages.doubts[0]), task.target.with_name(task.target.name + DOUBT_SUFFIX))
-        written = os.stat(task.target)
-        asked = {"doubt": round(max(float(d.mean()) for d in pages.doubts), 2)} if pages.doubts else {}
+            write_photo(doubt_map(pages.doubts[0]), _doubt_path(task), before_writing=announce)
+            mean = max(float(doubt.mean()) for doubt in pages.doubts)
+            asked = {"doubt": round(mean, 2), "doubt_sha256": digests[-1]}
         if self.options.lossless_luma:
             asked["luma"] = "kept" if luma else "encoded anew"
+        if lost := [*dict.fromkeys((*pages.lost, *written.lost))]:
+            asked["lost"] = lost
+        if pages.warnings:
+            asked["warnings"] = [*pages.warnings]
         return asked | {
             "output": task.target.relative_to(self.output).as_posix(),
             "bytes": status.st_size,
             "mtime_ns": status.st_mtime_ns,
             "sha256": file_sha256(task.source),
-            "output_bytes": written.st_size,
-            "output_mtime_ns": written.st_mtime_ns,
-            "output_sha256": hashlib.sha256(content).hexdigest(),
+            "output_bytes": output.st_size,
+            "output_mtime_ns": output.st_mtime_ns,
+            "output_sha256": digests[0],
             "width": pages.size[1],
             "height": pages.size[0],
             "pages": pages.count,
@@ -273,11 +313,15 @@ class _Pages:
     ):
         self.path, self.convert, self.doubt, self.options = path, convert, doubt, options
         self.count, self.size, self.doubts = 0, (0, 0), []
+        self.lost: dict[str, None] = {}  # names in order, each once
+        self.warnings: dict[str, None] = {}
 
     def __iter__(self) -> Iterator[Photo]:
         for photo in read_pages(self.path, max_pixels=self.options.max_pixels):
             self.count += 1
             self.size = self.size if self.count > 1 else photo.pixels.shape[:2]
+            self.lost |= dict.fromkeys(photo.metadata.lost)
+            self.warnings |= dict.fromkeys(photo.warnings)
             try:
                 self.doubts += [self.doubt(photo)] if self.doubt else []
                 photo = self.convert(photo)  # the name lets go of what was read: it may be a gigabyte
@@ -285,6 +329,10 @@ class _Pages:
                 code, reason = _failure(self.path, error)
                 raise PhotoError(reason, reason=code) from error
             yield replace(photo, metadata=replace(photo.metadata, provenance=self.options.provenance))
+
+
+def _doubt_path(task: Task) -> Path:
+    return task.target.with_name(task.target.name + DOUBT_SUFFIX)
 
 
 def doubt_map(doubt: np.ndarray) -> Photo:
@@ -306,5 +354,5 @@ def _refusal(task: Task, error: Exception) -> tuple[str, str]:
 def _failure(path: Path, error: Exception) -> tuple[str, str]:
     text = " ".join(str(error).split())[:160] or type(error).__name__
     if isinstance(error, MemoryError) or "memory" in text.lower():
-        return "too-many-pixels", f"{shown(path)}: too little memory for a photo of this size"
+        return "too-many-pixels", f"{shown(path)}: not enough memory for a photo of this size"
     return "failed", f"{shown(path)}: {text}"
