@@ -245,8 +245,18 @@ def noticed(root: Path, mutant: Mutant, seconds: int) -> bool:
 
 
 def turn(root: Path, mutants: list[Mutant], seconds: int) -> list[Mutant]:
-    """Try all; say what comes of each, and return those that no test noticed."""
-    survivors = []
+    """Try all; say what comes of each, and return those that no test noticed.
+
+    Raises
+    ------
+    SystemExit
+        If their tests fail on the package as it is, so that they would notice anything.
+    """
+    survivors, tests = [], sorted({test for mutant in mutants for test in mutant.tests})
+    if mutants and noticed(
+        root, mutants[0]._replace(source=(root / mutants[0].path).read_text(), tests=tests), seconds
+    ):
+        raise SystemExit(f"these fail, or take too long, with nothing broken: {' '.join(tests)}")
     for number, mutant in enumerate(mutants, 1):
         seen = noticed(root, mutant, seconds)
         print(f"{number:4} {'noticed ' if seen else 'SURVIVED'} {mutant.change}", flush=True)
