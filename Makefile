@@ -31,7 +31,6 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy
 
 format: install
 	$(BIN)/ruff check --fix .
