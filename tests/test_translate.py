@@ -651,7 +651,7 @@ def test_confidence_writes_maps_and_a_list(scans, call, tmp_path):
 def test_a_map_of_doubt_replaces_nothing_of_others(scans, call, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out/b.png.doubt.png").write_bytes(b"of somebody else")
-    assert "b.png.doubt.png: exists, and is not of this job" in call(scans, "--doubt", code=1)
+    assert "b.png.doubt.png: exists and was not made by this job" in call(scans, "--doubt", code=1)
     assert (tmp_path / "out/b.png.doubt.png").read_bytes() == b"of somebody else"
     assert not (tmp_path / "out/b.png").exists()
 
