@@ -15,7 +15,7 @@ from cyclecolor.photos import read_photo
 from cyclecolor.training import train
 
 OPTIONS = {
-    "train": {"experiment", "overrides", "run_dir", "fresh", "device"},
+    "train": {"experiment", "overrides", "run_dir", "fresh", "device", "allow_changed_data"},
     "translate": {
         "source",
         "output",

@@ -88,6 +88,7 @@ def write_pages(
     quality: int = 95,
     subsampling: str = "4:4:4",
     luma: Luma | None = None,
+    before_writing: Callable[[bytes | bytearray], object] = lambda content: None,
 ) -> Written:
     """Write a photo in the format of the suffix of `path`, whole or not at all.
 
@@ -116,6 +117,8 @@ def write_pages(
         depends on color too, so the usual 4:2:0 would shift it along colored edges.
     luma : Luma, optional
         For JPEG: carried over as it is; only chroma is taken from the photo, which has its size.
+    before_writing
+        Called with the bytes of the file, before any of them is on disk; what it raises goes through.
 
     Raises
     ------
@@ -133,6 +136,7 @@ def write_pages(
         )
     # Encoded in memory first: Pillow's encoders, given a file, do not say that the disk is full.
     written = _encoded_pages(pages, _FORMAT_OF[suffix], quality, subsampling, luma, name)
+    before_writing(written.content)
     try:
         atomic_write(path, lambda file: file.write(written.content))
     except CycleColorError as error:
