@@ -38,11 +38,12 @@ def write_photos(folder: Path) -> None:
             scene.save(folder / pile / f"{i}.jpg", quality=92)
 
 
-def reference_steps(root: str, *, size: int, batch_size: int, original: str, **_):
+def reference_steps(root: str, *, size: int, batch_size: int, original: str, workers: int | None = None, **_):
     """Endlessly a step of the reference, and the seconds spent waiting for its data."""
     device = pick_device()
     reference = Reference(device, *([original_networks(original)] if original else []))
-    loader = DataLoader(PhotoPairs(root, size), batch_size, num_workers=min(4, os.cpu_count()))
+    workers = min(4, os.cpu_count()) if workers is None else workers
+    loader = DataLoader(PhotoPairs(root, size), batch_size, num_workers=workers)
     for batch, waited in waiting(loader):
         losses = reference.step(*(images.to(device) for images in batch))
         losses["D_color"].item()  # waits for a GPU

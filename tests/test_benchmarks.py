@@ -59,7 +59,7 @@ def test_bench_train(script, tmp_path, capsys):
     bench, contenders = script("bench_train"), script("contenders")
     assert bench.largest_difference(32) < bench.TOLERANCE
     contenders.write_photos(tmp_path)
-    common = {"threads": 1, "size": 32, "batch_size": 1}
+    common = {"threads": 1, "size": 32, "batch_size": 1, "workers": 0}
     rivals = [contenders.Contender(name, tmp_path, **common) for name in ("reference", "paper_cyclegan")]
     plain, ours = contenders.race(*rivals, rounds=1)
     # Both do the same work; ours is counted in products of tiles where it takes Winograd's way.
