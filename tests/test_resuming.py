@@ -344,7 +344,9 @@ def test_full_disk_at_the_end_is_an_error_and_the_one_before_stays(tmp_path, tra
 def test_a_full_disk_costs_the_log_not_the_training(tmp_path, said):
     (tmp_path / "log.jsonl").symlink_to("/dev/full")
     train(small(method="regression"), tmp_path)
-    failed = f"{tmp_path}/log.jsonl: cannot be written: No space left on device; training goes on without it"
+    failed = (
+        f"{tmp_path}/log.jsonl: cannot be written: No space left on device; training continues without a log"
+    )
     assert said.count(failed) == 1
 
 
@@ -378,7 +380,7 @@ def test_a_photo_gone_in_mid_run_is_replaced_and_named(tmp_path, photo_folder, w
     (photo_folder / "2.png").write_bytes(b"no longer a photo")
     trainer.run()
     assert sum("2.png" in line and "stands in" in line for line in said) == 1
-    assert "became unreadable on the way: 1 photos" in said
+    assert "photos that became unreadable during the training: 1" in said
 
 
 def test_a_stand_in_depends_on_the_position_alone(photo_folder):
@@ -410,7 +412,7 @@ def test_loader_processes_that_die_are_started_anew(tmp_path, said):
 
     path = Killing(experiment, tmp_path / "run").run()
     assert same(whole, path)
-    assert said[-1] == "loader processes that died and were started anew: 1"
+    assert said[-1] == "loader processes that died and were started again: 1"
 
 
 def children() -> list[int]:

@@ -20,9 +20,10 @@ from conftest import tiny_experiment
 from PIL import Image
 
 from cyclecolor.cli.main import main
-from cyclecolor.inference import Job, Options, Shard, load, plan, provenance_of
+from cyclecolor.inference import load
 from cyclecolor.photos import read_photo
 from cyclecolor.training import train
+from cyclecolor.translation import Job, Options, Shard, plan, provenance_of
 from cyclecolor.translation.html_report import preview_name
 
 
@@ -216,7 +217,7 @@ def test_a_killed_run_goes_on(scans, call, tmp_path):
 
 def test_two_jobs_in_one_folder(scans, call, tmp_path, checkpoint):
     job = Job(scans, tmp_path / "out", load(checkpoint), Options())
-    assert "another job" in call(scans, code=1)
+    assert "another translation" in call(scans, code=1)
     assert len(list(job.run())) == 4
     assert "4 translated" in call(scans)
 
@@ -291,8 +292,8 @@ def test_shards_run_side_by_side(scans, call, tmp_path, checkpoint):
     provenance = provenance_of(colorizer, "to-color")
     options = [Options(shard=Shard(i, 2), provenance=provenance) for i in (1, 2)]
     jobs = [Job(scans, out, colorizer, part) for part in options]
-    assert "another job" in call(scans, "--shard", "1/2", code=1)
-    assert "another job" in call(scans, code=1)
+    assert "another translation" in call(scans, "--shard", "1/2", code=1)
+    assert "another translation" in call(scans, code=1)
     assert "another number of parts" in call(scans, "--shard", "1/3", code=2)
     (out / ".cyclecolor-1.tmp").write_bytes(b"of the other")
     outcomes = [outcome for job in jobs for outcome in job.run()]

@@ -142,7 +142,9 @@ class Trainer:
                 try:
                     losses = self.advance(*step_batches)
                 except Trouble as trouble:
-                    raise CycleColorError(f"{trouble}; stopped, all is saved in {self.save()}") from None
+                    raise CycleColorError(
+                        f"{trouble}; stopped; everything is saved in {self.save()}"
+                    ) from None
                 bar.update(experiment.batch_size * experiment.accumulate)
                 if self.step % experiment.log_every == 0:
                     self._log(losses, bar)
@@ -243,7 +245,7 @@ class Trainer:
         try:
             self.save(score=self._score())
         except CycleColorError as error:
-            logger.warning("%s; training goes on, the checkpoint before stays", error)
+            logger.warning("%s; training continues, and the checkpoint before is kept", error)
 
     def _score(self) -> float | None:
         if not self.held_out:
