@@ -217,6 +217,8 @@ def _predicted(packed: np.ndarray, storage: Storage, order: str) -> np.ndarray:
 
 def _unpacked_bits(packed: np.ndarray, bits: int, count: int) -> np.ndarray:
     """(rows, count) of `bits` each, below 16, out of (rows, bytes); the first sample in the high bits."""
+    if bits == 1:
+        return np.unpackbits(packed, axis=1)[:, :count]
     out = np.empty((len(packed), count), np.uint8 if bits < 8 else np.uint16)
     starts = np.arange(count) * bits
     first, shift = starts >> 3, (24 - bits - (starts & 7)).astype(np.uint32)
