@@ -111,8 +111,8 @@ def test_what_is_lost_and_what_is_odd_is_in_the_manifest_and_counted(scans, call
     whole = (scans / "a.jpg").read_bytes()
     (scans / "a.jpg").write_bytes(whole[:-2])
     said = call(scans, "--format", "webp")
-    assert "metadata not carried over in 1 photos" in said
-    assert "read with a warning: 1 photos" in said
+    assert "photos that lost some metadata: 1; see" in said
+    assert "photos read with a warning: 1; see" in said
     found = records(tmp_path / "out")
     assert found["said.jpg"]["lost"] == ["comment"]
     assert found["a.jpg"]["warnings"] == ["the end marker is missing; the picture is whole"]
