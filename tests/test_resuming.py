@@ -125,7 +125,9 @@ def test_signals_save_and_leave(tmp_path, name, code):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
-@pytest.mark.parametrize("moment", ["first step", "later step", "due step", "last step", "validation", "save"])
+@pytest.mark.parametrize(
+    "moment", ["first step", "later step", "due step", "last step", "validation", "save"]
+)
 def test_a_signal_at_any_moment_loses_nothing(tmp_path, monkeypatch, moment, number):
     def signalled(work, at: int):
         calls = []

@@ -161,7 +161,9 @@ class Trainer:
                 try:
                     losses = self.advance(*step_batches)
                 except Trouble as trouble:
-                    raise CycleColorError(f"{trouble}; stopped, all is saved in {self._save_at_once()}") from None
+                    raise CycleColorError(
+                        f"{trouble}; stopped, all is saved in {self._save_at_once()}"
+                    ) from None
                 bar.update(experiment.batch_size * experiment.accumulate)
                 if self.step % experiment.log_every == 0:
                     self._log(losses, bar)
@@ -289,7 +291,7 @@ class Trainer:
 
 
 def train(experiment: Experiment, run_dir: Path, **options: Any) -> Path:
-    """Train, or go on training, in `run_dir`; return the last checkpoint's path. Options are a `Trainer`'s."""
+    """Train in `run_dir`, or go on there; return the last checkpoint's path. Options are those of `Trainer`."""
     trainer = Trainer(experiment, run_dir, **options)
     try:
         return trainer.run()
