@@ -291,7 +291,7 @@ class Trainer:
 
 
 def train(experiment: Experiment, run_dir: Path, **options: Any) -> Path:
-    """Train in `run_dir`, or go on there; return the last checkpoint's path. Options are those of `Trainer`."""
+    """Train in `run_dir`, or go on there; return the path of the last checkpoint. Options: `Trainer`'s."""
     trainer = Trainer(experiment, run_dir, **options)
     try:
         return trainer.run()
