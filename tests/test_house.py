@@ -168,6 +168,18 @@ def test_overrides(tmp_path):
     assert "data.size" in valid_keys()
 
 
+@pytest.mark.parametrize("text", ["1911", "2024-05-01", "true", "1.50", "0x10", "[1]", "a b", "07", "inf"])
+@pytest.mark.parametrize("key", ["data.gray", "data.color", "data.root", "init", "name"])
+def test_a_name_is_text_whatever_it_looks_like(tmp_path, key, text):
+    path = tmp_path / "x.toml"
+    path.write_text("")
+    for written in (text, f"'{text}'", f'"{text}"'):
+        value = load_experiment(path, (f"{key}={written}",))
+        for part in key.split("."):
+            value = getattr(value, part)
+        assert value == text
+
+
 def test_help_does_not_import_torch():
     code = "import sys; from cyclecolor.cli.main import main; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

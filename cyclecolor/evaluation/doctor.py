@@ -17,6 +17,7 @@ from .metrics import chroma_of, color_beyond_tint
 
 SHORT_SIDE = 128  # pixels at which photos are looked at
 TINY = 64  # pixels: a shorter side than this teaches little
+LEAST = 16  # pixels: a shorter side than this can be neither described nor compared
 # Root mean square of color beyond a tint: toned and spotted old prints have less than COLORED, photographs
 # in color more than PLAIN; what is between may be either, and is let pass.
 PLAIN, COLORED = 2.0, 6.5
@@ -30,6 +31,7 @@ class Pile:
 
     folder: Path
     unreadable: list[str] = field(default_factory=list)
+    too_small: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     short_sides: list[int] = field(default_factory=list)
     chromas: list[float] = field(default_factory=list)
@@ -103,7 +105,7 @@ def examine(folder: Path, progress: Callable[[list[Path]], Iterable[Path]] = ite
     Raises
     ------
     CycleColorError
-        If there is none, or none can be read: then nothing can be trained.
+        If there is none, or none can be read and is large enough: then nothing can be trained.
     """
     pile = Pile(folder)
     for path in progress(find_photos(folder)):
@@ -112,10 +114,14 @@ def examine(folder: Path, progress: Callable[[list[Path]], Iterable[Path]] = ite
         except PhotoError as error:
             pile.unreadable.append(str(error))
             continue
+        name = path.relative_to(folder).as_posix() if path != folder else path.name
+        if min(image.shape[:2]) < LEAST:
+            pile.too_small.append(name)
+            continue
         lab = rgb_to_lab(to_tensor([image]))
         # In whole levels, as scans are: rounding alone would tell the piles apart.
         gray = (linear_to_srgb(lightness_to_y(lab[0, 0])) * 255).round().numpy() / np.float32(255)
-        pile.names.append(path.relative_to(folder).as_posix() if path != folder else path.name)
+        pile.names.append(name)
         pile.short_sides.append(min(image.shape[:2]))
         pile.chromas.append(chroma_of(lab).mean().item())
         pile.colors.append(color_beyond_tint(lab).item())
@@ -123,7 +129,11 @@ def examine(folder: Path, progress: Callable[[list[Path]], Iterable[Path]] = ite
         pile.mirrored.append(dhash(np.ascontiguousarray(gray[:, ::-1])))
         pile.descriptions.append(describe(gray))
     if not pile.names:
-        raise CycleColorError(f"{folder}: none of its {len(pile.unreadable)} photos can be read")
+        count = len(pile.unreadable) + len(pile.too_small)
+        raise CycleColorError(
+            f"{folder}: none of its {count} photos can be used: {len(pile.unreadable)} cannot be read, "
+            f"{len(pile.too_small)} have a short side below {LEAST} px"
+        )
     return pile
 
 
@@ -151,6 +161,7 @@ def _health(pile: Pile) -> dict:
         "folder": str(pile.folder),
         "photos": len(pile.names),
         "unreadable": pile.unreadable,
+        "too_small": pile.too_small,
         "tiny": pile.tiny,
         "duplicates": pile.duplicates,
     }

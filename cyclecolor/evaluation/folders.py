@@ -11,7 +11,7 @@ from ..files import write_json
 from ..inference import Colorizer
 from ..photos import PhotoError, find_photos
 from .audit import audit
-from .doctor import TINY, diagnose, examine
+from .doctor import LEAST, TINY, diagnose, examine
 from .evaluate import evaluate
 from .inputs import SHORT_SIDE, read_inputs, read_large_enough
 from .perceptual import load_perceptual
@@ -21,6 +21,7 @@ from .tables import cell, table
 SHOWN = 5  # files of each finding that are printed
 _HEALTH = {
     "unreadable": "cannot be read",
+    "too_small": f"have a short side below {LEAST} px: too small to be examined",
     "tiny": f"have a short side below {TINY} px",
     "duplicates": "pairs show the same picture (or its mirror image)",
 }
