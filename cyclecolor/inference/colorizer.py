@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -17,6 +17,7 @@ from ..methods import METHODS
 from ..networks import FilmGenerator
 from ..photos import Photo, decode_image, encode_image
 from .guided import resized
+from .hints import Hint
 from .painting import scaled_lightness
 
 LONGEST = 8.0  # long side of the network's copy over its short side, before it is shrunk further
@@ -72,8 +73,16 @@ class Colorizer(ABC):
         }
 
     @abstractmethod
-    def colorize(self, photo: Photo) -> Photo:
-        """Color a photo, of which only the lightness is used: RGB of the same size and depth."""
+    def colorize(self, photo: Photo, hints: Sequence[Hint] = ()) -> Photo:
+        """Color a photo, of which only the lightness is used: RGB of the same size and depth.
+
+        Hints are colors that are known at places. The rest follows where it is near and alike.
+
+        Raises
+        ------
+        PhotoError
+            If a hint lies outside the photo.
+        """
 
     @abstractmethod
     def to_gray(self, photo: Photo) -> Photo:
@@ -93,9 +102,9 @@ class Colorizer(ABC):
         G_gray = self.generators.get("G_gray")
         return G_gray.describe() if isinstance(G_gray, FilmGenerator) else {}
 
-    def __call__(self, image: Image.Image) -> Image.Image:
-        """Color a PIL image of any mode; only its lightness is used."""
-        return encode_image(self.colorize(decode_image(image)))
+    def __call__(self, image: Image.Image, hints: Sequence[Hint] = ()) -> Image.Image:
+        """Color a PIL image of any mode, as `colorize` does; only its lightness is used."""
+        return encode_image(self.colorize(decode_image(image), hints))
 
     @property
     def settings(self) -> dict:

@@ -62,6 +62,10 @@ class FusionGenerator(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """(N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride)), [-1, 1]."""
         height, width = (-(-side // self.stride) for side in image.shape[-2:])
+        return torch.tanh(self.output(self.features(image)))[..., :height, :width]
+
+    def features(self, image: Tensor) -> Tensor:
+        """(N, in_channels, H, W) to what its colors are told by: (N, width, h, w), of at least their size."""
         maps = [self.stem(pad_to_multiple(image, 2 ** (len(self.stages) + 1)))]
         maps.append(self.stages[0](self.pool(maps[0])))
         for stage in self.stages[1:]:
@@ -75,7 +79,7 @@ class FusionGenerator(nn.Module):
             if i < len(self.skips):
                 features = features + self.skips[i](maps.pop())
             features = up(features)
-        return torch.tanh(self.output(features))[..., :height, :width]
+        return features
 
 
 def _conv_norm_relu(in_channels: int, out_channels: int, kernel: int) -> nn.Sequential:

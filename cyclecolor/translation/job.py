@@ -1,25 +1,22 @@
 """Photos and folders of photos: every file translated, skipped, or refused with its reason."""
 
 import hashlib
-import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import torch
 
 from ..errors import CycleColorError
 from ..files import shown, write_csv
-from ..hardware import cores
-from ..inference import ChromaColorizer, Colorizer
+from ..inference import ChromaColorizer, Colorizer, Hint
 from ..photos import (
-    MAX_PIXELS,
     Photo,
     PhotoError,
     read_luma,
@@ -27,60 +24,14 @@ from ..photos import (
     write_pages,
     write_photo,
 )
+from .hinted import refuse_unknown
 from .manifest import Manifest, file_sha256
-from .plan import DOUBT_SUFFIX, Shard, Task, plan_folder, plan_photo, refuse_leaving
+from .options import Options
+from .plan import DOUBT_SUFFIX, Task, plan_folder, plan_photo, refuse_leaving
 
 DOUBT_WHITE = 8.0  # units of the color space
 DOUBT_LIST = "doubt.csv"
 JPEG_SUFFIXES = (".jpg", ".jpeg")
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a job is done. All but `overwrite`, `max_pixels`, `workers` and `shard` decide on the outputs.
-
-    Attributes
-    ----------
-    direction : str
-        `to-color` or `to-gray`.
-    suffix : str, optional
-        Of all outputs, with its dot; by default the inputs' own.
-    quality, subsampling : int, str
-        As in `write_pages`.
-    doubt : bool
-        Also write a map of doubt beside each output, and list the photos by it.
-    provenance : str, optional
-        The sentence that outputs carry in their XMP.
-    max_pixels : int
-        As in `read_pages`.
-    lossless_luma : bool
-        Carry the luma of gray JPEGs over as it is coded.
-    overwrite : bool
-        Make everything anew, also over files that are not ours.
-    workers : int
-        Photos in hand at a time, a core each; results do not depend on it.
-    shard : Shard, optional
-        Do this part of a folder alone.
-    """
-
-    direction: str = "to-color"
-    suffix: str | None = None
-    quality: int = 95
-    subsampling: str = "4:4:4"
-    doubt: bool = False
-    provenance: str | None = None
-    max_pixels: int = MAX_PIXELS
-    lossless_luma: bool = False
-    overwrite: bool = False
-    workers: int = field(default_factory=cores)
-    shard: Shard | None = None
-
-    def digest(self, colorizer: Colorizer) -> str:
-        """Of all that decides on an output, besides its input."""
-        of_the_job = ("direction", "suffix", "quality", "subsampling", "doubt", "provenance")
-        settings = {**{name: getattr(self, name) for name in of_the_job}, **colorizer.settings}
-        settings |= {"lossless_luma": True} if self.lossless_luma else {}
-        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -96,12 +47,6 @@ class Outcome:
     luma: str = ""
 
 
-def provenance_of(colorizer: Colorizer, direction: str) -> str:
-    """The sentence that tells a reader of the metadata what was inferred, and by what."""
-    made = {"to-color": "Colors are inferred, not recorded", "to-gray": "Gray is made from color"}[direction]
-    return f"{made}: cyclecolor {version('cyclecolor')}, checkpoint {colorizer.name or 'unnamed'}"
-
-
 class Job:
     """The translation of a photo, or of a folder recursively; originals are only read.
 
@@ -109,6 +54,8 @@ class Job:
     ----------
     source, output : Path
         A folder and the folder that mirrors it, which gets a manifest; or a photo and the file to make of it.
+    hints : mapping of str to sequence of Hint
+        By name of the input, as in `Task`. Of several pages, they are on the first.
 
     Raises
     ------
@@ -116,14 +63,22 @@ class Job:
         If there is nothing to translate, the output cannot be there, or the checkpoint cannot do it.
     """
 
-    def __init__(self, source: Path, output: Path, colorizer: Colorizer, options: Options):
+    def __init__(
+        self,
+        source: Path,
+        output: Path,
+        colorizer: Colorizer,
+        options: Options,
+        hints: Mapping[str, Sequence[Hint]] = MappingProxyType({}),
+    ):
         self.output = output if source.is_dir() else output.parent
         self.options = options
         self.colorizer = colorizer
         self.convert = colorizer.converter(options.direction)
         if options.doubt and options.direction != "to-color":
             raise CycleColorError("--doubt is about colors; leave it out for to-gray", exit_code=2)
-        self.settings = options.digest(colorizer)
+        self.hints = hints
+        self._check_hints()
         self.manifest = None
         if source.is_dir():
             self._check_luma(options.suffix)
@@ -136,6 +91,7 @@ class Job:
                 raise CycleColorError(f"--shard is for folders; {shown(source)} is none", exit_code=2)
             plan = plan_photo(source, output)
             self._check_luma(plan.tasks[0].target.suffix)
+        refuse_unknown(hints, [task.name for task in plan.tasks])
         shard, self.passed_over = options.shard, plan.passed_over
         self.tasks = [task for task in plan.tasks if not shard or shard.holds(task.name)]
 
@@ -148,6 +104,18 @@ class Job:
                 "--lossless-luma is for JPEGs, and for checkpoints that keep lightness; leave it out",
                 exit_code=2,
             )
+
+    def _check_hints(self) -> None:
+        """Complain of hints to what cannot take them, before anything is read."""
+        if any(self.hints.values()) and not (
+            isinstance(self.colorizer, ChromaColorizer) and self.options.direction == "to-color"
+        ):
+            raise CycleColorError(
+                "hints are for colors, and for checkpoints that keep lightness; leave them out", exit_code=2
+            )
+
+    def _settings(self, task: Task) -> str:
+        return self.options.digest(self.colorizer, self.hints.get(task.name, ()))
 
     def run(self, stop: Callable[[], bool] = lambda: False) -> Iterator[Outcome]:
         """Do it; outcomes come as they are ready. Once `stop()`, photos in hand are finished, none begun."""
@@ -201,7 +169,7 @@ class Job:
         """What there is to say of a task without work on it."""
         if self.options.overwrite:
             return None
-        if self.manifest and self.manifest.is_current(task, self.settings):
+        if self.manifest and self.manifest.is_current(task, self._settings(task)):
             return Outcome(task, "skipped")
         foreign = not self.manifest.is_ours(task) if self.manifest else os.path.lexists(task.target)
         if not foreign:
@@ -227,14 +195,14 @@ class Job:
             "seconds": round(time.perf_counter() - begun, 3),
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
             "checkpoint": self.colorizer.settings["checkpoint"],
-            "settings": self.settings,
+            "settings": self._settings(task),
         }
         return outcome, record
 
     def _make(self, task: Task) -> dict:
         status = os.stat(task.source)
         doubt = self.colorizer.doubt if self.options.doubt else None
-        pages = _Pages(task.source, self.convert, doubt, self.options)
+        pages = _Pages(task.source, self.convert, doubt, self.options, self.hints.get(task.name, ()))
         refuse_leaving(task.target, self.output)
         keeps_luma = self.options.lossless_luma and task.target.suffix.lower() in JPEG_SUFFIXES
         luma = read_luma(task.source, max_pixels=self.options.max_pixels) if keeps_luma else None
@@ -270,8 +238,10 @@ class _Pages:
         convert: Callable[[Photo], Photo],
         doubt: Callable[[Photo], np.ndarray] | None,
         options: Options,
+        hints: Sequence[Hint],
     ):
         self.path, self.convert, self.doubt, self.options = path, convert, doubt, options
+        self.hints = hints
         self.count, self.size, self.doubts = 0, (0, 0), []
 
     def __iter__(self) -> Iterator[Photo]:
@@ -280,11 +250,19 @@ class _Pages:
             self.size = self.size if self.count > 1 else photo.pixels.shape[:2]
             try:
                 self.doubts += [self.doubt(photo)] if self.doubt else []
-                photo = self.convert(photo)  # the name lets go of what was read: it may be a gigabyte
+                hinted = {"hints": self.hints} if self.hints and self.count == 1 else {}
+                photo = self.convert(photo, **hinted)  # lets go of what was read: it may be a gigabyte
+            except PhotoError as error:
+                raise PhotoError(f"{shown(self.path)}: {error}", reason=error.reason) from None
             except (MemoryError, RuntimeError) as error:
                 code, reason = _failure(self.path, error)
                 raise PhotoError(reason, reason=code) from error
-            yield replace(photo, metadata=replace(photo.metadata, provenance=self.options.provenance))
+            yield replace(photo, metadata=replace(photo.metadata, provenance=self._provenance()))
+
+    def _provenance(self) -> str | None:
+        sentence = self.options.provenance
+        by_hand = len(self.hints) if self.count == 1 else 0
+        return f"{sentence}; colors given by a person: {by_hand}" if sentence and by_hand else sentence
 
 
 def doubt_map(doubt: np.ndarray) -> Photo:
