@@ -38,15 +38,17 @@ class Generator(Section):
     type: Literal["resnet", "fusion", "film"] = "fusion"
     width: int = Field(64, ge=1, le=1024)
     blocks: int = Field(9, ge=1, le=64)
-    encoder: Literal["resnet10", "resnet18", "resnet34", "resnet50"] = "resnet10"
+    encoder: Literal["resnet10", "resnet18", "resnet34", "resnet50", "efficientnet_lite0"] = "resnet10"
     stages: int = Field(3, ge=1, le=4)
     stride: Literal[1, 2, 4] = 4
-    pretrained: bool = False  # ImageNet's weights, which are there for all encoders but resnet10
+    pretrained: bool = False  # start from ImageNet's weights; there are some for all encoders but resnet10
+    encoder_rate: float = Field(0.2, gt=0, le=1)  # share of the rate at which a pretrained one learns
 
     @model_validator(mode="after")
     def _weights_exist(self) -> Self:
         if self.pretrained and self.encoder == "resnet10":
-            raise ValueError("pretrained = true is for encoder = 'resnet18', 'resnet34' or 'resnet50'")
+            others = "'resnet18', 'resnet34', 'resnet50' or 'efficientnet_lite0'"
+            raise ValueError(f"pretrained = true is for encoder = {others}")
         return self
 
 
@@ -106,6 +108,7 @@ class Experiment(Section):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     deterministic: bool = False  # on a GPU: sums in one order, more slowly; on CPU they are anyway
     saturation: float = Field(1.0, ge=0, le=4)  # factor of all chroma when colors are made, not in training
+    restraint: float = Field(0.0, ge=0, le=2)  # likewise, how much paler pale colors become
     checkpointing: bool = False  # less memory: generators keep no maps for the backward pass, but pass again
     save_every: int = Field(500, ge=1)
     save_every_minutes: float = Field(10.0, gt=0)  # besides, for machines that may be taken away

@@ -43,7 +43,7 @@ OPTIONS = {
     "doctor": {"gray", "color", "json_path"},
     "info": {"checkpoint"},
     "import": {"source", "output"},
-    "export": {"checkpoint", "output", "saturation"},
+    "export": {"checkpoint", "output", "restraint", "saturation"},
 }
 
 

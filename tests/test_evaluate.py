@@ -69,6 +69,16 @@ def test_doing_nothing_is_gray_and_no_more(photos):
     assert ratio.low < ratio.value < ratio.high
 
 
+def test_the_gain_is_that_of_paired_photos(photos):
+    """Half of the chroma is nearer than none on every photo, though photos differ by more than that."""
+    scores = evaluate(Known(photos, factor=0.5), photos, only=("ciede2000", "ciede2000_gain"))
+    errors, gains = scores["ciede2000"], scores["ciede2000_gain"]
+    assert set(gains) == {"do_nothing", "mean_color"}
+    for name, gain in gains.items():
+        assert gain.value == pytest.approx(errors[name].value - errors["ours"].value, abs=1e-4)
+    assert 0 < gains["do_nothing"].low < gains["do_nothing"].high
+
+
 def test_mean_color_is_perfect_where_all_is_one_color():
     photos = [np.full((40, 40, 3), (150, 100, 90), np.uint8)] * 4
     scores = evaluate(Known(photos), photos)

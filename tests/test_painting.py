@@ -173,6 +173,15 @@ def test_saturation_scales_chroma(colorizer):
     assert np.ptp(pale.astype(int), axis=2).max() <= 1
 
 
+def test_restraint_makes_pale_colors_paler(tmp_path):
+    path = train(tiny_experiment(num_steps=1, restraint=1.0), tmp_path)
+    colorizer = load(path, saturation=1.5)
+    strong, half, pale = colorizer.space.chroma_scale[0] ** -1 * torch.tensor([25.0, 12.5, 1.0])
+    said = torch.stack([strong, half, pale]).view(1, 1, 1, 3) * torch.tensor([1.0, 0.0]).view(1, 2, 1, 1)
+    factors = (colorizer.shown(said)[0, 0] / said[0, 0]).flatten().tolist()
+    assert factors == pytest.approx([1.5, 0.75, 0.375])  # the last as pale as pale becomes
+
+
 def test_saturation_is_the_experiments_unless_asked_for(tmp_path):
     path = train(tiny_experiment(num_steps=1, saturation=1.5), tmp_path)
     assert [load(path, saturation=v).saturation for v in (None, 0.5, 0.0)] == [1.5, 0.5, 0.0]

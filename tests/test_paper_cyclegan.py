@@ -179,7 +179,7 @@ def test_every_command_takes_its_checkpoint(checkpoint, photo_folder, tmp_path):
     audited = CliRunner().invoke(main, ["audit", str(checkpoint), "--color", str(photo_folder)])
     assert audited.exit_code in (0, 1)
     assert "R_swap" in audited.output
-    assert "cyclegan in rgb, step 6" in call("info", checkpoint)
+    assert "paper_cyclegan in rgb, step 6" in call("info", checkpoint)
     call("export", checkpoint, tmp_path / "small.safetensors")
     for direction, kind in (("to-color", "color"), ("to-gray", "gray")):
         said = call(

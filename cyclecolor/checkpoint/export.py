@@ -7,10 +7,10 @@ from torch import Tensor
 from .format import Checkpoint, save_checkpoint
 
 
-def export_checkpoint(checkpoint: Checkpoint, path: Path, *, saturation: float | None = None) -> None:
+def export_checkpoint(checkpoint: Checkpoint, path: Path, **look: float | None) -> None:
     """Write the averaged generators alone, in half precision: what translation needs.
 
-    `saturation` takes the place of the experiment's.
+    `saturation` and `restraint`, where given, take the place of the experiment's.
 
     Of what was trained on or started from, names are kept: where it lies is its owner's affair.
     """
@@ -18,8 +18,7 @@ def export_checkpoint(checkpoint: Checkpoint, path: Path, *, saturation: float |
     data = checkpoint.experiment.data
     names = {key: Path(value).name for key in ("root", "gray", "color") if (value := getattr(data, key))}
     changes = {"data": data.model_copy(update=names)}
-    if saturation is not None:
-        changes["saturation"] = saturation
+    changes |= {name: value for name, value in look.items() if value is not None}
     if checkpoint.experiment.init:
         changes["init"] = Path(checkpoint.experiment.init).name
     experiment = checkpoint.experiment.model_copy(update=changes)

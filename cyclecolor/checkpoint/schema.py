@@ -24,8 +24,7 @@ def expected_tensors(experiment: Experiment, *, of_export: bool = False) -> dict
     For what `export_checkpoint` wrote, the generators' alone: to make discriminators and optimizers takes a
     second, in which torch imports its compiler.
     """
-    changes = {n: getattr(experiment, n).model_copy(update={"pretrained": False}) for n in GENERATORS}
-    experiment, networks, optimizers = experiment.model_copy(update=changes), {}, {}
+    networks, optimizers = {}, {}
     method = METHODS[experiment.method]
     with torch.device("meta"), _WithoutValues():
         count, step = torch.tensor(0), torch.tensor(0.0)

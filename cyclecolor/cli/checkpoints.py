@@ -17,16 +17,15 @@ def info(checkpoint: Path) -> None:
     from ..inference import colorizer_of
 
     path, loaded = open_checkpoint(checkpoint)
-    experiment = loaded.experiment
-    click.echo(f"{path}: {experiment.method} in {experiment.space}, step {loaded.step:,}")
+    experiment, colorizer = loaded.experiment, colorizer_of(loaded)
+    click.echo(f"{path}: {experiment.method} in {colorizer.space.name}, step {loaded.step:,}")
     click.echo(f"images seen   {loaded.step * experiment.batch_size:,} of each pile")
     click.echo(f"data          {json.dumps(loaded.data)}")
     for name in ("G_color", "G_gray"):
         tensors = loaded.averaged(name).values()
         if tensors:
             click.echo(f"{name:<13} {sum(t.numel() for t in tensors):,} parameters")
-    film = colorizer_of(loaded).film
-    if film:
+    if film := colorizer.film:
         click.echo("film          " + ", ".join(f"{name} {value:.2f}" for name, value in film.items()))
     click.echo(f"experiment    {experiment.model_dump_json(exclude_defaults=True)}")
     click.echo(f"use           cyclecolor translate PHOTOS --checkpoint {path}")
@@ -38,11 +37,16 @@ def info(checkpoint: Path) -> None:
 @click.option(
     "--saturation", type=click.FloatRange(0, 4), help="Factor of chroma that it will have. [its experiment's]"
 )
-def export(checkpoint: Path, output: Path, saturation: float | None) -> None:
+@click.option(
+    "--restraint",
+    type=click.FloatRange(0, 2),
+    help="How much paler pale colors will be, of which it is less sure. [its experiment's]",
+)
+def export(checkpoint: Path, output: Path, **look: float | None) -> None:
     """Write CHECKPOINT's generators alone, in half precision, as one small file for release."""
     from ..checkpoint import export_checkpoint, open_checkpoint
 
-    export_checkpoint(open_checkpoint(checkpoint)[1], output, saturation=saturation)
+    export_checkpoint(open_checkpoint(checkpoint)[1], output, **look)
     click.echo(f"{output}: {output.stat().st_size / 1e6:.1f} MB")
 
 

@@ -14,6 +14,7 @@ from .pictures import OF_LIGHTNESS, SET_DISTANCES, STATISTICS, judge, measure
 from .scores import Score, halves, score
 
 AT_TRUE_LIGHTNESS = "_at_true_lightness"
+BASELINES = ("do_nothing", "mean_color")
 
 Scores = dict[str, dict[str, Score | None]]
 
@@ -50,7 +51,8 @@ def evaluate(
     dict
         Metric to the scores of `ours`, `do_nothing` (gray), `mean_color` (the mean chroma of the truth on
         every pixel: nobody who colors knows it), `truth` itself, and `floor` (one half of the truth
-        against the other); None where a score is undefined.
+        against the other); None where a score is undefined. `ciede2000_gain` has the baselines alone: by how
+        much ours is nearer to the truth, whose interval is that of paired differences.
     """
     mean_ab = torch.stack([rgb_to_lab(to_tensor([p]))[:, 1:].mean(dim=(0, 2, 3)) for p in photos]).mean(0)
     pile_means = _pile_means(pile)
@@ -104,6 +106,8 @@ def _measure_batch(
             values |= perceptual.measure(picture.rgb, true_picture.rgb)
         for name, value in values.items():
             measured.setdefault(name, {})[column] = value
+    differences = measured["ciede2000"]
+    measured["ciede2000_gain"] = {name: differences[name] - differences["ours"] for name in BASELINES}
     for name in true_picture.described:
         measured[name]["floor"] = true_picture.described[name]
     return measured

@@ -102,6 +102,7 @@ def _peak(weights: Tensor, measured: Tensor) -> Tensor:
 
 STATISTICS: dict[str, Statistic] = {
     "ciede2000": mean,
+    "ciede2000_gain": mean,  # of ours over each baseline, on each photo
     "ab_rmse": mean,
     "hue_error": ratio,
     "hue_cosine": ratio,
@@ -127,6 +128,6 @@ STATISTICS: dict[str, Statistic] = {
 # Metrics in which the lightness of the judged picture takes part.
 OF_LIGHTNESS = {
     *(name for name in STATISTICS if name.startswith(("colorfulness", "sliced_wasserstein"))),
-    *("ciede2000", "ssim", "psnr", "lpips"),
+    *("ciede2000", "ciede2000_gain", "ssim", "psnr", "lpips"),
     *BETWEEN_SETS,
 }

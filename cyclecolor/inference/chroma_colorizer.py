@@ -17,6 +17,9 @@ from .spreading import described, spread_change
 
 HINT_SIDE = 192  # pixels: short side of the copy on which hints are spread, if the network's is smaller
 
+SURE = 25.0  # chroma
+STRENGTHS = 0.25, 1.6  # beyond, colors become neither paler nor stronger
+
 
 class ChromaColorizer(Colorizer):
     """Colors gray photos, or makes color photos look like the gray pile, at full size.
@@ -67,7 +70,16 @@ class ChromaColorizer(Colorizer):
         chroma = generator(seen)
         if self.flip_average:
             chroma = (chroma + generator(seen.flip(-1)).flip(-1)) / 2
-        return guided_lines(chroma * self.saturation, small)
+        return guided_lines(self.shown(chroma), small)
+
+    def shown(self, chroma: Tensor) -> Tensor:
+        """What a network says, scaled chroma (N, 2, h, w), as it is to be shown.
+
+        The paler a color, the less sure the network was of it: it is multiplied by its chroma, in units of
+        `SURE`, to the power of `restraint`.
+        """
+        strength = self.space.units(chroma).norm(dim=1, keepdim=True) / SURE
+        return chroma * self.saturation * strength.clamp(*STRENGTHS) ** self.experiment.restraint
 
     @torch.inference_mode()
     def _hinted(self, lines: Tensor, small: Tensor, pixels: np.ndarray, hints: Sequence[Hint]) -> Tensor:

@@ -14,7 +14,7 @@ from ..checkpoint import Checkpoint
 from ..errors import CycleColorError
 from ..hardware import pick_device
 from ..methods import METHODS
-from ..networks import FilmGenerator
+from ..networks import FilmGenerator, fold_norms
 from ..photos import Photo, decode_image, encode_image
 from .guided import resized
 from .hints import Hint
@@ -159,14 +159,13 @@ class Colorizer(ABC):
         return spread[0].norm(dim=0).cpu().numpy()
 
     def _generator(self, name: str, checkpoint: Checkpoint) -> nn.Module:
-        options = getattr(self.experiment, name).model_copy(update={"pretrained": False})
-        generator = self.method.build_generator(name, self.experiment.model_copy(update={name: options}))
+        generator = self.method.build_generator(name, self.experiment)
         try:
             generator.load_state_dict(checkpoint.averaged(name))
         except RuntimeError:
             raise CycleColorError(f"the checkpoint's {name} does not fit its own settings") from None
         # Channels last: a fifth faster on CPU.
-        return generator.eval().to(self.device, memory_format=torch.channels_last)
+        return fold_norms(generator.eval()).to(self.device, memory_format=torch.channels_last)
 
     def _sides(self, size: tuple[int, int], *, stride: int, scale: float = 1.0) -> tuple[int, int]:
         """Height and width of the copy that a network sees: aspect kept, multiples of its stride.

@@ -11,8 +11,15 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from ..color import SPACES, ColorSpace, RGBSpace
-from ..config import Experiment
-from ..networks import GENERATORS, FilmGenerator, GrayResidual, PatchDiscriminator, Recomputed
+from ..config import Experiment, Generator
+from ..networks import (
+    GENERATORS,
+    FilmGenerator,
+    FusionGenerator,
+    GrayResidual,
+    PatchDiscriminator,
+    Recomputed,
+)
 from .image_pool import ImagePool
 
 ADAM_BETAS = (0.5, 0.999)  # Radford et al., 2016
@@ -85,9 +92,22 @@ class Method(ABC):
         again = self.experiment.checkpointing and name.startswith("G_")
         return Recomputed(network) if again else network
 
+    def load_pretrained(self, names: Iterable[str] = ("G_color", "G_gray")) -> None:
+        """Let the encoders of these generators start from ImageNet's weights, where the experiment says so.
+
+        Raises
+        ------
+        CycleColorError
+            If the weights cannot be had.
+        """
+        for name in names:
+            if name in self.networks and getattr(self.experiment, name).pretrained:
+                for generator in _fusions(self.networks[name]):
+                    generator.load_imagenet()
+
     def add_optimizer(self, name: str, *networks: tuple[nn.Module, float]) -> None:
         """Register an Adam over some networks, each with the learning rate that it starts from."""
-        groups = [{"params": [*n.parameters()], "lr": rate, "initial_lr": rate} for n, rate in networks]
+        groups = [group for network, rate in networks for group in parameter_groups(network, rate)]
         self.optimizers[name] = torch.optim.Adam(groups, betas=ADAM_BETAS)
 
     def read(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
@@ -122,12 +142,31 @@ class Method(ABC):
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16)
 
 
-def make_generator(options, in_channels: int, out_channels: int) -> nn.Module:
-    """A `resnet` or `fusion` generator from its table."""
+def parameter_groups(network: nn.Module, rate: float) -> list[dict]:
+    """The parameters of a network with the rates that they start from: encoders may have one of their own."""
+    groups, slower = [], set()
+    for generator in _fusions(network):
+        if generator.encoder_rate != 1:
+            groups.append((generator.encoder_parameters(), rate * generator.encoder_rate))
+            slower.update(groups[-1][0])
+    groups.append(([p for p in network.parameters() if p not in slower], rate))
+    return [{"params": params, "lr": rate, "initial_lr": rate} for params, rate in groups]
+
+
+def _fusions(network: nn.Module) -> Iterator[FusionGenerator]:
+    return (module for module in network.modules() if isinstance(module, FusionGenerator))
+
+
+def make_generator(options: Generator, in_channels: int, out_channels: int) -> nn.Module:
+    """A `resnet` or `fusion` generator from its table.
+
+    Weights are random: `Method.load_pretrained` is for who trains.
+    """
     if options.type == "resnet":
         keywords = {"width": options.width, "blocks": options.blocks}
     else:
-        keywords = options.model_dump(exclude={"type", "blocks"})
+        keywords = options.model_dump(include={"encoder", "stages", "width", "stride"})
+        keywords["encoder_rate"] = options.encoder_rate if options.pretrained else 1.0
     return GENERATORS[options.type](in_channels, out_channels, **keywords)
 
 

@@ -2,6 +2,7 @@
 
 from .encoders import ENCODERS
 from .film_generator import FilmGenerator
+from .folding import fold_norms
 from .fusion_generator import FusionGenerator
 from .gray_residual import GrayResidual
 from .patch_discriminator import PatchDiscriminator
@@ -19,4 +20,5 @@ __all__ = [
     "PatchDiscriminator",
     "Recomputed",
     "ResnetGenerator",
+    "fold_norms",
 ]

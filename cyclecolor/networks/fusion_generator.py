@@ -6,11 +6,13 @@ from torch import Tensor, nn
 
 from ..ops.padding import pad_to_multiple
 from ..ops.winograd import use_winograd
-from .encoders import encoder_parts, out_channels_of
+from .encoder import Encoder
+from .encoders import ENCODERS, PRETRAINED
+from .imagenet import load_imagenet
 
 
 class FusionGenerator(nn.Module):
-    """A ResNet encoder, fusion of the pooled features, decoder by resizing.
+    """A residual encoder, fusion of the pooled features, decoder by resizing.
 
     The pooled vector says what the scene is, the map says what is where (the fusion layer of Iizuka et
     al., 2016). Maps of the encoder join the decoder at equal size, so that colors keep to edges.
@@ -22,13 +24,13 @@ class FusionGenerator(nn.Module):
     encoder : str
         A key of `ENCODERS`.
     stages : int
-        Residual stages used, 1 to 4; each after the first halves the map.
+        Stages of the encoder that are used, 1 to 4: the deepest map is 1 / 2 ** (1 + stages) of the image.
     width : int
         Channels of the decoder.
     stride : int
         1, 2 or 4: the output is 1 / stride of the input's size. Chroma needs no more than a quarter.
-    pretrained : bool
-        Start from torchvision's ImageNet weights (downloads them on first use); not for `resnet10`.
+    encoder_rate : float
+        Share of the learning rate at which the encoder is to learn: less than 1 if it has learned before.
     """
 
     def __init__(
@@ -40,21 +42,17 @@ class FusionGenerator(nn.Module):
         stages: int = 3,
         width: int = 64,
         stride: int = 4,
-        pretrained: bool = False,
+        encoder_rate: float = 1.0,
     ):
         super().__init__()
-        self.stride = stride
-        self.stem, self.pool, self.stages = encoder_parts(
-            encoder, in_channels=in_channels, stages=stages, pretrained=pretrained
-        )
-        channels = [out_channels_of(stage) for stage in self.stages]
+        self.stride, self.encoder_name, self.encoder_rate = stride, encoder, encoder_rate
+        self.stem, self.stages, self.channels = ENCODERS[encoder](in_channels, stages)
 
-        deepest = channels[-1]
+        deepest = self.channels[-1]
         self.fusion = _conv_norm_relu(2 * deepest, width, kernel=1)
         # Encoder maps from deep to shallow, the stem (half size) last; then none at full size.
-        skips = [*channels[-2::-1], self.stem[0].out_channels]
         steps = stages - 1 + {4: 0, 2: 1, 1: 2}[stride]
-        self.skips = nn.ModuleList(nn.Conv2d(c, width, 1) for c in skips[:steps])
+        self.skips = nn.ModuleList(nn.Conv2d(c, width, 1) for c in self.channels[-2::-1][:steps])
         self.ups = nn.ModuleList(_conv_norm_relu(width, width, kernel=3) for _ in range(steps))
         self.output = nn.Conv2d(width, out_channels, 3, padding=1)
         use_winograd(self)
@@ -67,8 +65,7 @@ class FusionGenerator(nn.Module):
     def features(self, image: Tensor) -> Tensor:
         """(N, in_channels, H, W) to what its colors are told by: (N, width, h, w), of at least their size."""
         maps = [self.stem(pad_to_multiple(image, 2 ** (len(self.stages) + 1)))]
-        maps.append(self.stages[0](self.pool(maps[0])))
-        for stage in self.stages[1:]:
+        for stage in self.stages:
             maps.append(stage(maps[-1]))
 
         deepest = maps.pop()
@@ -80,6 +77,15 @@ class FusionGenerator(nn.Module):
                 features = features + self.skips[i](maps.pop())
             features = up(features)
         return features
+
+    def encoder_parameters(self) -> list[nn.Parameter]:
+        """The parameters that learn at `encoder_rate`."""
+        return [*self.stem.parameters(), *self.stages.parameters()]
+
+    def load_imagenet(self) -> None:
+        """Let the encoder start from what it learned on ImageNet, where `PRETRAINED` has its weights."""
+        encoder = Encoder(self.stem, self.stages, self.channels)
+        load_imagenet(encoder, PRETRAINED[self.encoder_name])
 
 
 def _conv_norm_relu(in_channels: int, out_channels: int, kernel: int) -> nn.Sequential:

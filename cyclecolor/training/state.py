@@ -21,6 +21,7 @@ FREE_SETTINGS = {
     "keep": True,
     "on_trouble": True,
     "saturation": True,
+    "restraint": True,
     "data": {"workers", "cache_gb"},
 }
 
@@ -73,6 +74,21 @@ def restore(method: Method, averages: dict[str, AveragedModel], checkpoint: Chec
         pool.images = None if images is None else images.to(method.device)
 
 
+def start(method: Method) -> None:
+    """Give generators the weights that the experiment has them start from, before the first step.
+
+    Raises
+    ------
+    CycleColorError
+        If they cannot be had, or are those of another network.
+    """
+    if method.experiment.init:
+        start_from(method, Path(method.experiment.init))
+        method.load_pretrained(["G_gray"])
+    else:
+        method.load_pretrained()
+
+
 def start_from(method: Method, path: Path) -> None:
     """Give `G_color` the averaged weights of another run's.
 
@@ -94,7 +110,7 @@ def start_from(method: Method, path: Path) -> None:
 
 
 def _shape(generator: Generator) -> dict:
-    return generator.model_dump(exclude={"pretrained"})
+    return generator.model_dump(exclude={"pretrained", "encoder_rate"})
 
 
 def check_same(now: Experiment, then: Experiment, run_dir: Path) -> None:

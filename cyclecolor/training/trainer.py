@@ -39,7 +39,7 @@ from .lock import RunLock
 from .progress import progress_bar
 from .run_log import RunLog
 from .seeding import seed_step
-from .state import check_same, restore, start_from, state_tensors
+from .state import check_same, restore, start, state_tensors
 from .step import TrainingStep
 from .stopping import Interrupted, Stop
 from .unreadable import Unreadable
@@ -80,7 +80,7 @@ class Trainer:
         if checkpoint:
             check_same(experiment, checkpoint.experiment, self.run_dir)
         self.step, self._saved = 0, None
-        self._build(device or pick_device(), start=checkpoint is None)
+        self._build(device or pick_device(), new=checkpoint is None)
         if checkpoint:
             restore(self.method, self.averages, checkpoint)
             self.watch.state = dict(checkpoint.watch)
@@ -94,7 +94,7 @@ class Trainer:
             self.log.trim(self.step)
         self.held_out = held_out(experiment.data, SCORED) if is_first() else []
 
-    def _build(self, device: torch.device, *, start: bool) -> None:
+    def _build(self, device: torch.device, *, new: bool) -> None:
         """Networks and piles; at the start of a run also what comes before the first step."""
         experiment = self.experiment
         if experiment.deterministic:
@@ -104,17 +104,17 @@ class Trainer:
         self.method = METHODS[experiment.method](experiment, device=device, bfloat16=bfloat16)
         self.workers = loader_workers(experiment.data.workers, device)
         chosen = describe(device, bfloat16=bfloat16, workers=self.workers)
-        logger.info("%s in %s on %s", experiment.method, experiment.space, chosen)
+        logger.info("%s in %s on %s", experiment.method, self.method.space.name, chosen)
         if experiment.batch_size > world_size() or device.type == "cuda":
             # Not for single images on CPU: PyTorch's gradient of a convolution after an instance
             # normalization is then wrong in this layout (seen in 2.14).
             for network in self.method.networks.values():
                 network.to(memory_format=torch.channels_last)
-        if experiment.init and start:
-            start_from(self.method, Path(experiment.init))
+        if new:
+            start(self.method)
         reading = partial(progress_bar, desc="reading", unit=" photos", leave=False)
         self.piles = open_piles(experiment.data, paired=self.method.paired, progress=reading)
-        if start:
+        if new:
             seed_step(experiment.seed, 0)
             matching = partial(progress_bar, desc="matching a film", unit=" steps", leave=False)
             self.method.before_training(self._dataset(), matching)
