@@ -24,6 +24,8 @@ OPTIONS = {
         "size",
         "saturation",
         "shard",
+        "hint_texts",
+        "hints_path",
         "denoise",
         "flip_average",
         "confidence",
@@ -40,10 +42,11 @@ OPTIONS = {
     "prepare": {"photos", "output", "test_share", "gray_share", "seed", "film"},
     "evaluate": {"checkpoint", "color", "gray", "film", "pile", "json_path", "sheet", "perceptual"},
     "audit": {"checkpoint", "color", "gray", "film", "json_path"},
+    "report": {"run_dirs", "output"},
     "doctor": {"gray", "color", "json_path"},
     "info": {"checkpoint"},
     "import": {"source", "output"},
-    "export": {"checkpoint", "output", "restraint", "saturation"},
+    "export": {"checkpoint", "generator", "output", "restraint", "saturation"},
 }
 
 
@@ -62,7 +65,7 @@ def checkpoint(tmp_path_factory) -> Path:
 def test_options_are_frozen():
     found = {name: {p.name for p in command.params} for name, command in main.commands.items()}
     assert found == OPTIONS
-    assert sorted(cyclecolor.__all__) == ["Colorizer", "CycleColorError", "load"]
+    assert sorted(cyclecolor.__all__) == ["Colorizer", "CycleColorError", "Hint", "load"]
 
 
 def test_translate_mirrors_a_folder(photo_folder, checkpoint, tmp_path):

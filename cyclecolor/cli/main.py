@@ -6,6 +6,7 @@ from .checkpoints import export, import_, info
 from .evaluation import audit, evaluate
 from .group import Group
 from .piles import doctor, prepare
+from .report import report
 from .train import train
 from .translate import translate
 
@@ -16,5 +17,5 @@ def main() -> None:
     """Color photographs without pairs."""
 
 
-for command in (train, translate, prepare, evaluate, audit, doctor, info, export, import_):
+for command in (train, translate, prepare, evaluate, audit, report, doctor, info, export, import_):
     main.add_command(command)

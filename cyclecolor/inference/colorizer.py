@@ -1,8 +1,12 @@
 """`Colorizer`: what is common to all that translate photos with the generators of a checkpoint."""
 
 import math
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,6 +23,7 @@ from ..photos import Photo, decode_image, encode_image
 from .guided import resized
 from .hints import Hint
 from .painting import scaled_lightness
+from .pretrained import find_folder, save_folder
 
 LONGEST = 8.0  # long side of the network's copy over its short side, before it is shrunk further
 BAND = 64  # rows looked at together
@@ -58,6 +63,8 @@ class Colorizer(ABC):
         name: str = "",
     ):
         self.name = name
+        averaged = {name: t for name, t in checkpoint.tensors.items() if name.startswith("ema/")}
+        self.checkpoint = replace(checkpoint, tensors=averaged)
         self.experiment = checkpoint.experiment
         self.method = METHODS[self.experiment.method]
         self.space = self.method.color_space(self.experiment)
@@ -71,6 +78,38 @@ class Colorizer(ABC):
             for name in ("G_color", "G_gray")
             if checkpoint.averaged(name)
         }
+
+    @classmethod
+    def from_pretrained(
+        cls, name: str | os.PathLike[str], *, revision: str | None = None, **options: Any
+    ) -> "Colorizer":
+        """Load a folder that `save_pretrained` wrote, or such a repository of the Hugging Face Hub.
+
+        Parameters
+        ----------
+        name : str or path
+            A folder, or `OWNER/NAME`.
+        revision : str, optional
+            The commit of the repository, 40 digits; nothing is downloaded without it.
+        **options
+            As of the class.
+
+        Raises
+        ------
+        CycleColorError
+            If there is none, the download fails, or it is no whole checkpoint.
+        """
+        from .loading import load  # which knows the classes below this one
+
+        return load(find_folder(name, revision), **options)
+
+    def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
+        """Write model.safetensors, config.json and, if there is none, a model card (README.md).
+
+        The first is what `cyclecolor export` writes, and holds all that is needed; the second says what it
+        is to people and to the Hub.
+        """
+        save_folder(self.checkpoint, Path(folder))
 
     @abstractmethod
     def colorize(self, photo: Photo, hints: Sequence[Hint] = ()) -> Photo:

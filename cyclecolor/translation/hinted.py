@@ -7,6 +7,7 @@ from pathlib import Path
 from ..errors import CycleColorError
 from ..files import shown
 from ..inference import Hint, read_hints
+from .plan import Task
 
 
 def collect_hints(source: Path, texts: Iterable[str], path: Path | None) -> dict[str, tuple[Hint, ...]]:
@@ -24,7 +25,7 @@ def collect_hints(source: Path, texts: Iterable[str], path: Path | None) -> dict
     return hints if source.is_dir() else {source.name: (*hints.get(source.name, ()), *named)}
 
 
-def refuse_unknown(hinted: Iterable[str], names: list[str]) -> None:
+def refuse_unknown(hinted: Iterable[str], tasks: Iterable[Task]) -> None:
     """Hints must be of photos that there are.
 
     Raises
@@ -32,6 +33,7 @@ def refuse_unknown(hinted: Iterable[str], names: list[str]) -> None:
     CycleColorError
         Naming the first that is not, and the nearest that is.
     """
+    names = [task.name for task in tasks]
     for name in sorted(set(hinted) - set(names)):
         near = difflib.get_close_matches(name, names, n=1)
         question = f"; did you mean {shown(near[0])}?" if near else ""

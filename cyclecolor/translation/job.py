@@ -74,15 +74,16 @@ class Job:
         self.output = output if source.is_dir() else output.parent
         self.options = options
         self.colorizer = colorizer
+        self.hints = hints
+        self._check_hints()
         self.convert = colorizer.converter(options.direction)
         if options.doubt and options.direction != "to-color":
             raise CycleColorError("--doubt is about colors; leave it out for to-gray", exit_code=2)
-        self.hints = hints
-        self._check_hints()
         self.manifest = None
         if source.is_dir():
             self._check_luma(options.suffix)
-            plan_folder(source, output, options.suffix, {})  # complains before anything is made
+            new = plan_folder(source, output, options.suffix, {})  # complains before anything is made
+            refuse_unknown(hints, new.tasks)
             self.manifest = Manifest(output, options.shard)
             known = {name: r["output"] for name, r in self.manifest.records.items() if "output" in r}
             plan = plan_folder(source, output, options.suffix, known)
@@ -90,8 +91,8 @@ class Job:
             if options.shard:
                 raise CycleColorError(f"--shard is for folders; {shown(source)} is none", exit_code=2)
             plan = plan_photo(source, output)
+            refuse_unknown(hints, plan.tasks)
             self._check_luma(plan.tasks[0].target.suffix)
-        refuse_unknown(hints, [task.name for task in plan.tasks])
         shard, self.passed_over = options.shard, plan.passed_over
         self.tasks = [task for task in plan.tasks if not shard or shard.holds(task.name)]
 
