@@ -42,6 +42,7 @@ OPTIONS = {
     "prepare": {"photos", "output", "test_share", "gray_share", "seed", "film"},
     "evaluate": {"checkpoint", "color", "gray", "film", "pile", "json_path", "sheet", "perceptual"},
     "audit": {"checkpoint", "color", "gray", "film", "json_path"},
+    "demo": {"checkpoints", "host", "port"},
     "report": {"run_dirs", "output"},
     "doctor": {"gray", "color", "json_path"},
     "info": {"checkpoint"},

@@ -39,7 +39,7 @@ def page(tmp_path):
 class Checker(HTMLParser):
     """Every element is closed, and none asks for anything."""
 
-    VOID = ("meta", "input", "img", "path")
+    VOID = ("meta", "input", "img")
 
     def __init__(self):
         super().__init__()
@@ -52,6 +52,9 @@ class Checker(HTMLParser):
         self.seen.append((tag, attributes))
         if tag not in self.VOID:
             self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        assert tag == "path"  # the only one that is written so
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag

@@ -3,6 +3,7 @@
 import click
 
 from .checkpoints import export, import_, info
+from .demo import demo
 from .evaluation import audit, evaluate
 from .group import Group
 from .piles import doctor, prepare
@@ -17,5 +18,5 @@ def main() -> None:
     """Color photographs without pairs."""
 
 
-for command in (train, translate, prepare, evaluate, audit, report, doctor, info, export, import_):
+for command in (train, translate, demo, prepare, evaluate, audit, report, doctor, info, export, import_):
     main.add_command(command)

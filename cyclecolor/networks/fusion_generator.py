@@ -59,7 +59,8 @@ class FusionGenerator(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """(N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride)), [-1, 1]."""
-        height, width = (-(-side // self.stride) for side in image.shape[-2:])
+        # Rounded up among positive numbers: ONNX rounds the quotients of negative ones toward 0.
+        height, width = ((side + self.stride - 1) // self.stride for side in image.shape[-2:])
         return torch.tanh(self.output(self.features(image)))[..., :height, :width]
 
     def features(self, image: Tensor) -> Tensor:
