@@ -15,7 +15,7 @@ from cyclecolor.photos import read_photo
 from cyclecolor.training import train
 
 OPTIONS = {
-    "train": {"experiment", "overrides", "run_dir", "fresh"},
+    "train": {"experiment", "overrides", "run_dir", "fresh", "device"},
     "translate": {
         "source",
         "output",
@@ -28,7 +28,8 @@ OPTIONS = {
         "hints_path",
         "denoise",
         "flip_average",
-        "confidence",
+        "doubt",
+        "device",
         "suffix",
         "quality",
         "subsampling",
@@ -40,8 +41,18 @@ OPTIONS = {
         "overwrite",
     },
     "prepare": {"photos", "output", "test_share", "gray_share", "seed", "film"},
-    "evaluate": {"checkpoint", "color", "gray", "film", "pile", "json_path", "sheet", "perceptual"},
-    "audit": {"checkpoint", "color", "gray", "film", "json_path"},
+    "evaluate": {
+        "checkpoint",
+        "color",
+        "gray",
+        "film",
+        "pile",
+        "json_path",
+        "sheet_path",
+        "perceptual",
+        "device",
+    },
+    "audit": {"checkpoint", "color", "gray", "film", "json_path", "device"},
     "demo": {"checkpoints", "host", "port"},
     "report": {"run_dirs", "output"},
     "doctor": {"gray", "color", "json_path"},
@@ -65,7 +76,7 @@ def checkpoint(tmp_path_factory) -> Path:
 
 def test_options_are_frozen():
     found = {name: {p.name for p in command.params} for name, command in main.commands.items()}
-    assert found == OPTIONS
+    assert found == {name: options | {"quiet", "verbose"} for name, options in OPTIONS.items()}
     assert sorted(cyclecolor.__all__) == ["Colorizer", "CycleColorError", "Hint", "load"]
 
 
@@ -239,4 +250,4 @@ def test_too_little_memory_is_one_line(tmp_path, monkeypatch):
     experiment = tmp_path / "x.toml"
     experiment.write_text("num_steps = 1\nbatch_size = 1\n[data]\nsize = 32\n")
     output = call("train", experiment, "--run-dir", tmp_path / "run", code=1)
-    assert "too little memory; lower batch_size" in output.splitlines()[-1]
+    assert "not enough memory; close other programs" in output.splitlines()[-1]

@@ -8,14 +8,14 @@ from conftest import tiny_experiment
 from PIL import Image
 
 from cyclecolor.color import SPACES, quantize_rgb
-from cyclecolor.inference import Colorizer, compiled, load, painting
+from cyclecolor.inference import ChromaColorizer, compiled, load, painting
 from cyclecolor.inference.guided import EPSILON, apply_lines, denoised, grain_of, guided_lines
 from cyclecolor.photos import Photo, read_photo, write_photo
 from cyclecolor.training import train
 
 
 @pytest.fixture(scope="module", params=["lab", "luv"])
-def colorizer(request, tmp_path_factory) -> Colorizer:
+def colorizer(request, tmp_path_factory) -> ChromaColorizer:
     path = tmp_path_factory.mktemp(request.param)
     return load(train(tiny_experiment(num_steps=1, space=request.param), path))
 
@@ -158,8 +158,8 @@ def test_alpha_and_metadata_go_along(colorizer):
 # --- the look -----------------------------------------------------------------------------------
 
 
-def other(colorizer, **options) -> Colorizer:
-    made = Colorizer.__new__(Colorizer)
+def other(colorizer, **options) -> ChromaColorizer:
+    made = ChromaColorizer.__new__(ChromaColorizer)
     made.__dict__ = {**colorizer.__dict__, **options}
     return made
 

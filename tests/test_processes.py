@@ -155,7 +155,7 @@ def test_one_killed_ends_the_others_in_a_line_and_the_last_checkpoint_is_whole(t
     experiment = small(num_steps=1000, save_every=2)
     codes = together(lambda rank: Killed(experiment, tmp_path).run())
     assert codes == [1, -signal.SIGKILL]
-    assert "another process of this training is gone" in capfd.readouterr().out
+    assert "another process of this training has ended" in capfd.readouterr().out
     assert Trainer(experiment, tmp_path).step == 2
 
 

@@ -185,7 +185,7 @@ def test_several_processes_wait_for_each_other_after_a_second_interrupt():
 
 def test_second_training_is_refused_until_the_first_is_dead(tmp_path):
     process = start(tmp_path)
-    with pytest.raises(CycleColorError, match=f"another training is at work there .process {process.pid} "):
+    with pytest.raises(CycleColorError, match=f"another training is running there .process {process.pid} "):
         RunLock(tmp_path / "run")
     process.kill()
     process.join()
@@ -263,7 +263,7 @@ def test_whoever_reads_a_run_takes_its_newest_whole_checkpoint(tmp_path, trained
     done = CliRunner().invoke(main, [command, *map(str, arguments)])
     assert (done.exit_code, done.stderr.splitlines()[-1]) == (
         1,
-        f"cyclecolor: {run}: no checkpoint is whole",
+        f"cyclecolor: {run}: all checkpoints in this folder are damaged",
     )
 
 
@@ -272,7 +272,7 @@ def test_no_whole_checkpoint_is_an_error_and_nothing_is_touched(tmp_path, traine
     for path in checkpoints_in(run):
         path.write_bytes(b"gone")
     before = sorted(p.name for p in run.rglob("*"))
-    with pytest.raises(CycleColorError, match="no checkpoint is whole"):
+    with pytest.raises(CycleColorError, match="all checkpoints are damaged"):
         Trainer(small(), run)
     assert sorted(p.name for p in run.rglob("*") if p.name != ".lock") == [n for n in before if n != ".lock"]
 

@@ -12,7 +12,7 @@ from cyclecolor.checkpoint import export_checkpoint, read_checkpoint
 from cyclecolor.data import ScenePile, UnpairedDataset, batches
 from cyclecolor.data.augment import Augment
 from cyclecolor.errors import CycleColorError
-from cyclecolor.inference import Colorizer
+from cyclecolor.inference import ChromaColorizer
 from cyclecolor.training import Trainer, summarize, train
 from cyclecolor.training.ema import average_of
 from cyclecolor.training.trainer import rate_scale
@@ -41,7 +41,7 @@ def test_starting_from_another_run_takes_its_averaged_color_generator(tmp_path):
     export_checkpoint(read_checkpoint(first), tmp_path / "small.safetensors")
     weights = read_checkpoint(tmp_path / "small.safetensors").averaged("G_color")
     second = Trainer(tiny_experiment(seed=1, init=str(tmp_path / "small.safetensors")), tmp_path / "s")
-    for networks in (second.method.networks, {"G_color": second.ema["G_color"].module}):
+    for networks in (second.method.networks, {"G_color": second.averages["G_color"].module}):
         state = networks["G_color"].state_dict()
         assert state.keys() == weights.keys()
         assert all(torch.equal(state[name], weights[name].to(state[name])) for name in state)
@@ -102,7 +102,9 @@ def test_every_photo_once_an_epoch_while_the_number_of_processes_changes():
     drawn = []
     for start, count in ((0, 2), (1, 1), (2, 2)):
         for rank in range(count):
-            walk = batches(dataset, start=start, stop=start + 1, batch_size=4, workers=0, share=(rank, count))
+            walk = batches(
+                dataset, start=start, stop=start + 1, batch_size=4, workers=0, rank=rank, world_size=count
+            )
             drawn += [int(image[0, 0, 0]) for batch in walk for image in batch["gray"]]
     assert sorted(drawn) == list(range(12))
 
@@ -126,11 +128,11 @@ def test_exported_checkpoint_colors_alike(tmp_path):
     export_checkpoint(checkpoint, tmp_path / "small.safetensors")
     exported = read_checkpoint(tmp_path / "small.safetensors")
     lightness = torch.rand(1, 1, 40, 40) * 2 - 1
-    ours, theirs = (Colorizer(c).chroma(lightness) for c in (checkpoint, exported))
+    ours, theirs = (ChromaColorizer(c).chroma(lightness) for c in (checkpoint, exported))
     assert (ours - theirs).abs().max() < 2e-3
     assert len(exported.tensors) < len(checkpoint.tensors) / 2
     export_checkpoint(checkpoint, tmp_path / "vivid.safetensors", saturation=1.5)
-    vivid = Colorizer(read_checkpoint(tmp_path / "vivid.safetensors")).chroma(lightness)
+    vivid = ChromaColorizer(read_checkpoint(tmp_path / "vivid.safetensors")).chroma(lightness)
     torch.testing.assert_close(vivid, 1.5 * theirs)
 
 

@@ -85,7 +85,7 @@ def test_every_input_has_a_line(scans, call, tmp_path):
     make(scans / "unnamed.png").rename(scans / "unnamed")
     said = call(scans, code=1)
     assert "5 translated, 0 skipped, 2 refused" in said
-    assert "passed over as no photos: 1 .txt" in said
+    assert "passed over: 1 .txt" in said
     found = records(tmp_path / "out")
     assert {n: r["status"] for n, r in found.items() if r["status"] == "refused"} == {
         "broken.jpg": "refused",
@@ -100,6 +100,41 @@ def test_every_input_has_a_line(scans, call, tmp_path):
     assert (record["sha256"], record["output_sha256"]) == (sha256sum(source), sha256sum(output))
     assert record["checkpoint"].startswith("step_00000002.safetensors sha256:")
     assert files(tmp_path / "out") == {"a.jpg", "b.png", "c.tif", "sub/d.jpg", "unnamed.png"}
+
+
+def test_what_is_lost_and_what_is_odd_is_in_the_manifest_and_counted(scans, call, tmp_path):
+    make(scans / "said.jpg")
+    with Image.open(scans / "said.jpg") as image:
+        image.save(scans / "said.jpg", comment=b"from box 12")
+    whole = (scans / "a.jpg").read_bytes()
+    (scans / "a.jpg").write_bytes(whole[:-2])
+    said = call(scans, "--format", "webp")
+    assert "metadata not carried over in 1 photos" in said
+    assert "read with a warning: 1 photos" in said
+    found = records(tmp_path / "out")
+    assert found["said.jpg"]["lost"] == ["comment"]
+    assert found["a.jpg"]["warnings"] == ["the end marker is missing; the picture is whole"]
+    assert not {"lost", "warnings"} & set(found["b.png"])
+    assert "not carried over: comment" in call(scans / "said.jpg", output=tmp_path / "one.webp")
+
+
+def test_thumbnails_of_others_and_photos_of_ours_are_passed_over(scans, call, tmp_path):
+    for name in (
+        "@eaDir/a.jpg/SYNOPHOTO_THUMB_M.jpg",
+        ".thumbnails/x.png",
+        "sub/Thumbs/y.jpg",
+        "#recycle/z.jpg",
+    ):
+        make(scans / name)
+    call(scans / "a.jpg", output=scans / "a_color.jpg")
+    said = call(scans)
+    assert "4 translated, 0 skipped, 0 refused" in said
+    for folder in ("@eaDir", ".thumbnails", "Thumbs", "#recycle"):
+        assert f"passed over: 1 in {folder}" in said
+    assert "passed over: 1 colored by cyclecolor before" in said
+    assert "a_color.jpg" not in files(tmp_path / "out")
+    gray = call(scans, "--direction", "to-gray", output=tmp_path / "gray")  # of colors, whoever made them
+    assert "5 translated" in gray
 
 
 def sha256sum(path) -> str:
@@ -198,7 +233,7 @@ def test_control_c_finishes_the_photo_in_hand(checkpoint, tmp_path):
     process.send_signal(signal.SIGINT)
     said = process.communicate(timeout=60)[0]
     assert process.returncode == 130
-    assert "the same command goes on from here" in said
+    assert "the same command continues from here" in said
     done = records(out)
     assert 0 < len(done) < 200
     assert files(out) == {r["output"] for r in done.values()}
@@ -280,11 +315,11 @@ def test_a_killed_shard_goes_on(scans, call, tmp_path):
 
 @pytest.mark.parametrize("text", ["0/2", "3/2", "1", "1/2/3", "-1/2", "a/b", "1/0", "", "\u0661/2"])
 def test_what_is_no_shard(scans, call, text):
-    assert "write I/N" in call(scans, "--shard", text, code=2)
+    assert "write it as 1/2" in call(scans, "--shard", text, code=2)
 
 
 def test_a_photo_has_no_shards(scans, call):
-    assert "is for folders" in call(scans / "a.jpg", "--shard", "1/2", code=2)
+    assert "works only for folders" in call(scans / "a.jpg", "--shard", "1/2", code=2)
     assert "without --shard" in call(scans, "--shard", "1/2", "--report", code=2)
 
 
@@ -432,7 +467,7 @@ def test_single_photos(scans, call, tmp_path):
     assert "is the original" in call(scans / "a.jpg", "--overwrite", code=2, output=scans / "a.jpg")
     os.link(scans / "a.jpg", tmp_path / "twin.jpg")
     assert "is the original" in call(scans / "a.jpg", "--overwrite", code=2, output=tmp_path / "twin.jpg")
-    assert "not a suffix" in call(scans / "a.jpg", code=2, output=tmp_path / "a.psd")
+    assert "cannot be written in this format" in call(scans / "a.jpg", code=2, output=tmp_path / "a.psd")
     call(scans / "a.jpg", output=tmp_path / "one.png")
     assert read_photo(tmp_path / "one.png").pixels.shape == (20, 24, 3)
     assert "exists" in call(scans / "b.png", code=1, output=tmp_path / "one.png")
@@ -521,7 +556,7 @@ def test_manifest_cannot_be_written(scans, call, tmp_path, monkeypatch):
     (tmp_path / "out").unlink()
     (tmp_path / "out").mkdir()
     (tmp_path / "out/manifest.jsonl").symlink_to("/dev/zero")
-    assert "no regular file" in call(scans, code=1)
+    assert "not a regular file" in call(scans, code=1)
     (tmp_path / "out/manifest.jsonl").unlink()
     usual = Path.open
     full = {"manifest.jsonl": "/dev/full"}
@@ -566,11 +601,11 @@ def test_confidence_writes_maps_and_a_list(scans, call, tmp_path):
     assert "0 translated, 5 skipped" in call(scans, "--doubt")
 
 
-# --- damaged pictures (I1 of the promises; the long run is experiments/mutants.py) ---------------
+# --- damaged pictures (I1 of the promises; the long run is benchmarks/mutants.py) ---------------
 
 
 def test_mutants_are_translated_or_refused(checkpoint, tmp_path):
-    script = runpy.run_path(str(Path(__file__).parent.parent / "experiments/mutants.py"))
+    script = runpy.run_path(str(Path(__file__).parent.parent / "benchmarks/mutants.py"))
     script["write_batch"](tmp_path / "in", script["base_pictures"](), range(300), seed=1)
     job = Job(tmp_path / "in", tmp_path / "out", load(checkpoint), Options(max_pixels=10**6, workers=1))
     outcomes = list(job.run())

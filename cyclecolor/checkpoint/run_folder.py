@@ -34,7 +34,7 @@ def newest_of(run_dir: Path) -> Checkpoint | None:
         return None
     found = newest_whole(paths)
     if not found:
-        raise CycleColorError(f"{run_dir}: no checkpoint is whole; start over with --fresh")
+        raise CycleColorError(f"{run_dir}: all checkpoints are damaged; start over with --fresh")
     path, checkpoint = found
     for damaged in paths[paths.index(path) + 1 :]:
         with suppress(OSError):

@@ -11,7 +11,7 @@ from .group import Command
 @click.command(cls=Command)
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 def info(checkpoint: Path) -> None:
-    """Say what CHECKPOINT is and how to use it."""
+    """Show what CHECKPOINT is, what it was trained on, and how to use it."""
     import json
 
     from ..checkpoint import open_checkpoint
@@ -36,12 +36,14 @@ def info(checkpoint: Path) -> None:
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.argument("output", type=click.Path(path_type=Path))
 @click.option(
-    "--saturation", type=click.FloatRange(0, 4), help="Factor of chroma that it will have. [its experiment's]"
+    "--saturation",
+    type=click.FloatRange(0, 4),
+    help="How strong its colors will be by default. [as its experiment says]",
 )
 @click.option(
     "--restraint",
     type=click.FloatRange(0, 2),
-    help="How much paler pale colors will be, of which it is less sure. [its experiment's]",
+    help="How much paler pale colors become, of which the network is less sure. [as its experiment says]",
 )
 @click.option(
     "--generator",
@@ -51,7 +53,7 @@ def info(checkpoint: Path) -> None:
     help="Which one an .onnx file will hold.",
 )
 def export(checkpoint: Path, output: Path, generator: str, **look: float | None) -> None:
-    """Write CHECKPOINT's generators alone, in half precision, as one small file for release.
+    """Write CHECKPOINT as one small file for release: its generators, in half precision.
 
     If OUTPUT ends in .onnx: one generator, for other programs, checked against the original.
     """
@@ -75,7 +77,7 @@ def export(checkpoint: Path, output: Path, generator: str, **look: float | None)
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("output", type=click.Path(path_type=Path))
 def import_(source: Path, output: Path) -> None:
-    """Rewrite SOURCE, a generator of pytorch-CycleGAN-and-pix2pix (.pth), as safetensors."""
+    """Convert SOURCE, a generator (.pth) of pytorch-CycleGAN-and-pix2pix, to a checkpoint."""
     from ..checkpoint import import_generator
 
     options = import_generator(source, output)

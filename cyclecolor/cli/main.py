@@ -15,7 +15,10 @@ from .translate import translate
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="cyclecolor")
 def main() -> None:
-    """Color photographs without pairs."""
+    """Color black-and-white photographs, and learn how from your own photos.
+
+    Start with: cyclecolor translate FOLDER
+    """
 
 
 for command in (train, translate, demo, prepare, evaluate, audit, report, doctor, info, export, import_):

@@ -10,14 +10,27 @@ from .group import Command, device_option
 
 @click.command(cls=Command)
 @click.argument("experiment", type=click.Path(path_type=Path))
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting.")
-@click.option("--run-dir", type=click.Path(path_type=Path), help="Where to keep the run. [runs/NAME]")
-@click.option("--fresh", is_flag=True, help="Start over; the old run is moved aside, not deleted.")
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change one setting of the experiment; may be repeated.",
+)
+@click.option(
+    "--run-dir",
+    type=click.Path(path_type=Path),
+    help="Run folder: where checkpoints and log are kept. [runs/NAME]",
+)
+@click.option("--fresh", is_flag=True, help="Start over. The old run is moved aside, not deleted.")
 @device_option
 def train(
     experiment: Path, overrides: tuple[str, ...], run_dir: Path | None, fresh: bool, device: str | None
 ) -> None:
-    """Train EXPERIMENT (a TOML file); the same command again goes on where it was."""
+    """Train EXPERIMENT, a TOML file.
+
+    Ctrl-C saves and stops; the same command continues.
+    """
     import cv2
 
     from ..config import load_experiment
@@ -37,7 +50,7 @@ def train(
             checkpoint = train_run(settings, run_dir, device=pick_device(device))
         except Interrupted as interrupted:
             if is_first():
-                click.echo(f"stopped and saved in {run_dir}; the same command goes on from here")
+                click.echo(f"stopped and saved in {run_dir}; the same command continues from here")
             sys.exit(interrupted.exit_code)
         if is_first():
             click.echo(summarize(settings, run_dir, checkpoint))

@@ -18,19 +18,32 @@ from .progress import progress_bar
 
 @click.command(cls=Command)
 @click.argument("source", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="[SOURCE_color beside SOURCE]")
 @click.option(
-    "-c", "--checkpoint", type=click.Path(path_type=Path), help="File, run folder or name. [default]"
+    "-o", "--output", type=click.Path(path_type=Path), help="Where to write. [SOURCE_color, next to SOURCE]"
+)
+@click.option(
+    "-c",
+    "--checkpoint",
+    type=click.Path(path_type=Path),
+    help="A checkpoint file, a run folder, or the name of a released checkpoint. [default]",
 )
 @click.option(
     "--direction",
     type=click.Choice(["to-color", "to-gray"]),
     default="to-color",
     show_default=True,
-    help="Color gray photos, or make color photos look like the scans of the training.",
+    help="Color gray photos, or make color photos look like the scans that were trained on.",
 )
-@click.option("--size", type=click.IntRange(16), help="Short side that the network sees, in pixels.")
-@click.option("--saturation", type=click.FloatRange(0, 4), help="Factor of chroma. [the checkpoint's]")
+@click.option(
+    "--size",
+    type=click.IntRange(16),
+    help="Working size: short side, in pixels, of the copy that the network sees. [that of training]",
+)
+@click.option(
+    "--saturation",
+    type=click.FloatRange(0, 4),
+    help="How strong colors are: 0 is gray, above 1 is stronger. [the checkpoint's]",
+)
 @click.option(
     "--denoise", is_flag=True, help="Take strong grain away from what the network sees, and only there."
 )
@@ -53,27 +66,45 @@ from .progress import progress_bar
     "--format",
     "suffix",
     type=click.Choice(["jpg", "png", "tif", "webp", "avif", "bmp"]),
-    help="Format of the outputs. [as the input]",
+    help="File format of the outputs. [that of each input]",
 )
 @click.option(
-    "--quality", type=click.IntRange(1, 100), default=95, show_default=True, help="Not of PNG or TIFF."
+    "--quality",
+    type=click.IntRange(1, 100),
+    default=95,
+    show_default=True,
+    help="Quality of JPEG, WebP and AVIF files.",
 )
 @click.option(
     "--subsampling",
     type=click.Choice(["4:4:4", "4:2:2", "4:2:0"]),
     default="4:4:4",
     show_default=True,
-    help="Chroma samples of JPEG and AVIF.",
+    help="How finely JPEG and AVIF store color: 4:4:4 at full size, 4:2:0 in the smallest files.",
 )
-@click.option("--lossless-luma", is_flag=True, help="Of a gray JPEG keep every bit, and add chroma alone.")
-@click.option("--provenance/--no-provenance", default=True, help="Say in the metadata who made the colors.")
 @click.option(
-    "--max-pixels", type=click.IntRange(1), help="Refuse photos with more, before decoding. [200000000]"
+    "--lossless-luma", is_flag=True, help="Copy the gray of a gray JPEG bit by bit, and add only color."
 )
-@click.option("--workers", type=click.IntRange(1), help="Photos worked on at a time. [the number of cores]")
-@click.option("--shard", metavar="I/N", help="Do the I-th of N parts of a folder, beside other jobs.")
-@click.option("--report", is_flag=True, help="Write report.html: before and after of each photo of a folder.")
-@click.option("--overwrite", is_flag=True, help="Make everything anew, and replace files that are not ours.")
+@click.option(
+    "--provenance/--no-provenance",
+    default=True,
+    help="Say in the metadata that colors are inferred, and by which checkpoint.",
+)
+@click.option(
+    "--max-pixels", type=click.IntRange(1), help="Refuse photos with more pixels than this. [200000000]"
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    help="How many photos to work on at the same time. [one for each core]",
+)
+@click.option(
+    "--shard", metavar="I/N", help="Do only part I of N of the folder, while other computers do the others."
+)
+@click.option("--report", is_flag=True, help="Write report.html, a page with each photo before and after.")
+@click.option(
+    "--overwrite", is_flag=True, help="Make everything again, and replace files that cyclecolor did not make."
+)
 @device_option
 def translate(
     source: Path,
@@ -89,11 +120,12 @@ def translate(
     device: str | None,
     **options: Any,
 ) -> None:
-    """Translate SOURCE, a photo or a folder of photos, at full size.
+    """Color SOURCE, a photo or a folder of photos, at full size.
 
-    A folder's output has a manifest.jsonl; the same command again does only what is missing or changed.
-    Machines can share a folder that does not change meanwhile: `--shard 1/2` here, `--shard 2/2` there; then
-    the command without it does what may be missing, and makes one manifest of all.
+    Originals are only read. For a folder, manifest.jsonl in the output says what became of each photo, and
+    the same command again does only what is missing or changed. Several computers can share a folder: use
+    `--shard 1/2` on one and `--shard 2/2` on the other. When both are done, the command without --shard does
+    what is missing and joins their manifests.
     """
     import cv2
 
@@ -102,9 +134,11 @@ def translate(
     from ..translation import Job, Options, Shard, collect_hints, provenance_of, write_report
 
     if shard is not None and report:
-        raise CycleColorError("--report is of all parts: ask for it afterwards, without --shard", exit_code=2)
+        raise CycleColorError(
+            "--report shows all parts: use it at the end, in a command without --shard", exit_code=2
+        )
     if not source.exists():
-        raise CycleColorError(f"{source}: no such file or folder", exit_code=2)
+        raise CycleColorError(f"{source}: no such file or folder; check the path", exit_code=2)
     hints = collect_hints(source, hint_texts, hints_path)
     cv2.setNumThreads(1)  # cores are kept busy by photos side by side
     look = {name: options.pop(name) for name in ("size", "saturation", "denoise", "flip_average")}
@@ -118,7 +152,7 @@ def translate(
     )
     output = output or _sibling(source, direction.removeprefix("to-"), suffix)
     job = Job(source, output, colorizer, settings, hints)
-    counts, lumas = {"translated": 0, "skipped": 0, "refused": 0}, Counter()
+    counts, lumas, notes = {"translated": 0, "skipped": 0, "refused": 0}, Counter(), Counter()
     with (
         _stoppable() as stopped,
         progress_bar(total=len(job.tasks), unit=" photos", leave=len(job.tasks) > 1) as bar,
@@ -126,6 +160,9 @@ def translate(
         for outcome in job.run(stop=stopped):
             counts[outcome.status] += 1
             lumas[outcome.luma] += 1
+            notes.update({"lost": bool(outcome.lost), "warnings": bool(outcome.warnings)})
+            for note in () if job.manifest else outcome.notes:
+                bar.write(note)
             bar.set_postfix(refused=counts["refused"], refresh=False)
             bar.update()
             if outcome.status == "refused":
@@ -134,13 +171,16 @@ def translate(
         records = job.manifest.records.values()
         click.echo(f"report: {write_report(job.output, source, records, progress=progress_bar)}")
     for kind, count in job.passed_over.most_common():
-        click.echo(f"passed over as no photos: {count} {kind}")
+        click.echo(f"passed over: {count} {kind}")
+    for kind, words in (("lost", "metadata not carried over in"), ("warnings", "read with a warning:")):
+        if job.manifest and notes[kind]:
+            click.echo(f'{words} {notes[kind]} photos; see "{kind}" in {job.manifest.path}')
     if settings.lossless_luma:
-        click.echo(f"luma of gray JPEGs kept: {lumas['kept']}; encoded anew: {lumas['encoded anew']}")
+        click.echo(f"luma of gray JPEGs kept: {lumas['kept']}, encoded again: {lumas['encoded anew']}")
     click.echo(", ".join(f"{count} {status}" for status, count in counts.items()) + f": {job.output}")
     left = len(job.tasks) - sum(counts.values())
     if left:
-        click.echo(f"stopped with {left} to go; the same command goes on from here")
+        click.echo(f"stopped with {left} photos to go; the same command continues from here")
     sys.exit(stopped() or (1 if counts["refused"] else 0))
 
 
@@ -165,7 +205,7 @@ def _stoppable() -> Iterator[Callable[[], int]]:
         if code:
             os._exit(code)
         code = 128 + number
-        click.echo("\nfinishing the photos being worked on; once more to end at once", err=True)
+        click.echo("\nfinishing the photos being worked on; press Ctrl-C again to stop at once", err=True)
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

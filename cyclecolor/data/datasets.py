@@ -58,7 +58,7 @@ class UnpairedDataset(Dataset):
                 return index, pile[index], unreadable
             except PhotoError as error:
                 unreadable = unreadable or str(error)
-        raise CycleColorError(f"{unreadable}; nor can the {STAND_INS - 1} photos after it")
+        raise CycleColorError(f"{unreadable}; the {STAND_INS - 1} photos after it cannot be read either")
 
     def _seed(self, stream: int, number: int) -> int:
         return int(np.random.SeedSequence((self.seed, stream, number)).generate_state(1)[0])
@@ -124,7 +124,7 @@ def batches(
                 if deaths == DEATHS:
                     raise CycleColorError(
                         f"loader processes died {DEATHS} times in a row ({error}); "
-                        "if memory is short, try fewer data.workers"
+                        "if memory is short, lower data.workers"
                     ) from None
                 worker_died(f"a loader process died at batch {start:,}")
                 break

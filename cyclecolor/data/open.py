@@ -29,7 +29,7 @@ def open_piles(data: Data, *, paired: bool, progress: Callable = lambda paths: p
     folders = _folders(data)
     for name in names:
         if folders[name] is None:
-            raise CycleColorError(f"data.{name} is not set: give the folder of the {name} pile", exit_code=2)
+            raise CycleColorError(f"data.{name} is not set; add --set data.{name}=FOLDER", exit_code=2)
     return {
         name: FolderPile(
             folders[name],
@@ -61,7 +61,7 @@ def _folders(data: Data) -> dict[str, Path | None]:
         if (root / gray).is_dir() and (root / color).is_dir():
             return {"gray": root / gray, "color": root / color}
     raise CycleColorError(
-        f"{root}: holds neither gray_train/ and color_train/ nor trainA/ and trainB/; "
+        f"{root}: has no folders gray_train/ and color_train/ (or trainA/ and trainB/); "
         f"make them with: cyclecolor prepare PHOTOS --output {root}",
         exit_code=2,
     )

@@ -64,7 +64,7 @@ def prepare(
         raise CycleColorError(f"{output}: exists and is not empty; choose another --output", exit_code=2)
     kept, set_aside = _sort(find_photos(photos), progress)
     if len(kept) < 4:
-        raise CycleColorError(f"{photos}: {len(kept)} color photos are too few to make piles of")
+        raise CycleColorError(f"{photos}: only {len(kept)} color photos; at least 4 are needed")
     shuffled = [kept[i] for i in np.random.default_rng(seed).permutation(len(kept))]
     tests = max(1, round(test_share * len(kept)))
     test, train = shuffled[:tests], shuffled[tests:]

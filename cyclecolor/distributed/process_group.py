@@ -38,8 +38,8 @@ def process_group() -> Iterator[None]:
         if not isinstance(error, dist.DistError) and "gloo" not in str(error).lower():
             raise
         raise CycleColorError(
-            f"process {rank()}: another process of this training is gone; "
-            "the same command goes on from the last checkpoint"
+            f"process {rank()}: another process of this training has ended; "
+            "the same command continues from the last checkpoint"
         ) from None
     finally:
         logger.disabled = False

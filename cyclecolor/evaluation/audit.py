@@ -85,8 +85,8 @@ def audit(
     """
     if "G_gray" not in colorizer.generators:
         raise CycleColorError(
-            f"this checkpoint ({colorizer.experiment.method}) has no G_gray and so no cycle to audit; "
-            "train one with method cyclegan",
+            f"this checkpoint ({colorizer.experiment.method}) has no G_gray, so there is no cycle to "
+            "audit; train with method = cyclegan",
             exit_code=2,
         )
     measured: dict[str, list[Tensor]] = {}

@@ -51,7 +51,7 @@ def read_inputs(
         If a folder is missing or empty, a photo has no partner, none can be used, or there is no such film.
     """
     if gray is not None and film is not None:
-        raise CycleColorError("choose --gray or --film, not both", exit_code=2)
+        raise CycleColorError("--gray and --film exclude each other; use one", exit_code=2)
     if film is not None:
         film_named(film)
     truths = _by_stem(color)
@@ -60,8 +60,8 @@ def read_inputs(
     if missing:
         shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
         raise CycleColorError(
-            f"{gray}: no scan for {len(missing)} of the {len(truths)} photos in {color} ({shown}); names "
-            "must be equal up to the suffix",
+            f"{gray}: no scan for {len(missing)} of the {len(truths)} photos in {color} ({shown}); give "
+            "both the same name, the suffix aside",
             exit_code=2,
         )
     inputs = Inputs([], [], None if gray is None and film is None else [], [])

@@ -137,7 +137,7 @@ def _require() -> None:
         commands.append(shlex.join(["curl", "-fL", "--create-dirs", "-o", str(path), url]))
     if missing:
         raise CycleColorError(
-            f"--perceptual lacks {', '.join(missing)}; get what is missing with: {' && '.join(commands)}",
+            f"--perceptual needs {', '.join(missing)}; get it with: {' && '.join(commands)}",
             exit_code=2,
         )
 

@@ -112,7 +112,7 @@ def film_named(name: str) -> Film:
         Naming those that there are.
     """
     if name not in FILMS:
-        raise CycleColorError(f"{name}: no such film; built in are {', '.join(FILMS)}", exit_code=2)
+        raise CycleColorError(f"{name}: no such film; choose one of {', '.join(FILMS)}", exit_code=2)
     return FILMS[name]
 
 

@@ -173,7 +173,7 @@ class Colorizer(ABC):
         if name not in self.generators:
             raise CycleColorError(
                 f"this checkpoint ({self.experiment.name}, {self.experiment.method}) has no {name}; "
-                "train one with method cyclegan",
+                "train with method = cyclegan",
                 exit_code=2,
             )
         return self.generators[name]

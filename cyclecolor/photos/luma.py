@@ -5,8 +5,6 @@ be those of the luma of a color JPEG as they stand; two more gray JPEGs, of Cb a
 Nothing of the luma is decoded and encoded again.
 """
 
-from __future__ import annotations
-
 import re
 import struct
 from collections.abc import Iterator

@@ -33,7 +33,7 @@ class RunLock:
             holder = os.read(self._descriptor, 200).decode(errors="replace").strip()
             os.close(self._descriptor)
             raise CycleColorError(
-                f"{run_dir}: another training is at work there ({holder}); "
+                f"{run_dir}: another training is running there ({holder}); "
                 "stop it, or choose another --run-dir"
             ) from None
         os.truncate(self._descriptor, 0)

@@ -53,8 +53,8 @@ def restore(method: Method, averages: dict[str, AveragedModel], checkpoint: Chec
     """
     if not checkpoint.resumable:
         raise CycleColorError(
-            "an earlier version wrote this checkpoint: it colors, but cannot be trained on; "
-            "start over with --fresh"
+            "this checkpoint is from an earlier version: it can color photos, but training cannot "
+            "continue from it; start over with --fresh"
         )
     try:
         for group, modules in (("networks", method.networks), ("ema", averages)):
@@ -104,7 +104,7 @@ def start_from(method: Method, path: Path) -> None:
     other = {key: value for key, value in theirs.items() if ours[key] != value}
     if other:
         raise CycleColorError(
-            f"init = {str(path)!r}: its G_color was made with {other}: set the same", exit_code=2
+            f"init = {str(path)!r}: its G_color was made with {other}; use the same settings", exit_code=2
         )
     method.networks["G_color"].load_state_dict(checkpoint.averaged("G_color"))
 

@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -17,34 +17,43 @@ from ..errors import CycleColorError
 from ..files import shown, write_csv
 from ..inference import ChromaColorizer, Colorizer, Hint
 from ..photos import (
+    JPEG_SUFFIXES,
     Photo,
     PhotoError,
     read_luma,
-    read_pages,
     write_pages,
     write_photo,
 )
 from .hinted import refuse_unknown
 from .manifest import Manifest, file_sha256
 from .options import Options
+from .pages import Pages, failure
 from .plan import DOUBT_SUFFIX, Task, plan_folder, plan_photo, refuse_leaving
 
 DOUBT_WHITE = 8.0  # units of the color space
 DOUBT_LIST = "doubt.csv"
-JPEG_SUFFIXES = (".jpg", ".jpeg")
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What became of one input: `status` is translated, skipped or refused, with a reason.
 
-    `luma` says, where it was asked for, whether it was kept or encoded anew.
+    `luma` says, where it was asked for, whether it was kept or encoded anew; `lost` names what the output
+    does not say of the photo; `warnings` are about how it was read.
     """
 
     task: Task
     status: str
     reason: str = ""
     luma: str = ""
+    lost: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> list[str]:
+        """Lines about what was lost, and warnings."""
+        lost = [f"not carried over: {name}" for name in self.lost]
+        return [*lost, *(f"warning: {warning}" for warning in self.warnings)]
 
 
 class Job:
@@ -78,7 +87,7 @@ class Job:
         self._check_hints()
         self.convert = colorizer.converter(options.direction)
         if options.doubt and options.direction != "to-color":
-            raise CycleColorError("--doubt is about colors; leave it out for to-gray", exit_code=2)
+            raise CycleColorError("--doubt does not work with --direction to-gray; leave it out", exit_code=2)
         self.manifest = None
         if source.is_dir():
             self._check_luma(options.suffix)
@@ -86,10 +95,11 @@ class Job:
             refuse_unknown(hints, new.tasks)
             self.manifest = Manifest(output, options.shard)
             known = {name: r["output"] for name, r in self.manifest.records.items() if "output" in r}
-            plan = plan_folder(source, output, options.suffix, known)
+            colored = options.direction != "to-color"
+            plan = plan_folder(source, output, options.suffix, known, colored=colored)
         else:
             if options.shard:
-                raise CycleColorError(f"--shard is for folders; {shown(source)} is none", exit_code=2)
+                raise CycleColorError(f"--shard works only for folders: {shown(source)}", exit_code=2)
             plan = plan_photo(source, output)
             refuse_unknown(hints, plan.tasks)
             self._check_luma(plan.tasks[0].target.suffix)
@@ -102,7 +112,7 @@ class Job:
         colors = isinstance(self.colorizer, ChromaColorizer) and self.options.direction == "to-color"
         if self.options.lossless_luma and not (to_jpeg and colors):
             raise CycleColorError(
-                "--lossless-luma is for JPEGs, and for checkpoints that keep lightness; leave it out",
+                "--lossless-luma works only for JPEG, and for checkpoints that keep lightness; leave it out",
                 exit_code=2,
             )
 
@@ -175,7 +185,7 @@ class Job:
         foreign = not self.manifest.is_ours(task) if self.manifest else os.path.lexists(task.target)
         if not foreign:
             return None
-        reason = f"{shown(task.target)}: exists, and is not of this job; --overwrite replaces it"
+        reason = f"{shown(task.target)}: exists and was not made by this job; --overwrite replaces it"
         if self.manifest:
             self.manifest.add({"input": task.name, "status": "refused", "code": "exists", "reason": reason})
         return Outcome(task, "refused", reason)
@@ -186,7 +196,13 @@ class Job:
         record = {"input": task.name}
         try:
             record |= self._make(task)
-            outcome = Outcome(task, "translated", luma=record.get("luma", ""))
+            outcome = Outcome(
+                task,
+                "translated",
+                luma=record.get("luma", ""),
+                lost=tuple(record.get("lost", ())),
+                warnings=tuple(record.get("warnings", ())),
+            )
         except Exception as error:  # one bad file must not stop a folder
             code, reason = _refusal(task, error)
             outcome = Outcome(task, "refused", reason)
@@ -203,67 +219,35 @@ class Job:
     def _make(self, task: Task) -> dict:
         status = os.stat(task.source)
         doubt = self.colorizer.doubt if self.options.doubt else None
-        pages = _Pages(task.source, self.convert, doubt, self.options, self.hints.get(task.name, ()))
+        pages = Pages(task.source, self.convert, doubt, self.options, self.hints.get(task.name, ()))
         refuse_leaving(task.target, self.output)
         keeps_luma = self.options.lossless_luma and task.target.suffix.lower() in JPEG_SUFFIXES
         luma = read_luma(task.source, max_pixels=self.options.max_pixels) if keeps_luma else None
-        content = write_pages(
+        written = write_pages(
             pages, task.target, quality=self.options.quality, subsampling=self.options.subsampling, luma=luma
         )
         if pages.doubts:
             write_photo(doubt_map(pages.doubts[0]), task.target.with_name(task.target.name + DOUBT_SUFFIX))
-        written = os.stat(task.target)
+        output = os.stat(task.target)
         asked = {"doubt": round(max(float(d.mean()) for d in pages.doubts), 2)} if pages.doubts else {}
         if self.options.lossless_luma:
             asked["luma"] = "kept" if luma else "encoded anew"
+        if lost := [*dict.fromkeys((*pages.lost, *written.lost))]:
+            asked["lost"] = lost
+        if pages.warnings:
+            asked["warnings"] = [*pages.warnings]
         return asked | {
             "output": task.target.relative_to(self.output).as_posix(),
             "bytes": status.st_size,
             "mtime_ns": status.st_mtime_ns,
             "sha256": file_sha256(task.source),
-            "output_bytes": written.st_size,
-            "output_mtime_ns": written.st_mtime_ns,
-            "output_sha256": hashlib.sha256(content).hexdigest(),
+            "output_bytes": output.st_size,
+            "output_mtime_ns": output.st_mtime_ns,
+            "output_sha256": hashlib.sha256(written.content).hexdigest(),
             "width": pages.size[1],
             "height": pages.size[0],
             "pages": pages.count,
         }
-
-
-class _Pages:
-    """The translated pages of a file, one at a time; what there is to say of those that were taken."""
-
-    def __init__(
-        self,
-        path: Path,
-        convert: Callable[[Photo], Photo],
-        doubt: Callable[[Photo], np.ndarray] | None,
-        options: Options,
-        hints: Sequence[Hint],
-    ):
-        self.path, self.convert, self.doubt, self.options = path, convert, doubt, options
-        self.hints = hints
-        self.count, self.size, self.doubts = 0, (0, 0), []
-
-    def __iter__(self) -> Iterator[Photo]:
-        for photo in read_pages(self.path, max_pixels=self.options.max_pixels):
-            self.count += 1
-            self.size = self.size if self.count > 1 else photo.pixels.shape[:2]
-            try:
-                self.doubts += [self.doubt(photo)] if self.doubt else []
-                hinted = {"hints": self.hints} if self.hints and self.count == 1 else {}
-                photo = self.convert(photo, **hinted)  # lets go of what was read: it may be a gigabyte
-            except PhotoError as error:
-                raise PhotoError(f"{shown(self.path)}: {error}", reason=error.reason) from None
-            except (MemoryError, RuntimeError) as error:
-                code, reason = _failure(self.path, error)
-                raise PhotoError(reason, reason=code) from error
-            yield replace(photo, metadata=replace(photo.metadata, provenance=self._provenance()))
-
-    def _provenance(self) -> str | None:
-        sentence = self.options.provenance
-        by_hand = len(self.hints) if self.count == 1 else 0
-        return f"{sentence}; colors given by a person: {by_hand}" if sentence and by_hand else sentence
 
 
 def doubt_map(doubt: np.ndarray) -> Photo:
@@ -279,11 +263,4 @@ def _refusal(task: Task, error: Exception) -> tuple[str, str]:
         return "unwritable", str(error)
     if isinstance(error, OSError):
         return "unreadable", f"{shown(task.source)}: cannot be read: {error.strerror or error}"
-    return _failure(task.source, error)
-
-
-def _failure(path: Path, error: Exception) -> tuple[str, str]:
-    text = " ".join(str(error).split())[:160] or type(error).__name__
-    if isinstance(error, MemoryError) or "memory" in text.lower():
-        return "too-many-pixels", f"{shown(path)}: too little memory for a photo of this size"
-    return "failed", f"{shown(path)}: {text}"
+    return failure(task.source, error)

@@ -34,7 +34,8 @@ class Manifest:
     `code` and `reason` of a refusal, `bytes`, `mtime_ns` and `sha256` of the input, `output_bytes`,
     `output_mtime_ns` and `output_sha256`, `width`, `height` and `pages`, `seconds`, `at` (UTC),
     `checkpoint`, `settings` (a digest of all that decides on the output), and where they were asked for
-    `doubt` and `luma` (kept, or encoded anew).
+    `doubt` and `luma` (kept, or encoded anew). Where there are any: `lost`, names of what the output does not
+    say of the photo any more, and `warnings`.
 
     Raises
     ------
@@ -69,8 +70,8 @@ class Manifest:
         for part in self._parts:
             if self.shard and not part.name.endswith(f"-of-{self.shard.count}.jsonl"):
                 raise CycleColorError(
-                    f"{shown(part)}: is of another number of parts; run the command once without --shard, "
-                    "which makes one manifest of all",
+                    f"{shown(part)}: belongs to a job with another number of parts; "
+                    "run the command once without --shard, which joins all manifests",
                     exit_code=2,
                 )
 
@@ -163,7 +164,7 @@ def _lock(descriptor: int, path: Path, kind: int = fcntl.LOCK_EX) -> None:
     try:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise CycleColorError(f"{shown(path)}: another job is writing here; wait for it") from None
+        raise CycleColorError(f"{shown(path)}: another translation writes here; wait for its end") from None
     except OSError:
         pass  # a file system without locks
 
@@ -172,7 +173,7 @@ def _read(path: Path) -> dict[str, dict]:
     """The last line of each input. Not from a device or a pipe, which may never end."""
     records = {}
     if os.path.lexists(path) and not (path.is_file() and not path.is_symlink()):
-        raise CycleColorError(f"{shown(path)}: is no regular file; move it away")
+        raise CycleColorError(f"{shown(path)}: is not a regular file; move it away")
     for line in path.read_bytes().splitlines() if path.exists() else ():
         try:
             record = json.loads(line)

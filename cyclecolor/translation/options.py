@@ -9,7 +9,7 @@ from importlib.metadata import version
 from ..hardware import cores
 from ..inference import Colorizer, Hint
 from ..photos import MAX_PIXELS
-from .plan import Shard
+from .plan import COLORED, Shard
 
 
 @dataclass(frozen=True)
@@ -63,5 +63,5 @@ class Options:
 
 def provenance_of(colorizer: Colorizer, direction: str) -> str:
     """The sentence that tells a reader of the metadata what was inferred, and by what."""
-    made = {"to-color": "Colors are inferred, not recorded", "to-gray": "Gray is made from color"}[direction]
+    made = {"to-color": COLORED, "to-gray": "Gray is made from color"}[direction]
     return f"{made}: cyclecolor {version('cyclecolor')}, checkpoint {colorizer.name or 'unnamed'}"

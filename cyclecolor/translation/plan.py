@@ -19,11 +19,13 @@ from ..photos import (
     WRITABLE_SUFFIXES,
     find_files,
     is_photo,
+    provenance_in,
 )
 
 DOUBT_SUFFIX = ".doubt.png"  # behind an output's name: its map of doubt
 MOST_TWINS = 1000  # inputs that would land on one output
-SAME_FORMAT = {".jpeg": ".jpg", ".tiff": ".tif"}
+SAME_FORMAT = {".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg", ".tiff": ".tif"}
+COLORED = "Colors are inferred, not recorded"  # so begins what our colored photos say of themselves
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Shard:
         """
         match = re.fullmatch(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})", text, re.ASCII)
         if not match or int(match[1]) > int(match[2]):
-            raise CycleColorError(f"--shard {text}: write I/N, from 1/N to N/N", exit_code=2)
+            raise CycleColorError(f"--shard {text}: write it as 1/2 for the first of two parts", exit_code=2)
         return cls(int(match[1]), int(match[2]))
 
     def holds(self, name: str) -> bool:
@@ -64,7 +66,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class Plan:
-    """The tasks in order, and how many files were passed over as no photos, by suffix."""
+    """The tasks in order, and how many files were passed over: by suffix, service folder, or as our own."""
 
     tasks: list[Task]
     passed_over: Counter[str]
@@ -82,7 +84,7 @@ def plan_photo(source: Path, output: Path) -> Plan:
         output = output / output_name(source.name, None)
     if output.suffix.lower() not in WRITABLE_SUFFIXES:
         raise CycleColorError(
-            f"{shown(output)}: not a suffix that can be written; use one of {' '.join(WRITABLE_SUFFIXES)}",
+            f"{shown(output)}: cannot be written in this format; use one of {' '.join(WRITABLE_SUFFIXES)}",
             exit_code=2,
         )
     if output.exists() and output.samefile(source):
@@ -90,7 +92,9 @@ def plan_photo(source: Path, output: Path) -> Plan:
     return Plan([Task(source.name, source, output)], Counter())
 
 
-def plan_folder(source: Path, output: Path, suffix: str | None, known: Mapping[str, str]) -> Plan:
+def plan_folder(
+    source: Path, output: Path, suffix: str | None, known: Mapping[str, str], *, colored: bool = True
+) -> Plan:
     """A folder, recursively, into a mirrored tree.
 
     Parameters
@@ -99,6 +103,8 @@ def plan_folder(source: Path, output: Path, suffix: str | None, known: Mapping[s
         Of all outputs, with its dot; None to follow the inputs, `.png` where theirs is not written.
     known
         Outputs by input from earlier runs: an input keeps its output, whatever came to the folder since.
+    colored
+        Take photos that say that we colored them; those from earlier runs are taken anyway.
 
     Raises
     ------
@@ -108,17 +114,21 @@ def plan_folder(source: Path, output: Path, suffix: str | None, known: Mapping[s
     inner, outer = source.resolve(), output.resolve()
     if outer.is_relative_to(inner) or inner.is_relative_to(outer):
         raise CycleColorError(
-            f"{shown(output)}: lies within {shown(source)}, or around it; choose another --output",
+            f"{shown(output)}: one of output and source ({shown(source)}) lies inside the other; "
+            "choose another --output",
             exit_code=2,
         )
     names, passed_over = [], Counter()
-    for path in find_files(source):
-        if path.suffix.lower() in PHOTO_SUFFIXES + FOREIGN_SUFFIXES or is_photo(path):
-            names.append(path.relative_to(source).as_posix())
+    for path in find_files(source, passed_over):
+        name = path.relative_to(source).as_posix()
+        if not colored and name not in known and (provenance_in(path) or "").startswith(COLORED):
+            passed_over["colored by cyclecolor before"] += 1
+        elif path.suffix.lower() in PHOTO_SUFFIXES + FOREIGN_SUFFIXES or is_photo(path):
+            names.append(name)
         else:
             passed_over[path.suffix.lower() or "no suffix"] += 1
-    if not names:
-        raise CycleColorError(f"{shown(source)}: no photographs in this folder", exit_code=2)
+    if not names and colored:
+        raise CycleColorError(f"{shown(source)}: no photos in this folder", exit_code=2)
     outputs = mirror(names, suffix, known)
     return Plan([Task(name, source / name, output / outputs[name]) for name in names], passed_over)
 
@@ -186,8 +196,10 @@ def refuse_leaving(target: Path, output: Path) -> None:
     """
     folder = target.parent
     if not folder.resolve().is_relative_to(output.resolve()):
-        raise CycleColorError(f"{shown(target)}: a link there leads out of {shown(output)}")
+        raise CycleColorError(
+            f"{shown(target)}: a link there leads out of the output folder {shown(output)}; remove the link"
+        )
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
-        raise CycleColorError(f"{shown(folder)}: cannot be made: {error.strerror}") from None
+        raise CycleColorError(f"{shown(folder)}: this folder cannot be made: {error.strerror}") from None

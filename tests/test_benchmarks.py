@@ -1,0 +1,188 @@
+"""Every script under benchmarks/ runs a tiny turn: what the pages of results say can be measured anew."""
+
+import importlib
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from cyclecolor.cli.main import main as cyclecolor
+from cyclecolor.data import render_scene
+from cyclecolor.photos import read_photo
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """Import a script by name, as Python would find it beside the others, with arguments for its `main`."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+
+    def load(name, *arguments):
+        monkeypatch.setattr(sys, "argv", [f"{name}.py", *map(str, arguments)])
+        return importlib.import_module(name)
+
+    return load
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """A folder of three color photos of 48 px."""
+    folder = tmp_path / "color"
+    folder.mkdir()
+    for i in range(3):
+        Image.fromarray(render_scene(3, i, size=48)).save(folder / f"{i}.png")
+    return folder
+
+
+def test_bench_color(script, monkeypatch, capsys):
+    bench = script("bench_color", "--threads", 1, "--rounds", 1)
+    monkeypatch.setattr(bench, "CASES", {"tiny": (1, 16, 16)})
+    bench.main()
+    said = capsys.readouterr().out
+    assert "tiny, to lab: ours" in said
+    assert "largest error, Lab" in said
+
+
+def test_bench_train(script, tmp_path, capsys):
+    bench, contenders = script("bench_train"), script("contenders")
+    assert bench.largest_difference(32) < bench.TOLERANCE
+    contenders.write_photos(tmp_path)
+    common = {"threads": 1, "size": 32, "batch_size": 1}
+    rivals = [contenders.Contender(name, tmp_path, **common) for name in ("reference", "paper_cyclegan")]
+    plain, ours = contenders.race(*rivals, rounds=1)
+    # Both do the same work; ours is counted in products of tiles where it takes Winograd's way.
+    assert 0 < ours.operations <= 1.05 * plain.operations
+    assert len(plain.times) == len(ours.times) == contenders.TURN
+    assert "s an image of each pile" in capsys.readouterr().out
+
+
+def test_step_time(script, monkeypatch, tmp_path):
+    step_time = script("step_time")
+    found = step_time.scaling([(16, 2), (32, 2)], threads=1)
+    assert [case[:2] for case in found] == [(16, 2), (32, 2)]
+    assert all(seconds > 0 for *_, seconds in found)
+    assert step_time.line_through([(1, 3), (2, 5), (3, 7)]) == pytest.approx((1, 2, 0))
+    step_time.plot({"a line": [(1, 3), (2, 5)]}, tmp_path / "plot.svg")
+    assert (tmp_path / "plot.svg").read_text().count("<circle") == 2
+
+
+def test_bench_translate(script, capsys):
+    script("bench_translate", "--quick", "small", "stages").main()
+    said = capsys.readouterr().out
+    assert "small: 8 gray JPEGs" in said
+    assert "stages: ms of a 1-MP gray JPEG" in said
+
+
+def test_compare(script, photos, tmp_path, capsys):
+    script("compare").main(photos, tmp_path / "sheet.jpg", [Path("default"), Path("default")])
+    first, second = (line for line in capsys.readouterr().out.splitlines() if "| default |" in line)
+    assert first == second
+    assert Image.open(tmp_path / "sheet.jpg").size[1] == 4 * 150  # gray, twice the checkpoint, truth
+
+
+def test_denoise(script, photos, capsys):
+    script("denoise", photos).main()
+    assert len(capsys.readouterr().out.splitlines()) == 1 + len(script("denoise").GRAIN)
+
+
+def test_film_gap(script, monkeypatch, tmp_path):
+    folder = tmp_path / "color"
+    folder.mkdir()
+    for i in range(8):
+        Image.fromarray(render_scene(3, i, size=48)).save(folder / f"{i}.png")
+    film_gap = script("film_gap")
+    called = []
+
+    def run(*arguments):
+        called.append(arguments[0])
+        result = CliRunner().invoke(cyclecolor, [str(argument) for argument in arguments])
+        assert result.exit_code == 0, result.output
+
+    monkeypatch.setattr(film_gap, "run", run)
+    tiny = (
+        "num_steps=2",
+        "match_steps=2",
+        "batch_size=2",
+        "data.size=32",
+        "G_color.stages=2",
+        "G_color.width=8",
+    )
+    settings = [word for setting in tiny for word in ("--set", setting)]
+    arguments = [folder, folder, tmp_path / "out", "--film", "blue_plate", "--seed", "0", *settings]
+    for _ in range(2):  # the second time everything is there
+        result = CliRunner().invoke(film_gap.main, [str(argument) for argument in arguments])
+        assert result.exit_code == 0, result.output
+        assert "| CIEDE2000 | mean |" in result.output
+    assert called == ["prepare", *["train", "evaluate"] * len(film_gap.RUNS)]
+    assert film_gap.closed(floor=14, augmented=13, unpaired=11, oracle=10) == 0.75
+
+
+def test_fuzz_checkpoints(script, capsys):
+    assert script("fuzz_checkpoints", "--mutants", 20).main() == 0
+    assert "20 mutants of seed 0" in capsys.readouterr().out
+
+
+def test_lay_out_prokudin(script, photos, tmp_path):
+    plates = tmp_path / "plates"
+    plates.mkdir()
+    for kind in ("color", "blue_plate", "green_plate"):
+        shutil.copy(photos / "0.png", plates / f"a_{kind}.png")
+    counts = script("lay_out_prokudin").lay_out(plates, tmp_path / "laid_out")
+    assert counts == {"color": 1, "blue_plate": 1, "green_plate": 1}
+    assert (tmp_path / "laid_out/blue_plate/a.png").is_file()
+
+
+def test_mutants(script, tmp_path):
+    mutants = script("mutants")
+    bases = mutants.base_pictures()
+    assert {suffix for suffix, _ in bases} == set(mutants.SUFFIXES)
+    mutants.write_batch(tmp_path / "some", bases, range(5, 8), seed=1)
+    mutants.write_batch(tmp_path / "one", bases, range(6, 7), seed=1)
+    (again,) = (tmp_path / "one").iterdir()
+    assert (tmp_path / "some" / again.name).read_bytes() == again.read_bytes()
+
+
+def test_parity(script, capsys):
+    script("parity", "regression", "--steps", 1, "--size", 32).main()
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in lines] == ["on", "off", "bfloat16"]
+
+
+def test_resume_grid(script, monkeypatch, capsys):
+    grid = script("resume_grid")
+    monkeypatch.setattr(grid, "LOADERS", (0,))
+    monkeypatch.setattr(grid, "PROCESSES", (1,))
+    monkeypatch.setattr(grid, "POINTS", {"end of an epoch": 3})
+    assert grid.main() == 0
+    said = capsys.readouterr().out
+    assert "the same" in said
+    assert said.count("differs, as it must") == 2
+
+
+def test_sheet_of_scans(script, photos, tmp_path):
+    script("sheet_of_scans", tmp_path / "sheet.jpg", *sorted(photos.iterdir())).main()
+    assert Image.open(tmp_path / "sheet.jpg").size == (5 * 240, 2 * 190)
+
+
+def test_torture(script, capsys):
+    assert script("torture", "--kills", 1, "--aimed", 0).main() == 0
+    assert "all bit-identical" in capsys.readouterr().out
+
+
+def test_write_scenes(script, tmp_path):
+    script("write_scenes").main(tmp_path / "scenes", 2, 24)
+    assert [read_photo(path).pixels.shape for path in sorted((tmp_path / "scenes").iterdir())] == [
+        (24, 24, 3)
+    ] * 2
+
+
+def test_every_script_is_here():
+    """Scripts that are only imported by others aside."""
+    tested = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
+    parts = {"reference", "contenders"}
+    assert {path.stem for path in BENCHMARKS.glob("*.py")} - parts <= tested
