@@ -55,6 +55,9 @@ def export_onnx(colorizer: Colorizer, name: str, path: Path) -> float:
     onnx.helper.set_model_props(model, facts)
     onnx.checker.check_model(model, full_check=True)
     _check_sizes(model.graph.input[0])
+    for axis, size in DYNAMIC.items():  # named by formulas of the exporter's
+        made = f"output_{size}" if axis else size
+        model.graph.output[0].type.tensor_type.shape.dim[axis].dim_param = made
     content = model.SerializeToString()
     worst = _worst_difference(content, network, channels)
     if not worst <= TOLERANCE:
