@@ -21,7 +21,7 @@ def events_of(run_dir):
 
 def test_each_step_counts_once_after_a_resumption(tmp_path):
     """A process that dies at step 5 has saved step 3: steps 4 and 5 are done, and told, again."""
-    experiment = tiny_experiment(num_steps=6, save_every=3, tensorboard=True)
+    experiment = tiny_experiment(num_steps=6, save_every=3, tensorboard=True, G_gray={"type": "film"})
     died = Trainer(experiment, tmp_path)
     for step, batches in enumerate(died._walk(), 1):
         died._log(died.advance(*batches), died._bar())

@@ -1,5 +1,6 @@
 """The page itself, in Gradio: photos in, colors under a slider, hints by clicks, files out."""
 
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from PIL import Image
 
 from ..errors import CycleColorError
 from ..inference import Hint, load
-from .work import MAX_PHOTOS, Look, previews, translate_all, translate_photo
+from .work import Look, previews, translate_all, translate_photo
 
 WAITING = 20  # people in the queue; more are asked to come again
 CACHE = (600, 3600)  # seconds: how often, and of what age, files are deleted
@@ -36,7 +37,7 @@ def build_page(checkpoints: dict[str, Path], example: Path) -> gr.Blocks:
         with gr.Row():
             with gr.Column(scale=1, min_width=280):
                 files = gr.File(label="Photos", file_count="multiple", type="filepath", elem_id="photos")
-                photo = gr.Dropdown([], label="Photo", elem_id="photo", visible=False)
+                number = gr.Dropdown(label="Photo", elem_id="photo", visible=False)
                 example_button = gr.Button("Try an example", elem_id="example")
                 color = gr.ColorPicker("#a03020", label="Color of the next click", elem_id="color")
                 hints = gr.Textbox(
@@ -79,52 +80,63 @@ def build_page(checkpoints: dict[str, Path], example: Path) -> gr.Blocks:
 
         look = [checkpoint, size, saturation, denoise, direction]
         work = {"concurrency_id": "work", "concurrency_limit": 1, "api_visibility": "private"}
-        quick = {"queue": False, "api_visibility": "private"}
-        result = [slider, place, one, shown_size]
-        color_one = _color_one(checkpoints)
-        listed = files.change(_list_photos, files, [photo, hints], **quick)
-        listed.success(color_one, [photo, hints, *look], result, **work)
-        photo.input(lambda: "", None, hints, **quick).success(
-            color_one, [photo, hints, *look], result, **work
-        )
-        go.click(color_one, [photo, hints, *look], result, **work)
-        place.select(_add_hint, [hints, color, place, shown_size], hints, **quick).success(
-            color_one, [photo, hints, *look], result, **work
-        )
+        quick = {"api_visibility": "private"}  # without its place in the queue of work
+
+        def then_color(event: Any) -> None:
+            inputs, outputs = [files, number, hints, *look], [slider, place, one, shown_size]
+            event(_color_one(checkpoints), inputs, outputs, **work)
+
+        then_color(go.click)
+        then_color(files.change(_list_photos, files, [number, hints], **quick).success)
+        then_color(number.input(lambda: "", None, hints, **quick).success)
+        clicked = place.select(_add_hint, [hints, color, place, shown_size], hints, **quick)
+        then_color(clicked.success)
+        checkpoint.change(_own_settings(checkpoints), checkpoint, [size, saturation], **quick)
         example_button.click(lambda: [str(example)], None, files, **quick)
         everything.click(_color_all(checkpoints), [files, *look], archive, **work)
     return page.queue(max_size=WAITING, default_concurrency_limit=1)
 
 
 def _list_photos(files: list[str] | None) -> tuple[Any, str]:
-    if files and len(files) > MAX_PHOTOS:
-        raise gr.Error(f"At most {MAX_PHOTOS} photos at a time; use cyclecolor translate")
-    choices = [(Path(file).name, file) for file in files or ()]
-    value = choices[0][1] if choices else None
-    return gr.Dropdown(choices, value=value, visible=len(choices) > 1), ""
+    """Choices of a photo, by number; hints of another photo are dropped."""
+    choices = [(Path(file).name, str(number)) for number, file in enumerate(files or ())]
+    return gr.Dropdown(choices, value="0" if choices else None, visible=len(choices) > 1), ""
+
+
+def _own_settings(checkpoints: dict[str, Path]) -> Callable[[str], tuple[int, float]]:
+    def own_settings(name: str) -> tuple[int, float]:
+        chosen = load(checkpoints[name])
+        return chosen.size, chosen.saturation
+
+    return own_settings
 
 
 def _add_hint(hints: str, color: str, shown: str, size: tuple[int, int], event: gr.SelectData) -> str:
     """The hints and one more, where the picture was clicked: its pixels to the photo's."""
     with Image.open(shown) as image:
-        x, y = (
-            int((at + 0.5) * whole / part)
-            for at, whole, part in zip(event.index, size, image.size, strict=True)
-        )
-    rgb = Image.new("RGB", (1, 1), color).getpixel((0, 0))
-    return f"{hints.rstrip()}\n{x},{y}=#{bytes(rgb).hex()}".lstrip()
+        scales = [whole / part for whole, part in zip(size, image.size, strict=True)]
+    x, y = (int((at + 0.5) * scale) for at, scale in zip(event.index, scales, strict=True))
+    return f"{hints.rstrip()}\n{x},{y}={hex_of(color)}".lstrip()
+
+
+def hex_of(color: str) -> str:
+    """From what the color picker says, `#a03020` or `rgba(160.2, 48, 32, 1)`, to `#a03020`."""
+    if color.startswith("#"):
+        return color[:7]
+    red, green, blue = (min(255, round(float(number))) for number in re.findall(r"[\d.]+", color)[:3])
+    return f"#{red:02x}{green:02x}{blue:02x}"
 
 
 def _color_one(checkpoints: dict[str, Path]) -> Callable[..., Iterator[tuple]]:
-    def color_one(photo: str | None, hints: str, *controls: Any) -> Iterator[tuple]:
-        if not photo:
+    def color_one(files: list[str] | None, number: str | None, hints: str, *controls: Any) -> Iterator[tuple]:
+        if not files:
             raise gr.Error("Drop a photo in first", print_exception=False)
-        look = Look(*controls)
+        photo, look = Path(files[int(number or 0)]), Look(*controls)
         # What is given to Gradio it copies, before this goes on and the folder goes away.
         with tempfile.TemporaryDirectory() as folder, _said():
             wanted = [Hint.parse(line) for line in hints.splitlines() if line.strip()]
-            made = translate_photo(Path(photo), Path(folder), look, checkpoints[look.checkpoint], wanted)
-            before, after = previews(Path(photo), made, Path(folder))
+            made = translate_photo(photo, Path(folder), look, checkpoints[look.checkpoint], wanted)
+            before, after = previews(photo, made, Path(folder))
             with Image.open(made) as image:
                 size = image.size
             button = gr.DownloadButton(value=str(made), interactive=True)
