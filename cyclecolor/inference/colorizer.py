@@ -63,7 +63,7 @@ class Colorizer(ABC):
         name: str = "",
     ):
         self.name = name
-        averaged = {name: t for name, t in checkpoint.tensors.items() if name.startswith("ema/")}
+        averaged = {key: t for key, t in checkpoint.tensors.items() if key.startswith("ema/")}
         self.checkpoint = replace(checkpoint, tensors=averaged)
         self.experiment = checkpoint.experiment
         self.method = METHODS[self.experiment.method]
