@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner
 from PIL import Image
 
@@ -37,6 +38,12 @@ def photos(tmp_path):
     for i in range(3):
         Image.fromarray(render_scene(3, i, size=48)).save(folder / f"{i}.png")
     return folder
+
+
+def size_of(path):
+    """Width and height of an image."""
+    with Image.open(path) as image:
+        return image.size
 
 
 def test_bench_color(script, monkeypatch, capsys):
@@ -82,12 +89,31 @@ def test_compare(script, photos, tmp_path, capsys):
     script("compare").main(photos, tmp_path / "sheet.jpg", [Path("default"), Path("default")])
     first, second = (line for line in capsys.readouterr().out.splitlines() if "| default |" in line)
     assert first == second
-    assert Image.open(tmp_path / "sheet.jpg").size[1] == 4 * 150  # gray, twice the checkpoint, truth
+    assert size_of(tmp_path / "sheet.jpg")[1] == 4 * 150  # gray, twice the checkpoint, truth
 
 
 def test_denoise(script, photos, capsys):
     script("denoise", photos).main()
     assert len(capsys.readouterr().out.splitlines()) == 1 + len(script("denoise").GRAIN)
+
+
+def test_faces(script, tmp_path, capsys):
+    faces = script("faces", tmp_path, tmp_path / "faces.csv", "default")
+    assert faces.typology_angle(torch.tensor([70.0, 15.0, 20.0]).view(1, 3, 1, 1)) == pytest.approx(45)
+    for name, color in (("light", (224, 172, 140)), ("dark", (92, 58, 42)), ("none", (90, 110, 200))):
+        Image.new("RGB", (48, 48), color).save(tmp_path / f"{name}.png")
+    rows = ["name,top,left,side", *(f"{name}.png,4,4,40" for name in ("light", "dark", "none"))]
+    (tmp_path / "faces.csv").write_text("\n".join(rows))
+    faces.main()
+    said = capsys.readouterr().out
+    assert "| default | light | 1 |" in said
+    assert "| default | dark | 1 |" in said
+
+
+def test_reliability(script, photos, capsys):
+    script("reliability").main(photos, "default")
+    shares = [float(line.split("|")[2].rstrip(" %")) for line in capsys.readouterr().out.splitlines()[2:]]
+    assert sum(shares) == pytest.approx(100, abs=0.5)
 
 
 def test_film_gap(script, monkeypatch, tmp_path):
@@ -104,14 +130,8 @@ def test_film_gap(script, monkeypatch, tmp_path):
         assert result.exit_code == 0, result.output
 
     monkeypatch.setattr(film_gap, "run", run)
-    tiny = (
-        "num_steps=2",
-        "match_steps=2",
-        "batch_size=2",
-        "data.size=32",
-        "G_color.stages=2",
-        "G_color.width=8",
-    )
+    tiny = ["num_steps=2", "match_steps=2", "batch_size=2", "data.size=32", "discriminator.layers=1"]
+    tiny += ["G_color.stages=2", "G_color.width=8"]
     settings = [word for setting in tiny for word in ("--set", setting)]
     arguments = [folder, folder, tmp_path / "out", "--film", "blue_plate", "--seed", "0", *settings]
     for _ in range(2):  # the second time everything is there
@@ -166,7 +186,7 @@ def test_resume_grid(script, monkeypatch, capsys):
 
 def test_sheet_of_scans(script, photos, tmp_path):
     script("sheet_of_scans", tmp_path / "sheet.jpg", *sorted(photos.iterdir())).main()
-    assert Image.open(tmp_path / "sheet.jpg").size == (5 * 240, 2 * 190)
+    assert size_of(tmp_path / "sheet.jpg") == (5 * 240, 2 * 190)
 
 
 def test_torture(script, capsys):

@@ -15,7 +15,7 @@ from cyclecolor.photos import read_photo
 from cyclecolor.training import train
 
 OPTIONS = {
-    "train": {"experiment", "overrides", "run_dir", "fresh", "device"},
+    "train": {"experiment", "overrides", "run_dir", "fresh", "device", "allow_changed_data"},
     "translate": {
         "source",
         "output",
@@ -138,7 +138,7 @@ def test_doctor_says_what_is_wrong(photo_folder, tmp_path):
     (photo_folder / "bad.png").write_bytes(b"bad")
     output = call("doctor", photo_folder, photo_folder, "--json", tmp_path / "d.json")
     assert "1 cannot be read" in output
-    assert "6 pictures in both piles" in output
+    assert "6 pictures are in both piles" in output
     assert "too few" in json.loads((tmp_path / "d.json").read_text())["advice"]
 
 

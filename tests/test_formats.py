@@ -10,6 +10,7 @@ from PIL import Image
 
 from cyclecolor.photos import Metadata, Photo, PhotoError, jpeg, read_photo, read_rgb8, write_photo
 from cyclecolor.photos.formats import format_of
+from cyclecolor.photos.icc import srgb_encoded
 
 H, W = 40, 56
 RAMP = np.add.outer(2 * np.arange(H), 2 * np.arange(W)).astype(np.uint8)
@@ -52,8 +53,9 @@ def test_a_jpeg_that_lacks_rows_stays_refused(tmp_path, coded):
     noise = np.random.default_rng(0)
     for cut in (4, 6, 9, 40, 100, *noise.integers(10, len(content) // 3, 10)):
         (tmp_path / "a.jpg").write_bytes(content[:-cut])
-        with pytest.raises(PhotoError, match="cut short"):
+        with pytest.raises(PhotoError) as refused:
             read_photo(tmp_path / "a.jpg")
+        assert refused.value.reason in ("truncated", "broken")
 
 
 def test_a_progressive_jpeg_without_its_last_scans_is_refused(tmp_path):
@@ -135,7 +137,12 @@ def test_jpeg_xl_without_loss(tmp_path, kind):
     (tmp_path / "a.jxl").write_bytes(content)
     photo = read_photo(tmp_path / "a.jxl")
     read = photo.pixels if photo.alpha is None else np.dstack([photo.pixels, photo.alpha])
-    np.testing.assert_array_equal(read, samples)
+    if kind.endswith("16"):  # this encoder says that 16 bits are linear light
+        expected = 65535 * srgb_encoded(samples[..., : photo.pixels.shape[2]] / 65535)
+        assert np.abs(photo.pixels - expected).max() <= 4
+        assert photo.alpha is None or np.array_equal(photo.alpha, samples[..., -1])
+    else:
+        np.testing.assert_array_equal(read, samples)
     with pytest.raises(PhotoError, match="56 x 40 is more than 10 pixels"):
         read_photo(tmp_path / "a.jxl", max_pixels=10)
 

@@ -91,7 +91,7 @@ def test_measures_of_any_size(size):
 def test_a_run_begins_with_a_matched_film(tmp_path, said):
     experiment = tiny_experiment(G_gray={"type": "film"}, match_steps=2, num_steps=1)
     trainer = Trainer(experiment, tmp_path)
-    assert any(line.startswith("a film like the gray pile's: red 0.") for line in said)
+    assert any(line.startswith("the film found in the gray pile: red 0.") for line in said)
     assert trainer.method.networks["G_gray"].describe()["blue"] != film().describe()["blue"]
     averaged = trainer.averages["G_gray"].module
     assert torch.equal(averaged.mean, trainer.method.networks["G_gray"].mean)

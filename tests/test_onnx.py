@@ -70,7 +70,9 @@ def test_the_file_says_what_it_takes(network):
     model = onnx.load(network)
     (image,), (output,) = model.graph.input, model.graph.output
     assert (image.name, output.name) == ("image", "output")
-    sides = [[d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim] for value in (image, output)]
+    sides = [
+        [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim] for value in (image, output)
+    ]
     assert sides == [["batch", 1, "height", "width"], ["batch", 2, "output_height", "output_width"]]
     assert not any(tensor.external_data for tensor in model.graph.initializer)
     facts = {entry.key: json.loads(entry.value) for entry in model.metadata_props}

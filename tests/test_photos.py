@@ -15,11 +15,11 @@ import pytest
 from PIL import Image, ImageFile, JpegImagePlugin, TiffImagePlugin
 
 from cyclecolor.errors import CycleColorError
+from cyclecolor.files import atomic_write
 from cyclecolor.photos import (
     Metadata,
     Photo,
     PhotoError,
-    atomic_write,
     decode_image,
     encode_image,
     find_photos,

@@ -44,6 +44,7 @@ def same(one: Path, other: Path) -> bool:
         first.tensors.keys() == second.tensors.keys()
         and all(torch.equal(first.tensors[name], second.tensors[name]) for name in first.tensors)
         and first.watch == second.watch
+        and first.score == second.score
     )
 
 
@@ -124,7 +125,9 @@ def test_signals_save_and_leave(tmp_path, name, code):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
-@pytest.mark.parametrize("moment", ["first step", "later step", "validation", "save"])
+@pytest.mark.parametrize(
+    "moment", ["first step", "later step", "due step", "last step", "validation", "save"]
+)
 def test_a_signal_at_any_moment_loses_nothing(tmp_path, monkeypatch, moment, number):
     def signalled(work, at: int):
         calls = []
@@ -144,6 +147,8 @@ def test_a_signal_at_any_moment_loses_nothing(tmp_path, monkeypatch, moment, num
         place, work, at = {
             "first step": (trainer, "advance", 1),
             "later step": (trainer, "advance", 3),
+            "due step": (trainer, "advance", 4),
+            "last step": (trainer, "advance", 6),
             "validation": (training, "chroma_error", 1),
             "save": (training, "save_checkpoint", 1),
         }[moment]
@@ -151,8 +156,50 @@ def test_a_signal_at_any_moment_loses_nothing(tmp_path, monkeypatch, moment, num
         with pytest.raises(Interrupted) as stopped, closing(trainer):
             trainer.run()
     assert stopped.value.exit_code == 128 + number
-    assert read_checkpoint(checkpoints_in(tmp_path / "run")[-1]).step == (1 if moment == "first step" else 3)
+    step = {"first step": 1, "due step": 4, "last step": 6}.get(moment, 3)
+    assert read_checkpoint(checkpoints_in(tmp_path / "run")[-1]).step == step
     assert same(whole, train(experiment, tmp_path / "run"))
+    assert best_of(tmp_path / "run").name == best_of(tmp_path / "whole").name
+
+
+def test_a_last_checkpoint_without_a_score_gets_one(tmp_path):
+    """A run that was stopped early ends there when fewer steps are asked for."""
+    experiment = small(method="regression", save_every=10)
+    trainer = Trainer(experiment, tmp_path)
+    walk = trainer._walk()
+    for _ in range(2):
+        trainer.advance(*next(walk))
+    assert read_checkpoint(trainer.save()).score is None
+    last = train(small(method="regression", save_every=10, num_steps=2), tmp_path)
+    assert read_checkpoint(last).score > 0
+
+
+def test_other_piles_are_named_and_refused(tmp_path, photo_folder, said):
+    data = {"gray": str(photo_folder / "sub"), "color": str(photo_folder), "size": 16}
+    experiment = small(num_steps=2, save_every=1, data=data)
+    train(experiment, tmp_path / "run")
+    checkpoints_in(tmp_path / "run")[-1].unlink()
+    moved = photo_folder.rename(tmp_path / "moved")
+    data |= {"gray": str(moved / "sub"), "color": str(moved)}
+    same_photos = small(num_steps=2, save_every=1, data=data)
+    assert Trainer(same_photos, tmp_path / "run").step == 1
+    for name in ("1.jpg", "2.png", "3.jpg"):
+        (moved / name).unlink()
+    changed = "the color pile changed from 6 to 3 photos since step 1; .*--allow-changed-data"
+    with pytest.raises(CycleColorError, match=changed):
+        Trainer(same_photos, tmp_path / "run")
+    Image.new("RGB", (40, 40)).save(moved / "sub/5.png")
+    with pytest.raises(CycleColorError, match="the gray pile changed and the color pile changed from 6"):
+        Trainer(same_photos, tmp_path / "run")
+    assert read_checkpoint(train(same_photos, tmp_path / "run", allow_changed_data=True)).step == 2
+    assert any("the gray pile changed and the color pile changed from 6 to 3" in line for line in said)
+
+
+def test_scenes_in_place_of_photos_are_refused(tmp_path, photo_folder):
+    train(small(method="regression", num_steps=1), tmp_path)
+    experiment = small(method="regression", num_steps=2, data={"color": str(photo_folder), "size": 16})
+    with pytest.raises(CycleColorError, match="the color pile changed since step 1"):
+        Trainer(experiment, tmp_path)
 
 
 def test_second_interrupt_leaves_at_once(tmp_path):
@@ -344,7 +391,9 @@ def test_full_disk_at_the_end_is_an_error_and_the_one_before_stays(tmp_path, tra
 def test_a_full_disk_costs_the_log_not_the_training(tmp_path, said):
     (tmp_path / "log.jsonl").symlink_to("/dev/full")
     train(small(method="regression"), tmp_path)
-    failed = f"{tmp_path}/log.jsonl: cannot be written: No space left on device; training goes on without it"
+    failed = (
+        f"{tmp_path}/log.jsonl: cannot be written: No space left on device; training continues without a log"
+    )
     assert said.count(failed) == 1
 
 
@@ -378,7 +427,7 @@ def test_a_photo_gone_in_mid_run_is_replaced_and_named(tmp_path, photo_folder, w
     (photo_folder / "2.png").write_bytes(b"no longer a photo")
     trainer.run()
     assert sum("2.png" in line and "stands in" in line for line in said) == 1
-    assert "became unreadable on the way: 1 photos" in said
+    assert "photos that became unreadable during the training: 1" in said
 
 
 def test_a_stand_in_depends_on_the_position_alone(photo_folder):
@@ -410,7 +459,7 @@ def test_loader_processes_that_die_are_started_anew(tmp_path, said):
 
     path = Killing(experiment, tmp_path / "run").run()
     assert same(whole, path)
-    assert said[-1] == "loader processes that died and were started anew: 1"
+    assert said[-1] == "loader processes that died and were started again: 1"
 
 
 def children() -> list[int]:

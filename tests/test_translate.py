@@ -2,6 +2,7 @@
 
 import errno
 import json
+import multiprocessing
 import os
 import re
 import runpy
@@ -20,9 +21,10 @@ from conftest import tiny_experiment
 from PIL import Image
 
 from cyclecolor.cli.main import main
-from cyclecolor.inference import Job, Options, Shard, load, plan, provenance_of
+from cyclecolor.inference import load
 from cyclecolor.photos import read_photo
 from cyclecolor.training import train
+from cyclecolor.translation import Job, Options, Shard, plan, provenance_of
 from cyclecolor.translation.html_report import preview_name
 
 
@@ -205,18 +207,59 @@ def test_a_killed_run_goes_on(scans, call, tmp_path):
     call(scans)
     found = records(out)
     lines = [json.dumps(r) for r in found.values()]
-    begun = {"input": "a.jpg", "status": "started", "started_ns": time.time_ns()}
+    begun = {"input": "a.jpg", "status": "started", "writing": [sha256sum(out / "a.jpg")]}
     (out / "manifest.jsonl").write_text("\n".join([*lines, json.dumps(begun), '{"input": "b.p']))
-    os.utime(out / "a.jpg")
     (out / "sub" / ".cyclecolor-1234.tmp").write_bytes(b"half")
     assert "1 translated, 3 skipped" in call(scans)
     assert files(out) == {"a.jpg", "b.png", "c.tif", "sub/d.jpg"}
     assert {r["status"] for r in records(out).values()} == {"translated"}
 
 
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_killed_beside_an_output(scans, call, tmp_path, checkpoint, moment):
+    """Killed just before, or just after, an output is put in place, a job makes it again and says nothing."""
+
+    def put_and_die(source, target):
+        if moment == "after":
+            os.rename(source, target)
+        os._exit(9)
+
+    def work():
+        os.replace = put_and_die
+        list(Job(scans, tmp_path / "out", load(checkpoint), Options(doubt=True, workers=1)).run())
+
+    process = multiprocessing.get_context("fork").Process(target=work)
+    process.start()
+    process.join()
+    assert process.exitcode == 9
+    assert (tmp_path / "out/a.jpg").exists() == (moment == "after")
+    assert "4 translated, 0 skipped, 0 refused" in call(scans, "--doubt")
+    assert len(files(tmp_path / "out")) == 9  # doubt.csv too; no temporary file
+
+
+def test_after_a_kill_what_others_put_there_stays(scans, call, tmp_path):
+    """However young a file is, without its checksum in the manifest it is not ours."""
+    out = tmp_path / "out"
+    call(scans)
+    begun = {"input": "a.jpg", "status": "started", "writing": ["0" * 64]}
+    (out / "manifest.jsonl").write_text(json.dumps(begun))
+    for name in ("a.jpg", "b.png"):
+        (out / name).write_bytes(b"of somebody else")
+    assert "0 translated, 0 skipped, 4 refused" in call(scans, code=1)
+    assert {(out / name).read_bytes() for name in ("a.jpg", "b.png")} == {b"of somebody else"}
+
+
+@pytest.mark.parametrize("writing", [7, {"a": 1}, [["x"], None], "text"])
+def test_a_manifest_may_hold_anything(scans, call, tmp_path, writing):
+    make(tmp_path / "out/a.jpg")
+    line = json.dumps({"input": "a.jpg", "status": "started", "writing": writing})
+    (tmp_path / "out/manifest.jsonl").write_text(line)
+    assert "3 translated, 0 skipped, 1 refused" in call(scans, code=1)
+
+
 def test_two_jobs_in_one_folder(scans, call, tmp_path, checkpoint):
     job = Job(scans, tmp_path / "out", load(checkpoint), Options())
-    assert "another job" in call(scans, code=1)
+    assert "another translation" in call(scans, code=1)
     assert len(list(job.run())) == 4
     assert "4 translated" in call(scans)
 
@@ -291,8 +334,8 @@ def test_shards_run_side_by_side(scans, call, tmp_path, checkpoint):
     provenance = provenance_of(colorizer, "to-color")
     options = [Options(shard=Shard(i, 2), provenance=provenance) for i in (1, 2)]
     jobs = [Job(scans, out, colorizer, part) for part in options]
-    assert "another job" in call(scans, "--shard", "1/2", code=1)
-    assert "another job" in call(scans, code=1)
+    assert "another translation" in call(scans, "--shard", "1/2", code=1)
+    assert "another translation" in call(scans, code=1)
     assert "another number of parts" in call(scans, "--shard", "1/3", code=2)
     (out / ".cyclecolor-1.tmp").write_bytes(b"of the other")
     outcomes = [outcome for job in jobs for outcome in job.run()]
@@ -306,9 +349,8 @@ def test_a_killed_shard_goes_on(scans, call, tmp_path):
     out = tmp_path / "out"
     call(scans, "--shard", "1/1")
     path = out / "manifest.1-of-1.jsonl"
-    begun = {"input": "a.jpg", "status": "started", "started_ns": time.time_ns()}
+    begun = {"input": "a.jpg", "status": "started", "writing": [sha256sum(out / "a.jpg")]}
     path.write_text(path.read_text() + "\n" + json.dumps(begun) + '\n{"input": "b.p')
-    os.utime(out / "a.jpg")
     assert "1 translated, 3 skipped" in call(scans, "--shard", "1/1")
     assert "0 translated, 4 skipped" in call(scans)
 
@@ -599,6 +641,19 @@ def test_confidence_writes_maps_and_a_list(scans, call, tmp_path):
     with Image.open(out / "b.png.doubt.png") as image:
         assert image.mode == "L"
     assert "0 translated, 5 skipped" in call(scans, "--doubt")
+    (out / "b.png.doubt.png").unlink()
+    assert "1 translated, 4 skipped" in call(scans, "--doubt")
+    assert (out / "b.png.doubt.png").exists()
+    assert "5 translated" in call(scans)
+    assert "5 translated" in call(scans, "--doubt")  # over the maps of before
+
+
+def test_a_map_of_doubt_replaces_nothing_of_others(scans, call, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/b.png.doubt.png").write_bytes(b"of somebody else")
+    assert "b.png.doubt.png: exists, and is not of this job" in call(scans, "--doubt", code=1)
+    assert (tmp_path / "out/b.png.doubt.png").read_bytes() == b"of somebody else"
+    assert not (tmp_path / "out/b.png").exists()
 
 
 # --- damaged pictures (I1 of the promises; the long run is benchmarks/mutants.py) ---------------

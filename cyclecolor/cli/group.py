@@ -37,6 +37,7 @@ class Command(click.Command):
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
+        self.context_settings.setdefault("help_option_names", ["-h", "--help"])
         self.params += [
             click.Option(["-q", "--quiet"], is_flag=True, help="Print only results, warnings and errors."),
             click.Option(["-v", "--verbose"], is_flag=True, help="Also print details."),

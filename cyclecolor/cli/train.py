@@ -23,9 +23,19 @@ from .group import Command, device_option
     help="Run folder: where checkpoints and log are kept. [runs/NAME]",
 )
 @click.option("--fresh", is_flag=True, help="Start over. The old run is moved aside, not deleted.")
+@click.option(
+    "--allow-changed-data",
+    is_flag=True,
+    help="Continue though photos were added, changed or taken away.",
+)
 @device_option
 def train(
-    experiment: Path, overrides: tuple[str, ...], run_dir: Path | None, fresh: bool, device: str | None
+    experiment: Path,
+    overrides: tuple[str, ...],
+    run_dir: Path | None,
+    fresh: bool,
+    allow_changed_data: bool,
+    device: str | None,
 ) -> None:
     """Train EXPERIMENT, a TOML file.
 
@@ -47,7 +57,9 @@ def train(
         if fresh and is_first():
             _move_aside(run_dir)
         try:
-            checkpoint = train_run(settings, run_dir, device=pick_device(device))
+            checkpoint = train_run(
+                settings, run_dir, device=pick_device(device), allow_changed_data=allow_changed_data
+            )
         except Interrupted as interrupted:
             if is_first():
                 click.echo(f"stopped and saved in {run_dir}; the same command continues from here")

@@ -65,7 +65,7 @@ from .progress import progress_bar
 @click.option(
     "--format",
     "suffix",
-    type=click.Choice(["jpg", "png", "tif", "webp", "avif", "bmp"]),
+    type=click.Choice(["jpg", "png", "tif", "webp", "avif", "jxl", "bmp"]),
     help="File format of the outputs. [that of each input]",
 )
 @click.option(

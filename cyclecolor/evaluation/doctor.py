@@ -86,15 +86,15 @@ class Gap:
         """One sentence."""
         if self.auc >= GAP:
             return (
-                "the scans do not look like the lightness of the color photos: unpaired training (cyclegan) "
-                "is needed"
+                "the scans do not look like the color photos turned to gray: unpaired training (cyclegan) is "
+                "needed"
             )
         if self.auc <= NO_GAP:
             return (
-                "the scans look like the lightness of the color photos: paired training (regression or "
-                "pix2pix) on the color photos would do"
+                "the scans look like the color photos turned to gray: paired training (regression or "
+                "pix2pix) on the color photos is enough"
             )
-        return "the scans differ a little from the lightness of the color photos: try paired training first"
+        return "the scans differ a little from the color photos turned to gray: try paired training first"
 
 
 def examine(folder: Path, progress: Callable[[list[Path]], Iterable[Path]] = iter) -> Pile:

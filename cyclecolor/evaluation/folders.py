@@ -22,15 +22,15 @@ SHOWN = 5  # files of each finding that are printed
 _HEALTH = {
     "unreadable": "cannot be read",
     "tiny": f"have a short side below {TINY} px",
-    "duplicates": "pairs are one picture (mirrored ones too)",
+    "duplicates": "pairs show the same picture (or its mirror image)",
 }
 FINDINGS = {
     "gray": {
         **_HEALTH,
-        "tinted": "are tinted, which does no harm",
+        "tinted": "are toned, which does no harm",
         "colored": "are in color: take them out",
     },
-    "color": {**_HEALTH, "gray": "are gray or tinted: take them out"},
+    "color": {**_HEALTH, "gray": "are gray or toned: take them out"},
 }
 
 
@@ -104,7 +104,7 @@ def audit_folder(
     for name, figure in figures.items():
         limit = "" if figure.limit is None else f"at most {figure.limit}"
         lines.append(f"{name:<{width}}{cell(figure.score):>22}{limit:>14}  {figure.verdict}")
-    lines.append("honest: nothing fails" if passed else "not honest: see what fails")
+    lines.append("passed: no sign of hidden color" if passed else "failed: see the figures marked as fails")
     if json_path:
         record = {
             "checkpoint": colorizer.name,
@@ -133,13 +133,13 @@ def doctor_folders(
         lines.append(f"{pile} pile: {found[pile]['photos']:,} photos in {found[pile]['folder']}")
         for name, meaning in FINDINGS[pile].items():
             lines += _listed(found[pile][name], meaning)
-    twins = "pictures in both piles, gray = color: unpaired training should not see both"
+    twins = "pictures are in both piles (gray = color): take them out of one"
     lines += _listed(found["twins"], twins)
     if found["gap"]:
         auc, low, high = found["gap"].values()
         lines.append(
-            "gap: of a scan and the lightness of a color photo, a small classifier knows which is which "
-            f"{auc:.1%} of the time [{low:.1%}, {high:.1%}]; 50% is chance"
+            "gap: a small classifier tells a scan from a color photo turned to gray "
+            f"{auc:.1%} of the time [{low:.1%}, {high:.1%}]; guessing gives 50%"
         )
     lines.append(found["advice"])
     if json_path:

@@ -131,7 +131,7 @@ class CycleGAN(Method):
         )
         match_film(film, batches, steps=experiment.match_steps, seed=experiment.seed)
         numbers = ", ".join(f"{name} {value:.2f}" for name, value in film.describe().items())
-        logger.info("a film like the gray pile's: %s", numbers)
+        logger.info("the film found in the gray pile: %s", numbers)
 
 
 def middle(image: Tensor, side: int) -> Tensor:

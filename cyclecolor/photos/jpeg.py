@@ -60,9 +60,9 @@ def without_end(content: bytes) -> bytes | None:
     that is whole change nothing, behind one that is cut short they do.
     """
     body = content.rstrip(b"\xff")
-    if not _all_scans(content):
-        return None
     try:
+        if not _all_scans(content):
+            return None
         pictures = [_decoded(body + tail + END) for tail in (*_TAILS, b"")]
     except Exception:
         return None

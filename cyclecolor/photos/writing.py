@@ -1,4 +1,4 @@
-"""Photographs, and any other file of ours, onto disk: whole or not at all."""
+"""Photographs onto disk: whole or not at all."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import CycleColorError
 from ..files import atomic_write, shown
 from . import encoding
-from .extras import installed
+from .extras import INSTALL, installed
 from .guard import quiet_pillow
 from .jxl import jxl_of
 from .luma import Luma
@@ -29,15 +29,15 @@ _FORMAT_OF = {
     ".bmp": "BMP",
     ".avif": "AVIF",
 }
+_JXL = ".jxl"
 if installed("pillow_jxl"):
-    _FORMAT_OF[".jxl"] = "JXL"
+    _FORMAT_OF[_JXL] = "JXL"
 
 WRITABLE_SUFFIXES = tuple(_FORMAT_OF)
 """Lower-case suffixes that `write_photo` knows."""
 
 JPEG_SUFFIXES = tuple(suffix for suffix, name in _FORMAT_OF.items() if name == "JPEG")
 """Lower-case suffixes of JPEGs."""
-
 
 # What a format holds of `Metadata`, and what people call that.
 _HELD = {
@@ -88,6 +88,7 @@ def write_pages(
     quality: int = 95,
     subsampling: str = "4:4:4",
     luma: Luma | None = None,
+    before_writing: Callable[[bytes | bytearray], object] = lambda content: None,
 ) -> Written:
     """Write a photo in the format of the suffix of `path`, whole or not at all.
 
@@ -116,6 +117,8 @@ def write_pages(
         depends on color too, so the usual 4:2:0 would shift it along colored edges.
     luma : Luma, optional
         For JPEG: carried over as it is; only chroma is taken from the photo, which has its size.
+    before_writing
+        Called with the bytes of the file, before any of them is on disk; what it raises goes through.
 
     Raises
     ------
@@ -125,13 +128,15 @@ def write_pages(
     """
     name, suffix = shown(path), Path(path).suffix.lower()
     if suffix not in _FORMAT_OF:
+        way_out = f"{INSTALL} brings what it takes, or " if suffix == _JXL else ""
         raise PhotoError(
             f"{name}: photos are not written as {suffix or 'files without suffix'}; "
-            f"use one of {' '.join(WRITABLE_SUFFIXES)}",
+            f"{way_out}use one of {' '.join(WRITABLE_SUFFIXES)}",
             reason="unwritable",
         )
     # Encoded in memory first: Pillow's encoders, given a file, do not say that the disk is full.
     written = _encoded_pages(pages, _FORMAT_OF[suffix], quality, subsampling, luma, name)
+    before_writing(written.content)
     try:
         atomic_write(path, lambda file: file.write(written.content))
     except CycleColorError as error:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -40,7 +41,7 @@ from .lock import RunLock
 from .progress import progress_bar
 from .run_log import RunLog
 from .seeding import seed_step
-from .state import check_same, restore, start, state_tensors
+from .state import check_same, check_same_piles, restore, start, state_tensors
 from .step import TrainingStep
 from .stopping import Interrupted, Stop
 from .unreadable import Unreadable
@@ -67,25 +68,43 @@ class Trainer:
     `log.jsonl`, a line every `log_every` steps. If there is a checkpoint, the run goes on from it, and ends
     with the same bits as a run that was never interrupted (on one machine, on CPU).
 
+    Parameters
+    ----------
+    experiment : Experiment
+    run_dir : Path
+    device : torch.device, optional
+        By default a GPU, if there is one.
+    allow_changed_data : bool
+        Go on from a checkpoint also with piles that have changed since.
+
     Raises
     ------
     CycleColorError
         If another training is at work in `run_dir`, none of its checkpoints is whole, or it was trained
-        with other settings.
+        with other settings or photos.
     """
 
-    def __init__(self, experiment: Experiment, run_dir: Path, *, device: torch.device | None = None):
+    def __init__(
+        self,
+        experiment: Experiment,
+        run_dir: Path,
+        *,
+        device: torch.device | None = None,
+        allow_changed_data: bool = False,
+    ):
         self.experiment, self.run_dir = experiment, Path(run_dir)
         self.lock = RunLock(self.run_dir) if is_first() else None
         checkpoint = self._newest()
         if checkpoint:
             check_same(experiment, checkpoint.experiment, self.run_dir)
-        self.step, self._saved = 0, None
+        self.step = 0
+        self._saved: tuple[int, float | None] | None = None  # step and score of the newest checkpoint
         self._build(device or pick_device(), new=checkpoint is None)
         if checkpoint:
+            check_same_piles(self.piles, checkpoint, self.run_dir, accepted=allow_changed_data)
             restore(self.method, self.averages, checkpoint)
             self.watch.state = dict(checkpoint.watch)
-            self.step = self._saved = checkpoint.step
+            self.step, self._saved = checkpoint.step, (checkpoint.step, checkpoint.score)
             logger.info("resuming %s from step %s", self.run_dir, f"{self.step:,}")
         for network in self.method.networks.values():
             synchronize_batch_norms(network)
@@ -144,15 +163,17 @@ class Trainer:
                 try:
                     losses = self.advance(*step_batches)
                 except Trouble as trouble:
-                    raise CycleColorError(f"{trouble}; stopped, all is saved in {self.save()}") from None
+                    raise CycleColorError(
+                        f"{trouble}; stopped; everything is saved in {self._save_at_once()}"
+                    ) from None
                 bar.update(experiment.batch_size * experiment.accumulate)
                 if self.step % experiment.log_every == 0:
                     self._log(losses, bar)
                 if signal := all_max(stop.signal):
-                    self.save()
+                    self._save_at_once()
                     raise Interrupted(signal)
                 late = time.monotonic() - saved_at >= 60 * experiment.save_every_minutes
-                if (late or self.step % experiment.save_every == 0) and self.step < experiment.num_steps:
+                if (late or self._due()) and self.step < experiment.num_steps:
                     self._save_if_possible()
                     saved_at = time.monotonic()
             path = self.save(score=self._score())
@@ -178,9 +199,9 @@ class Trainer:
         return losses
 
     def save(self, score: float | None = None) -> Path:
-        """Write a checkpoint of now, unless there is one; then drop the old ones."""
+        """Write a checkpoint of now, unless there is one of that score; then drop the old ones."""
         path = checkpoint_path(self.run_dir, self.step)
-        if self._saved != self.step and is_first():
+        if self._saved != (self.step, score) and is_first():
             path.parent.mkdir(parents=True, exist_ok=True)
             data = {name: pile.fingerprint() for name, pile in self.piles.items()}
             tensors = state_tensors(self.method, self.averages)
@@ -188,7 +209,7 @@ class Trainer:
                 Checkpoint(self.experiment, self.step, data, tensors, self.watch.state, score), path
             )
             drop_old(self.run_dir, self.experiment.keep)
-        self._saved = self.step
+        self._saved = self.step, score
         return path
 
     def close(self) -> None:
@@ -242,12 +263,20 @@ class Trainer:
         if self.experiment.on_trouble == "halve":
             self.watch.halve_rate()
 
+    def _due(self) -> bool:
+        """Whether this step has a checkpoint, and so a score, in a run that nothing interrupts."""
+        return self.step % self.experiment.save_every == 0 or self.step == self.experiment.num_steps
+
+    def _save_at_once(self) -> Path:
+        """A checkpoint before leaving; scored if one of this step always is: what is best must not differ."""
+        return self.save(score=self._score() if self._due() else None)
+
     def _save_if_possible(self) -> None:
         """A checkpoint on the way; a full disk is said, and perhaps gone by the next time."""
         try:
             self.save(score=self._score())
         except CycleColorError as error:
-            logger.warning("%s; training goes on, the checkpoint before stays", error)
+            logger.warning("%s; training continues, and the checkpoint before is kept", error)
 
     def _score(self) -> float | None:
         if not self.held_out:
@@ -271,9 +300,12 @@ class Trainer:
         bar.set_postfix({name: f"{value:.3f}" for name, value in losses.items()}, refresh=False)
 
 
-def train(experiment: Experiment, run_dir: Path, *, device: torch.device | None = None) -> Path:
-    """Train, or go on training, in `run_dir`; return the last checkpoint's path."""
-    trainer = Trainer(experiment, run_dir, device=device)
+def train(experiment: Experiment, run_dir: Path, **options: Any) -> Path:
+    """Train, or go on training, in `run_dir`; return the last checkpoint's path.
+
+    Options are those of `Trainer`.
+    """
+    trainer = Trainer(experiment, run_dir, **options)
     try:
         return trainer.run()
     finally:

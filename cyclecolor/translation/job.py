@@ -180,15 +180,22 @@ class Job:
         """What there is to say of a task without work on it."""
         if self.options.overwrite:
             return None
-        if self.manifest and self.manifest.is_current(task, self._settings(task)):
+        if self.manifest and self.manifest.is_current(task, self._settings(task), self._targets(task)):
             return Outcome(task, "skipped")
-        foreign = not self.manifest.is_ours(task) if self.manifest else os.path.lexists(task.target)
-        if not foreign:
+        foreign = next((path for path in self._targets(task) if not self._is_ours(task, path)), None)
+        if foreign is None:
             return None
-        reason = f"{shown(task.target)}: exists and was not made by this job; --overwrite replaces it"
+        reason = f"{shown(foreign)}: exists and was not made by this job; --overwrite replaces it"
         if self.manifest:
             self.manifest.add({"input": task.name, "status": "refused", "code": "exists", "reason": reason})
         return Outcome(task, "refused", reason)
+
+    def _targets(self, task: Task) -> list[Path]:
+        """The files that are made of a photo."""
+        return [task.target, *([_doubt_path(task)] if self.options.doubt else [])]
+
+    def _is_ours(self, task: Task, target: Path) -> bool:
+        return self.manifest.is_ours(task, target) if self.manifest else not os.path.lexists(target)
 
     def _translate(self, task: Task) -> tuple[Outcome, dict]:
         """One photo, from reading to its record; whatever goes wrong is its refusal."""
@@ -223,13 +230,26 @@ class Job:
         refuse_leaving(task.target, self.output)
         keeps_luma = self.options.lossless_luma and task.target.suffix.lower() in JPEG_SUFFIXES
         luma = read_luma(task.source, max_pixels=self.options.max_pixels) if keeps_luma else None
+        digests: list[str] = []
+
+        def announce(content: bytes | bytearray) -> None:
+            digests.append(hashlib.sha256(content).hexdigest())
+            if self.manifest:
+                self.manifest.announce(task, digests[-1])
+
         written = write_pages(
-            pages, task.target, quality=self.options.quality, subsampling=self.options.subsampling, luma=luma
+            pages,
+            task.target,
+            quality=self.options.quality,
+            subsampling=self.options.subsampling,
+            luma=luma,
+            before_writing=announce,
         )
+        output, asked = os.stat(task.target), {}
         if pages.doubts:
-            write_photo(doubt_map(pages.doubts[0]), task.target.with_name(task.target.name + DOUBT_SUFFIX))
-        output = os.stat(task.target)
-        asked = {"doubt": round(max(float(d.mean()) for d in pages.doubts), 2)} if pages.doubts else {}
+            write_photo(doubt_map(pages.doubts[0]), _doubt_path(task), before_writing=announce)
+            mean = max(float(doubt.mean()) for doubt in pages.doubts)
+            asked = {"doubt": round(mean, 2), "doubt_sha256": digests[-1]}
         if self.options.lossless_luma:
             asked["luma"] = "kept" if luma else "encoded anew"
         if lost := [*dict.fromkeys((*pages.lost, *written.lost))]:
@@ -243,11 +263,15 @@ class Job:
             "sha256": file_sha256(task.source),
             "output_bytes": output.st_size,
             "output_mtime_ns": output.st_mtime_ns,
-            "output_sha256": hashlib.sha256(written.content).hexdigest(),
+            "output_sha256": digests[0],
             "width": pages.size[1],
             "height": pages.size[0],
             "pages": pages.count,
         }
+
+
+def _doubt_path(task: Task) -> Path:
+    return task.target.with_name(task.target.name + DOUBT_SUFFIX)
 
 
 def doubt_map(doubt: np.ndarray) -> Photo:

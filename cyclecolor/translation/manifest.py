@@ -7,9 +7,9 @@ makes them one.
 import fcntl
 import hashlib
 import json
-import math
 import os
-import time
+import threading
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -19,23 +19,28 @@ from .plan import Shard, Task
 
 NAME = "manifest.jsonl"
 SHARD_NAMES = "manifest.*-of-*.jsonl"
-OF_OUTPUT = ("output", "output_bytes", "output_mtime_ns", "output_sha256")
-CLOCK_SLACK_NS = 2_000_000_000  # file systems' clocks run behind, and some know only every second one
+# What a refusal does not forget: by these checksums a file is known to be ours.
+OF_OUTPUT = ("output", "output_bytes", "output_mtime_ns", "output_sha256", "doubt_sha256", "writing")
 
 
 class Manifest:
     """The records of an output folder, one JSON object a line, one line an input.
 
-    While a job runs, lines are added: one when an input is started, one when it is finished; the last one
-    counts, and a line that a crash cut short is nothing. `close` writes the file anew, in order. A second
-    job in the same folder is refused, unless both do a `shard` of it, and not the same.
+    While a job runs, lines are added: when an input is started, before each file of its is written, and when
+    it is finished; the last one counts, and a line that a crash cut short is nothing. `close` writes the file
+    anew, in order. A second job in the same folder is refused, unless both do a `shard` of it, and not the
+    same.
+
+    A file is ours if the record of its input names its checksum, and not otherwise: whatever else is at an
+    output's place, somebody put it there.
 
     A record holds `input`, `output` (relative to the two folders), `status` (started, translated or refused),
     `code` and `reason` of a refusal, `bytes`, `mtime_ns` and `sha256` of the input, `output_bytes`,
     `output_mtime_ns` and `output_sha256`, `width`, `height` and `pages`, `seconds`, `at` (UTC),
     `checkpoint`, `settings` (a digest of all that decides on the output), and where they were asked for
-    `doubt` and `luma` (kept, or encoded anew). Where there are any: `lost`, names of what the output does not
-    say of the photo any more, and `warnings`.
+    `doubt`, `doubt_sha256` of its map, and `luma` (kept, or encoded anew). Where there are any: `lost`,
+    names of what the output does not say of the photo any more, and `warnings`. Until an input is finished,
+    `writing` holds the checksums of what was about to be written.
 
     Raises
     ------
@@ -45,6 +50,7 @@ class Manifest:
 
     def __init__(self, folder: Path, shard: Shard | None = None):
         self.shard = shard
+        self._one_at_a_time = threading.Lock()  # lines also come from those who write photos
         self.path = folder / (f"manifest.{shard.index}-of-{shard.count}.jsonl" if shard else NAME)
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -78,19 +84,25 @@ class Manifest:
     def start(self, task: Task) -> None:
         """Keep that a task is under way; what is known of its present output stays known."""
         record = self.records.get(task.name, {})
-        self.add({**record, "input": task.name, "status": "started", "started_ns": time.time_ns()})
+        self.add({**record, "input": task.name, "status": "started"})
+
+    def announce(self, task: Task, digest: str) -> None:
+        """Keep the checksum of a file before it is written: if the program ends here, it is known as ours."""
+        record = self.records[task.name]
+        self.add({**record, "writing": [*_checksums(record.get("writing")), digest]})
 
     def add(self, record: dict) -> None:
         """Keep a record, on disk before anything else happens; a refusal does not forget an older output."""
-        if record["status"] == "refused":
-            before = self.records.get(record["input"], {})
-            record = {key: before[key] for key in OF_OUTPUT if key in before} | record
-        self.records[record["input"]] = record
-        try:
-            # A line of its own also after one that a crash cut short; empty lines are nothing.
-            self._file.write(b"\n" + _line(record))
-        except OSError as error:
-            raise _unwritable(self.path, error) from None
+        before = self.records.get(record["input"], {})
+        kept = {"refused": OF_OUTPUT, "translated": ("doubt_sha256",)}.get(record["status"], ())
+        record = {key: before[key] for key in kept if key in before} | record
+        with self._one_at_a_time:
+            self.records[record["input"]] = record
+            try:
+                # A line of its own also after one that a crash cut short; empty lines are nothing.
+                self._file.write(b"\n" + _line(record))
+            except OSError as error:
+                raise _unwritable(self.path, error) from None
 
     def close(self) -> None:
         """Write one line an input, sorted, and let go of the folder; a shard's has its own inputs alone."""
@@ -102,8 +114,8 @@ class Manifest:
                 for part in self._parts:
                     part.unlink()
 
-    def is_current(self, task: Task, settings: str) -> bool:
-        """Whether the task has an output, made of the same input with the same settings.
+    def is_current(self, task: Task, settings: str, targets: Iterable[Path]) -> bool:
+        """Whether the task has all its outputs, made of the same input with the same settings.
 
         Somebody may have worked on it since: that is no reason to make it again.
         """
@@ -111,27 +123,33 @@ class Manifest:
         return (
             record.get("status") == "translated"
             and record.get("settings") == settings
-            and task.target.exists()
+            and all(target.exists() for target in targets)
             and _same_input(record, task.source)
         )
 
-    def is_ours(self, task: Task) -> bool:
-        """Whether nothing but an earlier run can have written the task's output, if there is one."""
-        record = self.records.get(task.name, {})
-        try:
-            status = os.lstat(task.target)
-        except OSError:  # there is none, or writing it will tell what is wrong
+    def is_ours(self, task: Task, target: Path) -> bool:
+        """Whether a file of the task's can be replaced: there is none, or it is one that we wrote."""
+        if not os.path.lexists(target):  # or writing it will tell what is wrong
             return True
-        # Where the program ended between an output and its line, the output is younger than the start.
-        begun = record.get("started_ns", math.inf) - CLOCK_SLACK_NS
-        as_left = record.get("output_bytes"), record.get("output_mtime_ns")
-        return begun <= status.st_mtime_ns or as_left == (status.st_size, status.st_mtime_ns)
+        if target.is_symlink() or not target.is_file():
+            return False
+        record = self.records.get(task.name, {})
+        named = [record.get("output_sha256"), record.get("doubt_sha256"), *_checksums(record.get("writing"))]
+        try:
+            return file_sha256(target) in named
+        except OSError:
+            return False
 
 
 def file_sha256(path: Path) -> str:
     """Of the file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _checksums(writing: object) -> list:
+    """Of a record's `writing`: a manifest is only a file, and may hold anything."""
+    return writing if isinstance(writing, list) else []
 
 
 def _same_input(record: dict, source: Path) -> bool:
