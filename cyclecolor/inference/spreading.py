@@ -6,7 +6,7 @@ from torch import Tensor
 # How far a color reaches (one standard deviation). Place in short sides of the photo; lightness where black
 # is -1 and white 1; the network's features where two pixels of a photo are 1 apart in the mean square.
 REACH, LIGHTNESS_REACH, FEATURE_REACH = 0.7, 0.5, 1.0
-TRUST = 0.05  # variance of a hint's error over that of the change: hints that disagree are averaged
+TRUST = 0.1  # variance of a hint's error over that of the change: hints that disagree are averaged
 
 
 def described(lightness: Tensor, features: Tensor) -> Tensor:
