@@ -99,7 +99,8 @@ def test_a_photo_is_colored_without_torch(network, checkpoint, tmp_path):
 
 
 def test_a_film_is_no_network(tmp_path):
-    colorizer = load(train(tiny_experiment(num_steps=1), tmp_path / "run"))
+    experiment = tiny_experiment(num_steps=1, G_gray={"type": "film"})
+    colorizer = load(train(experiment, tmp_path / "run"))
     with pytest.raises(CycleColorError, match="G_gray is a film"):
         export_onnx(colorizer, "G_gray", tmp_path / "film.onnx")
 

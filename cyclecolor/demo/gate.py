@@ -10,8 +10,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict]]
-Send = Callable[[dict], Awaitable[None]]
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 API = "/gradio_api"
 READ = ("/assets/", "/static/", "/svelte/", f"{API}/heartbeat/", f"{API}/file=")  # what paths begin with
@@ -55,7 +57,7 @@ class Gate:
         Of an upload.
     """
 
-    def __init__(self, app: Callable, *, hosts: set[str], most_bytes: int):
+    def __init__(self, app: App, *, hosts: set[str], most_bytes: int):
         self.app, self.hosts, self.most_bytes = app, hosts, most_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -154,14 +156,14 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
     """What a receiver gives whose body was read already."""
     messages = [{"type": "http.request", "body": body, "more_body": False}]
 
-    async def replay() -> dict:
+    async def replay() -> Message:
         return messages.pop() if messages else await receive()
 
     return replay
 
 
 def _with_headers(send: Send) -> Send:
-    async def send_more(message: dict) -> None:
+    async def send_more(message: Message) -> None:
         if message["type"] == "http.response.start":
             message = {**message, "headers": [*message.get("headers", []), *HEADERS]}
         await send(message)

@@ -127,8 +127,10 @@ def hex_of(color: str) -> str:
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
-def _color_one(checkpoints: dict[str, Path]) -> Callable[..., Iterator[tuple]]:
-    def color_one(files: list[str] | None, number: str | None, hints: str, *controls: Any) -> Iterator[tuple]:
+def _color_one(checkpoints: dict[str, Path]) -> Callable[..., Iterator[tuple[Any, ...]]]:
+    def color_one(
+        files: list[str] | None, number: str | None, hints: str, *controls: Any
+    ) -> Iterator[tuple[Any, ...]]:
         if not files:
             raise gr.Error("Drop a photo in first", print_exception=False)
         photo, look = Path(files[int(number or 0)]), Look(*controls)

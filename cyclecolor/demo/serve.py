@@ -3,7 +3,7 @@
 import os
 import socket
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -18,7 +18,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 EXAMPLE_SIDE = 256  # pixels
 
 
-def serve(checkpoints: Sequence[Path], *, host: str, port: int, say=print) -> None:
+def serve(checkpoints: Sequence[Path], *, host: str, port: int, say: Callable[[str], object] = print) -> None:
     """Serve the page until it is interrupted.
 
     Parameters

@@ -4,6 +4,7 @@ import os
 import re
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from ..checkpoint import FORMAT, Checkpoint, export_checkpoint
 from ..errors import CycleColorError, of_extra
@@ -113,7 +114,7 @@ def _downloaded(repository: str, revision: str) -> Path:
         raise CycleColorError(f"{repository} at {revision[:12]}: cannot be downloaded: {reason}") from None
 
 
-def _public(checkpoint: Checkpoint) -> dict:
+def _public(checkpoint: Checkpoint) -> dict[str, Any]:
     """The experiment where it differs from the defaults, without folders of this machine."""
     table = checkpoint.experiment.model_dump(exclude_defaults=True)
     table.pop("init", None)
@@ -122,7 +123,7 @@ def _public(checkpoint: Checkpoint) -> dict:
     return table
 
 
-def _data_in_words(data: dict) -> str:
+def _data_in_words(data: dict[str, Any]) -> str:
     """Of the fingerprints of the piles, how many photos or scenes they have."""
     piles = {name: pile for name, pile in data.items() if isinstance(pile, dict)}
     counts = {name: pile.get("photos", pile.get("scenes", "?")) for name, pile in piles.items()}

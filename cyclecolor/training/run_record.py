@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from ..checkpoint import checkpoints_in, open_checkpoint, read_score
 from ..config import Experiment, valid_keys
@@ -85,7 +86,7 @@ class RunRecord:
         return images / seconds if seconds > 0 else None
 
     @cached_property
-    def evaluations(self) -> dict[str, dict]:
+    def evaluations(self) -> dict[str, dict[str, Any]]:
         """What `evaluate --json` and `audit --json` have written into the folder, by name of the file."""
         found = {}
         for path in sorted(self.folder.glob("*.json")):
@@ -105,7 +106,7 @@ class RunRecord:
 
 
 def _at(experiment: Experiment, key: str) -> object:
-    value = experiment
+    value: object = experiment
     for part in key.split("."):
         value = getattr(value, part)
     return value

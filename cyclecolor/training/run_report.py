@@ -5,6 +5,7 @@ import io
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -51,7 +52,11 @@ input[type=range] { width: 100% }
 MOST_RUNS = 6  # as many as there are colors
 
 
-def write_run_report(folders: Sequence[Path], output: Path, progress: Callable = iter) -> None:
+def write_run_report(
+    folders: Sequence[Path],
+    output: Path,
+    progress: Callable[[list[RunRecord]], Iterable[RunRecord]] = iter,
+) -> None:
     """Write the page.
 
     Parameters
@@ -124,7 +129,7 @@ def _scores(records: Sequence[RunRecord]) -> str:
     return "".join(parts)
 
 
-def _cells(evaluation: dict) -> dict[str, str]:
+def _cells(evaluation: dict[str, Any]) -> dict[str, str]:
     """Metric to text, of a file that `evaluate` or `audit` wrote; what is otherwise is passed over."""
     cells = {}
     try:
