@@ -119,6 +119,7 @@ class Experiment(Section):
     save_every_minutes: float = Field(10.0, gt=0)  # minutes after which one is saved in any case
     log_every: int = Field(10, ge=1)  # steps between lines of the log
     keep: int = Field(3, ge=1)  # newest checkpoints that are kept; the best one is kept besides
+    tensorboard: bool = False  # event files in the run's folder too; needs the extra of that name
     # A step that is not finite or explodes is left out. And then, or if a discriminator wins outright or
     # the generator collapses: go on, go on at half the learning rate, or save and stop.
     on_trouble: Literal["skip", "halve", "stop"] = "skip"

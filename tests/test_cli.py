@@ -24,6 +24,8 @@ OPTIONS = {
         "size",
         "saturation",
         "shard",
+        "hint_texts",
+        "hints_path",
         "denoise",
         "flip_average",
         "doubt",
@@ -51,10 +53,12 @@ OPTIONS = {
         "device",
     },
     "audit": {"checkpoint", "color", "gray", "film", "json_path", "device"},
+    "demo": {"checkpoints", "host", "port"},
+    "report": {"run_dirs", "output"},
     "doctor": {"gray", "color", "json_path"},
     "info": {"checkpoint"},
     "import": {"source", "output"},
-    "export": {"checkpoint", "output", "restraint", "saturation"},
+    "export": {"checkpoint", "generator", "output", "restraint", "saturation"},
 }
 
 
@@ -73,7 +77,7 @@ def checkpoint(tmp_path_factory) -> Path:
 def test_options_are_frozen():
     found = {name: {p.name for p in command.params} for name, command in main.commands.items()}
     assert found == {name: options | {"quiet", "verbose"} for name, options in OPTIONS.items()}
-    assert sorted(cyclecolor.__all__) == ["Colorizer", "CycleColorError", "load"]
+    assert sorted(cyclecolor.__all__) == ["Colorizer", "CycleColorError", "Hint", "load"]
 
 
 def test_translate_mirrors_a_folder(photo_folder, checkpoint, tmp_path):

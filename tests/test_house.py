@@ -20,7 +20,7 @@ PACKAGE = ROOT / "cyclecolor"
 ROOMS = (
     ["__main__"],
     ["cli"],
-    ["training"],
+    ["training", "demo"],
     ["evaluation"],
     ["translation"],
     ["inference"],
