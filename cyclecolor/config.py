@@ -9,7 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from .errors import CycleColorError
 
-FilmName = Literal["panchromatic", "orthochromatic", "blue_plate", "faded_print", "worn_print", "generic"]
+FilmName = Literal[
+    "panchromatic", "orthochromatic", "blue_plate", "faded_print", "worn_print", "generic", "mixed_box"
+]
 
 
 class Section(BaseModel):
@@ -33,9 +35,9 @@ class Data(Section):
 
 
 class Generator(Section):
-    """`resnet` (width, blocks), `fusion` (all but blocks) or, for G_gray, `film` (none)."""
+    """`resnet` (width, blocks), `fusion` (all but blocks) or, for G_gray, `film` or `film_resnet` (none)."""
 
-    type: Literal["resnet", "fusion", "film"] = "fusion"
+    type: Literal["resnet", "fusion", "film", "film_resnet"] = "fusion"
     width: int = Field(64, ge=1, le=1024)
     blocks: int = Field(9, ge=1, le=64)
     encoder: Literal["resnet10", "resnet18", "resnet34", "resnet50", "efficientnet_lite0"] = "resnet10"
@@ -125,7 +127,7 @@ class Experiment(Section):
     @field_validator("G_color")
     @classmethod
     def _colors(cls, options: Generator) -> Generator:
-        if options.type == "film":
+        if options.type.startswith("film"):
             raise ValueError("a film makes gray: choose resnet or fusion")
         return options
 
