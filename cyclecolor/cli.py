@@ -264,9 +264,9 @@ def info(checkpoint):
         tensors = loaded.averaged(name).values()
         if tensors:
             click.echo(f"{name:<13} {sum(t.numel() for t in tensors):,} parameters")
-    film = translator_of(loaded).film
-    if film:
-        click.echo("film          " + ", ".join(f"{name} {value:.2f}" for name, value in film.items()))
+    for share, film in translator_of(loaded).films:
+        numbers = ", ".join(f"{name} {value:.2f}" for name, value in film.items())
+        click.echo(f"film    {share:4.0%}  {numbers}")
     click.echo(f"experiment    {experiment.model_dump_json(exclude_defaults=True)}")
     click.echo(f"use           cyclecolor translate PHOTOS --checkpoint {path}")
 

@@ -106,7 +106,7 @@ def test_a_scan_is_gray_and_a_pure_function_of_photo_and_seed(film):
 
 def test_photos_of_a_box_are_each_on_one_of_its_films():
     names, photo = BOXES["mixed_box"], render_scene(3, 0, size=40)
-    counts = {name: 0 for name in names}
+    counts = dict.fromkeys(names, 0)
     for seed in range(300):
         name = next(name for name in names if FILMS[name] is film_of("mixed_box", seed))
         counts[name] += 1

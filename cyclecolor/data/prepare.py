@@ -49,8 +49,8 @@ def prepare(
 
     No gray of the training piles has its colour twin in them. The test piles hold twins of equal name, so
     that results can be scored. Colour photos are copied; grays are their lightness as PNG, or, with a
-    `film`, a key of `cyclecolor.film.FILMS` or `BOXES`, what that film shows of them. What is near gray or unreadable
-    is listed in `set_aside.csv`.
+    `film`, a key of `cyclecolor.film.FILMS` or `BOXES`, what it shows of them. What is near gray or
+    unreadable is listed in `set_aside.csv`.
 
     `test_share` is of all photos, `gray_share` of the rest: a film of few numbers needs no more than some
     hundred grays, and `G_color` learns from photos in colour.

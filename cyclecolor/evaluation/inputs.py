@@ -42,8 +42,8 @@ def read_inputs(
         Folder of scans of the same relative names, whatever their suffixes. A scan of another size is
         resized to its truth's.
     film : str, optional
-        One of `FILMS` or `BOXES`, which renders the gray of each photo, seeded by the photo's place in the list. With
-        neither `gray` nor `film`, the network sees the photo's own lightness.
+        One of `FILMS` or `BOXES`, which renders the gray of each photo, seeded by the photo's place in the
+        list. With neither `gray` nor `film`, the network sees the photo's own lightness.
 
     Raises
     ------

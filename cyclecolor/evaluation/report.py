@@ -9,6 +9,8 @@ import numpy as np
 
 from ..errors import CycleColorError
 from ..inference import load
+from ..networks.content import imagenet_reader
+from ..networks.encoder import Encoder
 from ..photos import PhotoError, atomic_write, find_photos
 from .audit import audit
 from .doctor import TINY, diagnose, examine
@@ -133,7 +135,7 @@ def doctor_folders(
     say: Callable[[str], None] = print,
 ) -> None:
     """Examine the two piles of a training run, and say so."""
-    found = diagnose(examine(gray, progress), examine(color, progress))
+    found = diagnose(examine(gray, progress), examine(color, progress), _encoder(say))
     for pile in ("gray", "color"):
         say(f"{pile} pile: {found[pile]['photos']:,} photos in {found[pile]['folder']}")
         for name, meaning in FINDINGS[pile].items():
@@ -147,9 +149,33 @@ def doctor_folders(
             "gap: of a scan and the lightness of a colour photo, a small classifier knows which is which "
             f"{auc:.1%} of the time [{low:.1%}, {high:.1%}]; 50% is chance"
         )
+    if found["content"]:
+        _say_content(found["content"], say)
     say(found["advice"])
     if json_path:
         write_json(found, json_path)
+
+
+def _encoder(say: Callable[[str], None]) -> Encoder | None:
+    """What tells content from film, if its weights are installed."""
+    try:
+        return imagenet_reader()
+    except CycleColorError as error:
+        say(f"what the piles show is not compared: {str(error).removeprefix('pretrained = true: ')}")
+        return None
+
+
+def _say_content(content: dict, say: Callable[[str], None]) -> None:
+    """How alike the piles are in what they show, and what is left of the gap where they are."""
+    say(
+        f"content: {content['alike']:.0%} alike, where two halves of the color pile, one of them on film, are "
+        f"{content['alike_halves']:.0%}: {content['words']}"
+    )
+    _say_list(content["lacking"], "scans show what no color photo does; the photo that comes nearest:", say)
+    _say_list(content["wanted"], "color photos come nearest to most scans", say)
+    if content["film_gap"]:
+        auc, low, high = content["film_gap"].values()
+        say(f"film: where both show the same things, the gap is {auc:.1%} [{low:.1%}, {high:.1%}]")
 
 
 def _say_list(items: list[str], meaning: str, say: Callable[[str], None]) -> None:

@@ -14,7 +14,7 @@ from ..checkpoint import Checkpoint
 from ..color import RGB, SPACES
 from ..errors import CycleColorError
 from ..methods import build_generator
-from ..networks import FilmGenerator
+from ..networks import FilmGenerator, FilmResnet
 from ..photos import Photo, decode_image, encode_image
 from .guided import resized
 from .painting import scaled_lightness
@@ -84,10 +84,12 @@ class Translator(ABC):
         """What `G_color` says of the scaled lightness (N, 1, h, w): chroma in units of the space."""
 
     @property
-    def film(self) -> dict[str, float]:
-        """What `G_gray` has learned of the gray pile's film, by name; empty if it is no film."""
+    def films(self) -> list[tuple[float, dict[str, float]]]:
+        """The films of the gray pile that `G_gray` has learned, shares and numbers; none if it is no film."""
         G_gray = self.generators.get("G_gray")
-        return G_gray.describe() if isinstance(G_gray, FilmGenerator) else {}
+        if isinstance(G_gray, FilmResnet):
+            return G_gray.describe()
+        return [(1.0, G_gray.describe())] if isinstance(G_gray, FilmGenerator) else []
 
     def __call__(self, image: Image.Image) -> Image.Image:
         """Color a PIL image of any mode; only its lightness is used."""

@@ -6,8 +6,11 @@ from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
 from ..film import blur, damaged
-from ..networks import FilmGenerator
+from ..networks import FilmGenerator, FilmResnet
+from ..networks.content import content_of, reader_of
 from ..share import normal
+from .archive_matching import HELD_TO, Archive, Progress, match_archive, said_films
+from .content import chances
 from .guard import guard
 from .image_pool import ImagePool
 from .losses import chroma_l1, discriminator_loss, generator_loss, l1, weighted_sum
@@ -38,7 +41,7 @@ class CycleGAN(Method):
         self.D_color = self.add("D_color", build_discriminator(3, experiment))
         self.D_gray = self.add("D_gray", build_discriminator(2, experiment))
         rate, D_rate = experiment.learning_rate, experiment.discriminator.learning_rate
-        matched = experiment.G_gray.type == "film" and experiment.match_steps > 0
+        matched = experiment.G_gray.type.startswith("film") and experiment.match_steps > 0
         gray_rate = rate * experiment.film_rate if matched else rate
         self.add_optimizer("G", (self.G_color, rate), (self.G_gray, gray_rate))
         self.add_optimizer("D", (self.D_color, D_rate), (self.D_gray, D_rate))
@@ -53,19 +56,44 @@ class CycleGAN(Method):
             **dict.fromkeys(("identity_gray", "identity_color"), weights.lambda_identity),
         }
 
-    def prepare(self, dataset: Dataset) -> str:
-        """Match a film to the gray pile, on crops that the first steps will see; say what it is."""
+    def prepare(self, dataset: Dataset, progress: Progress = iter) -> str:
+        """Match the film, or the films, to the gray pile, on crops that the first steps will see; say it."""
         film, experiment = self.networks["G_gray"], self.experiment
-        if not isinstance(film, FilmGenerator) or not experiment.match_steps:
+        if not isinstance(film, FilmGenerator | FilmResnet) or not experiment.match_steps:
             return ""
         count = min(MATCHED, experiment.num_steps * experiment.accumulate * experiment.batch_size)
-        samples = (dataset[position] for position in range(count))
-        crops = default_collate([{k: middle(s[k], MATCH_SIDE) for k in ("gray", "color")} for s in samples])
+        if isinstance(film, FilmResnet):
+            count = min(HELD_TO, count)
+        samples = (dataset[position] for position in progress(range(count)))
+        crops = default_collate([{pile: sample[pile] for pile in ("gray", "color")} for sample in samples])
+        if isinstance(film, FilmResnet):
+            return self._find_films(film, crops, progress)
+        crops = {pile: middle(images, MATCH_SIDE) for pile, images in crops.items()}
         picks = torch.randint(count, (experiment.match_steps, 2, MATCH_BATCH))
-        batches = (self.read({"gray": crops["gray"][i], "color": crops["color"][j]}) for i, j in picks)
+        batches = (
+            self.read({"gray": crops["gray"][i], "color": crops["color"][j]}) for i, j in progress(picks)
+        )
         match_film(film, batches, steps=experiment.match_steps, seed=experiment.seed)
         numbers = ", ".join(f"{name} {value:.2f}" for name, value in film.describe().items())
         return f"a film like the gray pile's: {numbers}"
+
+    def _find_films(self, film: FilmResnet, crops: dict[str, Tensor], progress: Progress) -> str:
+        """Find the films of the gray pile, with photos drawn so that they show what the scans do."""
+        grays, photos = self.read({pile: middle(images, MATCH_SIDE) for pile, images in crops.items()})
+        archive = Archive.of(grays, photos, film.to_linear, self._chances(crops))
+        match_archive(
+            film, archive, steps=self.experiment.match_steps, seed=self.experiment.seed, progress=progress
+        )
+        return said_films(film)
+
+    def _chances(self, crops: dict[str, Tensor]) -> Tensor | None:
+        """How often each color crop is to be drawn, where `G_color` starts from an encoder that sees content."""
+        knows = self.experiment.G_color.pretrained or self.experiment.init
+        encoder = reader_of(self.networks["G_color"])
+        if not knows or encoder is None:
+            return None
+        scans, photos = self.read(crops)
+        return chances(content_of(encoder, scans), content_of(encoder, photos[:, :1])).cpu()
 
     def train_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Update both generators, then both discriminators."""

@@ -1,7 +1,7 @@
 """`Method`: what every training method has in common."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -14,6 +14,7 @@ from ..config import Experiment
 from ..networks import (
     GENERATORS,
     FilmGenerator,
+    FilmResnet,
     FusionGenerator,
     GrayResidual,
     PatchDiscriminator,
@@ -21,6 +22,7 @@ from ..networks import (
 )
 from .image_pool import ImagePool
 
+FILMS = {"film": FilmGenerator, "film_resnet": FilmResnet}
 ADAM_BETAS = (0.5, 0.999)  # Radford et al., 2016
 
 
@@ -55,8 +57,11 @@ class Method(ABC):
     def train_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """One update from `gray` and `color`, each uint8 sRGB (N, 3, H, W); returns named losses."""
 
-    def prepare(self, dataset: Dataset) -> str:
-        """What is to be done with the data before the first step, and then said; by default nothing."""
+    def prepare(self, dataset: Dataset, progress: Callable[[Iterable], Iterable] = iter) -> str:
+        """What is to be done with the data before the first step, and then said; by default nothing.
+
+        `progress` walks what takes long, and may show how far it is.
+        """
         return ""
 
     def add(self, name: str, network: nn.Module) -> nn.Module:
@@ -132,8 +137,8 @@ def build_generator(name: str, experiment: Experiment) -> nn.Module:
     Weights are random: `Method.load_pretrained` is for who trains.
     """
     options = getattr(experiment, name)
-    if options.type == "film":
-        return FilmGenerator(SPACES[experiment.space].linear)
+    if options.type in FILMS:
+        return FILMS[options.type](SPACES[experiment.space].linear)
     if options.type == "resnet":
         keywords = {"width": options.width, "blocks": options.blocks}
     else:

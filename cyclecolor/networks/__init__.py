@@ -2,6 +2,7 @@
 
 from .encoders import ENCODERS
 from .film_generator import FilmGenerator
+from .film_resnet import FilmResnet
 from .fusion_generator import FusionGenerator
 from .gray_residual import GrayResidual
 from .patch_discriminator import PatchDiscriminator
@@ -14,6 +15,7 @@ __all__ = [
     "ENCODERS",
     "GENERATORS",
     "FilmGenerator",
+    "FilmResnet",
     "FusionGenerator",
     "GrayResidual",
     "PatchDiscriminator",

@@ -1,7 +1,7 @@
 """The training loop: walk the batches, step the method, average, log, save."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import torch
@@ -90,7 +90,7 @@ class Trainer:
         self.piles = open_piles(experiment.data, paired=self.method.paired, progress=_reading)
         if not checkpoint:
             seed_step(experiment.seed, 0)
-            if said := self.method.prepare(self._dataset()):
+            if said := self.method.prepare(self._dataset(), _matching):
                 self.say(said)
         self.ema = {
             name: average_of(network, experiment.ema)
@@ -284,6 +284,10 @@ def _mean(parts: list[dict[str, Tensor]]) -> dict[str, float]:
     """The mean of named numbers over batches and processes; waits for the device once."""
     stacked = torch.stack([torch.stack([v.detach().float() for v in p.values()]) for p in parts])
     return dict(zip(parts[0], share.mean(stacked.mean(dim=0)).tolist(), strict=True))
+
+
+def _matching(steps: Iterable) -> Iterator:
+    return tqdm(steps, desc="matching films", leave=False, disable=not processes.first())
 
 
 def _reading(paths: list[Path]) -> Iterator[Path]:
