@@ -56,7 +56,7 @@ class ContentGap:
         if self.alike < UNLIKE * self.alike_halves:
             return (
                 "the piles show other things: add color photos of what the scans show; "
-                "training draws those that come nearest more often where G_color starts from a trained encoder"
+                "those that come nearest are drawn more often where G_color starts from a trained encoder"
             )
         return "the piles show much the same things"
 

@@ -168,14 +168,14 @@ def _encoder(say: Callable[[str], None]) -> Encoder | None:
 def _say_content(content: dict, say: Callable[[str], None]) -> None:
     """How alike the piles are in what they show, and what is left of the gap where they are."""
     say(
-        f"content: {content['alike']:.0%} alike, where two halves of the color pile, one of them on film, are "
+        f"content: {content['alike']:.0%} alike, where halves of the color pile, one of them on film, are "
         f"{content['alike_halves']:.0%}: {content['words']}"
     )
     _say_list(content["lacking"], "scans show what no color photo does; the photo that comes nearest:", say)
     _say_list(content["wanted"], "color photos come nearest to most scans", say)
     if content["film_gap"]:
         auc, low, high = content["film_gap"].values()
-        say(f"film: where both show the same things, the gap is {auc:.1%} [{low:.1%}, {high:.1%}]")
+        say(f"film: among photos that show like things, the gap is {auc:.1%} [{low:.1%}, {high:.1%}]")
 
 
 def _say_list(items: list[str], meaning: str, say: Callable[[str], None]) -> None:

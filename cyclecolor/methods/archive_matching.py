@@ -22,9 +22,17 @@ from ..networks.film_resnet import ALIKE, FILMS, SEEN, chart_grays
 from .crop_measures import Normalized
 from .energy import attraction, best_shares, energy, repulsion
 
-# What films may be there: every emulsion, of every age, printed soft and hard. Sensitivities are those of
-# `film/films.py`; lightness itself is what scans of color photos are.
-EMULSIONS = ((0.02, 0.10, 0.88), (0.04, 0.46, 0.50), (0.30, 0.38, 0.32), LUMINANCE)
+# What films may be there: every emulsion, of every age, printed soft and hard. Emulsions see blue, then green
+# too, then red too (Mees and James, 1966, chapters 11 and 12), and what lies between; last comes lightness
+# itself, which gray scans of color photos are.
+EMULSIONS = (
+    (0.02, 0.10, 0.88),
+    (0.03, 0.25, 0.72),
+    (0.04, 0.46, 0.50),
+    (0.15, 0.43, 0.42),
+    (0.30, 0.38, 0.32),
+    LUMINANCE,
+)
 AGES = ((0.02, 0.02), (0.08, 0.10), (0.25, 0.20))  # how far black is lifted, and white lowered
 CONTRASTS, SHIFTS = (0.85, 1.25), (0.0, 0.5)
 LOOKED_AT = 48  # photos that each of these films is tried on
@@ -148,11 +156,11 @@ def all_kinds() -> Tensor:
 
 
 def merged(kinds: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
-    """Films (K, 12) and shares (K,) as the FILMS that say most: those alike on a chart of colors are joined."""
+    """Films (K, 12) and shares (K,) as FILMS of them: those alike on a chart of colors are joined."""
     charts, left = chart_grays(kinds), shares.clone()
-    raw, found = kinds[shares.argsort(descending=True)[:FILMS]].clone(), torch.zeros_like(shares[:FILMS])
+    raw, found = kinds[shares.argsort(descending=True)[:FILMS]].clone(), shares.new_zeros(FILMS)
     for i in range(FILMS):
-        alike = (charts - charts[left.argmax()]).abs().mean(dim=1) < 2 * ALIKE
+        alike = (charts - charts[left.argmax()]).abs().mean(dim=1) < ALIKE
         weights = left * alike
         found[i] = weights.sum()
         if found[i] > 0:
@@ -178,8 +186,10 @@ def _move(
     optimizer = torch.optim.Adam(groups, betas=BETAS)
     for step in progress(range(steps)):
         scale = min(1, 2 * (1 - step / steps))
-        groups = optimizer.param_groups
-        groups[0]["lr"], groups[1]["lr"] = RATE * scale, F_RATE * scale * (step >= F_FROM * steps)
+        for group, rate in zip(optimizer.param_groups, (RATE, F_RATE), strict=True):
+            group["lr"] = rate * scale
+        for parameter in f:
+            parameter.requires_grad_(step >= F_FROM * steps)
         sets, moved = _grays(film, there, MOVED_AT_A_TIME // len(there), compared, archive, generator)
         shares = film.shares[there] / film.shares[there].sum()
         loss = energy(*_distances(sets, compared.scans), shares)
@@ -187,6 +197,8 @@ def _move(
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+    for parameter in f:
+        parameter.requires_grad_(True)
 
 
 def _grays(
@@ -197,7 +209,7 @@ def _grays(
     archive: Archive,
     generator: torch.Generator,
 ) -> tuple[list[Tensor], Tensor]:
-    """Measures (K, count, D) of `count` grays of each film that is there, and how far f moved them (mean square)."""
+    """Measures (K, count, D) of `count` grays of each film that is there; their mean square move by f."""
     picks, films, draw = (
         archive.draw(count * len(there), generator),
         there.repeat_interleave(count),

@@ -17,7 +17,7 @@ EDGE = 1e-3  # keeps logarithms finite; of [-1, 1], well below a level of 8 bits
 
 
 def measures(gray: Tensor) -> list[Tensor]:
-    """Vectors (N, D) of gray crops (N, 1, H, W) in [-1, 1]: layout, tones, detail, places, and all together."""
+    """Vectors (N, D) of gray crops (N, 1, H, W) in [-1, 1]: layout, tones, detail, places; all together."""
     layout = F.adaptive_avg_pool2d(gray, LAYOUT)
     tones, detail = _tones(gray), _detail(gray)
     places = _places(layout, gray)
@@ -70,7 +70,7 @@ def _detail(gray: Tensor) -> Tensor:
 
 
 def _places(layout: Tensor, gray: Tensor) -> Tensor:
-    """How light smooth and rough places are, in the upper and the lower half: skies, walls, foliage, ground."""
+    """How light smooth and rough places are, in the upper and the lower half: skies, foliage, ground."""
     rough = F.adaptive_avg_pool2d((gray - blur(gray, 1.0)).abs(), LAYOUT)
     found = []
     for light, detail in zip(layout.chunk(2, dim=2), rough.chunk(2, dim=2), strict=True):

@@ -87,7 +87,7 @@ class CycleGAN(Method):
         return said_films(film)
 
     def _chances(self, crops: dict[str, Tensor]) -> Tensor | None:
-        """How often each color crop is to be drawn, where `G_color` starts from an encoder that sees content."""
+        """How often each color crop is to be drawn, where `G_color` starts from an encoder that sees."""
         knows = self.experiment.G_color.pretrained or self.experiment.init
         encoder = reader_of(self.networks["G_color"])
         if not knows or encoder is None:

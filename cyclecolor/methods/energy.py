@@ -13,7 +13,8 @@ and as a function of the shares it is convex: of however many films, those that 
 import torch
 from torch import Tensor
 
-STEPS, RATE = 2000, 0.5  # of exponentiated gradient descent
+STEPS = 1000
+RIDGE = 0.02  # of distances, which are about 1 a measure: films that can hardly be told share what is theirs
 
 
 def attraction(sets: Tensor, others: Tensor) -> Tensor:
@@ -40,12 +41,29 @@ def energy(a: Tensor, B: Tensor, shares: Tensor) -> Tensor:
 
 @torch.no_grad()
 def best_shares(a: Tensor, B: Tensor) -> Tensor:
-    """The shares (K,), none below 0, of sum 1, whose mixture is nearest: by exponentiated gradients."""
-    shares = torch.full_like(a, 1 / len(a))
+    """The shares (K,), none below 0, of sum 1, whose mixture is nearest.
+
+    By accelerated projected gradients (Beck and Teboulle, 2009). What keeps the energy from being convex is
+    noise of the estimate, and is left out.
+    """
+    count = len(a)
+    even = torch.full_like(a, 1 / count)
+    changes = torch.eye(count, device=a.device) - 1 / count  # of sum 0
+    values, vectors = torch.linalg.eigh(-2 * changes @ B @ changes)
+    curvature = (vectors * (values.clamp(min=0) + RIDGE)) @ vectors.T
+    slope, steepest = 2 * (a - B @ even), values.max() + RIDGE
+    shares, ahead, speed = even, even, 1.0
     for _ in range(STEPS):
-        gradient = 2 * (a - B @ shares)
-        shares = shares * torch.exp(
-            -RATE * (gradient - gradient.min()) / gradient.std().clamp(min=1e-9).clamp(max=1)
-        )
-        shares = shares / shares.sum()
+        before = shares
+        shares = _onto_simplex(ahead - (slope + curvature @ (ahead - even)) / steepest)
+        faster = (1 + (1 + 4 * speed**2) ** 0.5) / 2
+        ahead = shares + (speed - 1) / faster * (shares - before)
+        speed = faster
     return shares
+
+
+def _onto_simplex(point: Tensor) -> Tensor:
+    """The nearest point (K,) with no number below 0 and of sum 1 (Held et al., 1974)."""
+    ordered = point.sort(descending=True).values
+    above = (ordered.cumsum(0) - 1) / torch.arange(1, len(point) + 1, device=point.device)
+    return (point - above[(ordered > above).sum() - 1]).clamp(min=0)
