@@ -10,7 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from .errors import CycleColorError
 
-FilmName = Literal["panchromatic", "orthochromatic", "blue_plate", "faded_print", "worn_print", "generic"]
+FilmName = Literal[
+    "panchromatic", "orthochromatic", "blue_plate", "faded_print", "worn_print", "generic", "mixed_box"
+]
 
 
 class Section(BaseModel):
@@ -37,7 +39,7 @@ class Data(Section):
 class Generator(Section):
     """`resnet` (width, blocks), `fusion` (all but blocks) or, for G_gray, `film` (none)."""
 
-    type: Literal["resnet", "fusion", "film"] = "fusion"
+    type: Literal["resnet", "fusion", "film", "film_resnet"] = "fusion"
     width: int = Field(64, ge=1, le=1024)  # resnet: channels after its first layer; fusion: of its decoder
     blocks: int = Field(9, ge=1, le=64)  # resnet: residual blocks
     # fusion: the network that looks at the photo
@@ -133,7 +135,7 @@ class Experiment(Section):
     @field_validator("G_color")
     @classmethod
     def _colors(cls, options: Generator) -> Generator:
-        if options.type == "film":
+        if options.type.startswith("film"):
             raise ValueError("a film makes gray: choose resnet or fusion")
         return options
 
