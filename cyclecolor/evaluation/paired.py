@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..color import rgb_to_lightness
-from ..inference import Translator
+from ..inference import Colorizer
 from .inputs import same_size_batches, to_tensor
 from .pictures import STATISTICS, judge, measure
 from .scores import BOOTSTRAPS, Score, Statistic, interval
@@ -18,7 +18,7 @@ from .scores import BOOTSTRAPS, Score, Statistic, interval
 
 @torch.inference_mode()
 def photo_by_photo(
-    colorizer: Translator,
+    colorizer: Colorizer,
     photos: Sequence[np.ndarray],
     grays: Sequence[np.ndarray],
     metrics: Sequence[str],
