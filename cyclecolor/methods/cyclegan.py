@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
+from ..data.seeds import Stream, mixed_seed
 from ..distributed import normal
 from ..film import blur, damaged
 from ..networks import FilmGenerator, FilmResnet
@@ -137,7 +138,8 @@ class CycleGAN(Method):
         batches = (
             self.read({"gray": crops["gray"][i], "color": crops["color"][j]}) for i, j in progress(picks)
         )
-        match_film(film, batches, steps=experiment.match_steps, seed=experiment.seed)
+        seed = mixed_seed(experiment.seed, Stream.BEFORE, 1)
+        match_film(film, batches, steps=experiment.match_steps, seed=seed)
         numbers = ", ".join(f"{name} {value:.2f}" for name, value in film.describe().items())
         logger.info("a film like the gray pile's: %s", numbers)
 
