@@ -31,9 +31,7 @@ def main(photos: Path, checkpoint: str) -> None:
         bins = (chroma / WIDTH).long().clamp(max=BINS - 1)
         # Each photo counts alike.
         sums.index_add_(0, bins.flatten(), values.flatten(0, 2).double() / chroma.numel())
-    print(
-        "| predicted chroma | share | mean | of the truth, along it | the truth's |\n|---|--:|--:|--:|--:|"
-    )
+    print("| predicted chroma | share | mean | of the truth, along it | the truth's |\n|---|--:|--:|--:|--:|")
     for i, (count, *rest) in enumerate(sums.tolist()):
         if count:
             end = f"to {WIDTH * (i + 1)}" if i < BINS - 1 else "on"
