@@ -72,8 +72,8 @@ def test_bench_train(script, tmp_path, capsys):
 def test_step_time(script, monkeypatch, tmp_path):
     step_time = script("step_time")
     monkeypatch.setattr(step_time, "keep_memory", lambda: None)
-    found = step_time.scaling([(16, 2), (32, 2)], threads=1)
-    assert [case[:2] for case in found] == [(16, 2), (32, 2)]
+    found = step_time.scaling([(64, 1), (64, 2)], threads=1)
+    assert [case[:2] for case in found] == [(64, 1), (64, 2)]
     assert all(seconds > 0 for *_, seconds in found)
     assert step_time.line_through([(1, 3), (2, 5), (3, 7)]) == pytest.approx((1, 2, 0))
     step_time.plot({"a line": [(1, 3), (2, 5)]}, tmp_path / "plot.svg")
