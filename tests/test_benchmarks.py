@@ -5,6 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
@@ -208,3 +209,22 @@ def test_every_script_is_here():
     tested = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
     parts = {"reference", "contenders"}
     assert {path.stem for path in BENCHMARKS.glob("*.py")} - parts <= tested
+
+
+def test_bench_hints(script, photos, capsys):
+    bench = script("bench_hints", photos, "--count", 2)
+    bench.main()
+    rows = {line[:40].strip(): float(line[40:].split()[0]) for line in capsys.readouterr().out.splitlines()}
+    assert rows["20 ours"] < rows["no hints"]
+    ways = ("ours", "nearest, hints alone", "nearest, changes", "Levin, hints alone", "Levin, changes")
+    assert all(f"{count:>2} {way}".strip() in rows for count in bench.COUNTS for way in ways)
+
+
+def test_what_hints_are_compared_with(script):
+    """Two halves of unlike lightness, a hint in each: both ways give each half its own color."""
+    bench = script("bench_hints")
+    lightness = np.where(np.arange(12) < 6, 0.2, 0.8)[None].repeat(8, axis=0)
+    chroma = np.stack([100 * lightness, -50 * lightness])
+    places = np.array([[3, 4], [2, 9]])
+    for spread in (bench.nearest, bench.levin):
+        np.testing.assert_allclose(spread(chroma, places, lightness), chroma, atol=0.5)

@@ -24,6 +24,7 @@ FREE_SETTINGS = {
     "save_every_minutes": True,
     "log_every": True,
     "keep": True,
+    "tensorboard": True,
     "on_trouble": True,
     "saturation": True,
     "restraint": True,
