@@ -84,7 +84,7 @@ def test_nothing_is_pickled():
 def test_every_experiment_loads_and_steps(path, tmp_path):
     assert len(path.read_text().splitlines()) <= 20
     table = load_experiment(path).model_dump()
-    table |= {"num_steps": 1, "batch_size": 2, "init": None}
+    table |= {"num_steps": 1, "batch_size": 2, "init": None, "match_steps": 2}
     # Small and on scenes; all else as the file says.
     table["data"] |= {"root": None, "gray": None, "color": None, "size": 32}
     for network in ("G_color", "G_gray"):
