@@ -230,3 +230,27 @@ def test_what_hints_are_compared_with(script):
     places = np.array([[3, 4], [2, 9]])
     for spread in (bench.nearest, bench.levin):
         np.testing.assert_allclose(spread(chroma, places, lightness), chroma, atol=0.5)
+
+
+def test_mutation(script, tmp_path, capsys):
+    """Of a package of two functions, whose tests know 2 + 3, and nothing of products but 2 x 1."""
+    mutation = script("mutation")
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "small.py").write_text(
+        "def add(a, b):\n    return a + b\ndef times(a, b):\n    return a * b\n"
+    )
+    (tmp_path / "tests" / "test_small.py").write_text(
+        "from small import add, times\ndef test():\n    assert add(2, 3) == 5\n    assert times(2, 1) == 2\n"
+    )
+    mutants = mutation.sampled(tmp_path, {"small.py": "test_small"}, 10, seed=0)
+    assert len(mutants) == 2
+    mutants.append(mutation.broken(tmp_path, mutation.Line("small.py", "a + b", "5", "test_small")))
+    survivors = mutation.turn(tmp_path, mutants, seconds=60)
+    assert {mutant.change for mutant in survivors} == {"small.py:4: a * b -> a / b", "small.py: a + b -> 5"}
+    assert "1 of 3 noticed" in capsys.readouterr().out
+
+
+def test_the_lines_that_mutation_breaks_are_there(script):
+    mutation = script("mutation")
+    for line in mutation.LINES:
+        compile(mutation.broken(mutation.ROOT, line).source, line.path, "exec")

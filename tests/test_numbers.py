@@ -63,7 +63,7 @@ def test_the_distance_between_processes_is_that_of_the_test():
     assert f"holds this to {asked} of" in text_of("docs/cluster.md")
     results = text_of("docs/results/ROBUSTNESS.md")
     assert f"the end within {asked} of" in results
-    assert f"asks for {asked};" in results
+    assert f"agree to {asked} (" in results
 
 
 def film_gap_rows() -> list[dict[str, str]]:
