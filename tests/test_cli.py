@@ -142,6 +142,21 @@ def test_doctor_says_what_is_wrong(photo_folder, tmp_path):
     assert "too few" in json.loads((tmp_path / "d.json").read_text())["advice"]
 
 
+def test_doctor_names_pictures_too_small_to_examine(photo_folder, tmp_path):
+    sizes = [(1, 1), (3, 2), (8, 8), (600, 8), (15, 40)]
+    for size in sizes:
+        Image.new("RGB", size, (200, 30, 30)).save(photo_folder / f"{size[0]}x{size[1]}.png")
+    output = call("doctor", photo_folder, photo_folder, "--json", tmp_path / "d.json")
+    assert "5 have a short side below 16 px: too small to be examined" in output
+    found = json.loads((tmp_path / "d.json").read_text())
+    assert set(found["color"]["too_small"]) == {f"{width}x{height}.png" for width, height in sizes}
+    assert found["color"]["photos"] == 6
+    for path in (photo_folder / "sub", *photo_folder.glob("?.*")):
+        path.rename(tmp_path / path.name)
+    output = call("doctor", photo_folder, tmp_path / "sub", code=1)
+    assert "none of its 5 photos can be used: 0 cannot be read, 5 have a short side below 16 px" in output
+
+
 def test_prepare_makes_disjoint_piles(photo_folder, tmp_path):
     Image.new("RGB", (40, 40), (90, 90, 91)).save(photo_folder / "gray.png")
     (photo_folder / "bad.png").write_bytes(b"bad")
@@ -248,6 +263,6 @@ def test_too_little_memory_is_one_line(tmp_path, monkeypatch):
 
     monkeypatch.setattr(CycleGAN, "losses", lambda *_: torch.empty(2**50))
     experiment = tmp_path / "x.toml"
-    experiment.write_text("num_steps = 1\nbatch_size = 1\n[data]\nsize = 32\n")
+    experiment.write_text("num_steps = 1\nbatch_size = 1\n[data]\nsize = 32\n[discriminator]\nlayers = 1\n")
     output = call("train", experiment, "--run-dir", tmp_path / "run", code=1)
     assert "not enough memory; close other programs" in output.splitlines()[-1]

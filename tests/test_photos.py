@@ -7,6 +7,7 @@ import struct
 import threading
 import warnings
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -243,6 +244,25 @@ def test_16_bit_color_keeps_all_levels(tmp_path, channels, suffix):
     assert (photo.alpha is not None) == (channels == 4)
     if channels == 4:
         np.testing.assert_array_equal(photo.alpha, RAMP16)
+
+
+@pytest.mark.parametrize("wrong", ["a pixel", "the order of channels", "the size", "another depth"])
+def test_16_bits_that_two_readers_see_differently_are_not_believed(tmp_path, monkeypatch, wrong):
+    """The second reader errs; what comes back is right all the same, or the photo is refused."""
+    path = tmp_path / "a.png"
+    cv2.imwrite(str(path), RGB16[..., ::-1])
+    decode = cv2.imdecode
+
+    def err(content, flags):
+        pixels = decode(content, flags).copy()
+        pixels[200, 100, 1] ^= 0x0100 if wrong == "a pixel" else 0
+        changed = {"the order of channels": pixels[..., ::-1], "the size": pixels[1:]}
+        changed["another depth"] = (pixels >> 8).astype(np.uint8)
+        return np.ascontiguousarray(changed.get(wrong, pixels))
+
+    monkeypatch.setattr(cv2, "imdecode", err)
+    with suppress(PhotoError):
+        np.testing.assert_array_equal(read_photo(path).pixels, RGB16)
 
 
 def test_16_bit_gray_alpha_png(tmp_path):
@@ -902,6 +922,20 @@ def test_atomic_write_replaces_with_usual_permissions(tmp_path):
     assert target.read_bytes() == b"new"
     assert (tmp_path / "other").read_bytes() == b"old"  # replaced, not overwritten
     assert target.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_name_survives_a_cut_of_power(tmp_path, monkeypatch):
+    """The file is synced before it gets its name, the folder after."""
+    done, replace = [], os.replace
+
+    def fsync(descriptor):
+        place = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        done.append("folder" if place == tmp_path.resolve() else f"file of {place.stat().st_size} bytes")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", lambda *paths: done.append("name") or replace(*paths))
+    atomic_write(tmp_path / "a.json", lambda file: file.write(b"new"))
+    assert done == ["file of 3 bytes", "name", "folder"]
 
 
 @pytest.mark.parametrize("name", ["folder", "fifo", "missing/a.json", "nul\0", "y" * 256])

@@ -15,6 +15,7 @@ from cyclecolor.errors import CycleColorError
 from cyclecolor.inference import ChromaColorizer
 from cyclecolor.training import Trainer, summarize, train
 from cyclecolor.training.ema import average_of
+from cyclecolor.training.step import StepResult
 from cyclecolor.training.trainer import rate_scale
 
 
@@ -140,6 +141,27 @@ def test_rate_schedule():
     assert [rate_scale(p, 0.5) for p in (0, 0.49, 0.75, 1)] == [1, 1, 0.5, 0]
 
 
+def test_every_step_is_taken_at_the_rate_of_the_schedule(tmp_path):
+    """Of eight steps the last four are slower; a watch that halves the rate halves what is left of it."""
+    film = {"G_gray": {"type": "film"}, "learning_rate": 0.8, "film_rate": 0.5, "match_steps": 1}
+    experiment = tiny_experiment(**film, method="cyclegan", num_steps=8, decay_from=0.5, data={"size": 16})
+    trainer, rates = Trainer(experiment, tmp_path), []
+
+    def take_step(step, *batches):
+        groups = [group["lr"] for o in trainer.method.optimizers.values() for group in o.param_groups]
+        rates.append([rate / start for rate, start in zip(groups, (0.8, 0.4, 1e-3, 1e-3), strict=True)])
+        return StepResult({}, None)
+
+    trainer.take_step = take_step
+    for step in range(8):
+        if step == 6:
+            trainer.watch.halve_rate()
+        trainer.advance({})
+    trainer.close()
+    for found, expected in zip(rates, (1, 1, 1, 1, 1, 0.75, 0.25, 0.125), strict=True):
+        assert found == pytest.approx([expected] * 4)
+
+
 def test_a_training_on_the_smallest_crops_has_a_result_to_show(tmp_path):
     experiment = tiny_experiment(method="regression", num_steps=1, data={"size": 16})
     lines = summarize(experiment, tmp_path, train(experiment, tmp_path)).splitlines()
@@ -162,6 +184,18 @@ def test_average_forgets_the_start_and_follows_its_decay():
     # n = 0 copies; then decay 2/11 and 3/12.
     expected = (1.0 * 2 / 11 + 3.0 * 9 / 11) * 3 / 12 + 5.0 * 9 / 12
     assert average.module.weight.item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_averages_are_of_buffers_too_and_count_batches_alike():
+    network = torch.nn.BatchNorm2d(1)
+    average = average_of(network, 0.9)
+    for value in (1.0, 3.0, 5.0):
+        network.running_mean.fill_(value)
+        network.num_batches_tracked += 1
+        average.update_parameters(network)
+    expected = (1.0 * 2 / 11 + 3.0 * 9 / 11) * 3 / 12 + 5.0 * 9 / 12
+    assert average.module.running_mean.item() == pytest.approx(expected, rel=1e-6)
+    assert average.module.num_batches_tracked.item() == 3
 
 
 def test_deterministic_asks_for_one_order_and_learns_the_same(tmp_path, monkeypatch):

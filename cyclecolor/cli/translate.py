@@ -172,9 +172,9 @@ def translate(
         click.echo(f"report: {write_report(job.output, source, records, progress=progress_bar)}")
     for kind, count in job.passed_over.most_common():
         click.echo(f"passed over: {count} {kind}")
-    for kind, words in (("lost", "metadata not carried over in"), ("warnings", "read with a warning:")):
+    for kind, words in (("lost", "that lost some metadata"), ("warnings", "read with a warning")):
         if job.manifest and notes[kind]:
-            click.echo(f'{words} {notes[kind]} photos; see "{kind}" in {job.manifest.path}')
+            click.echo(f'photos {words}: {notes[kind]}; see "{kind}" in {job.manifest.path}')
     if settings.lossless_luma:
         click.echo(f"luma of gray JPEGs kept: {lumas['kept']}, encoded again: {lumas['encoded anew']}")
     click.echo(", ".join(f"{count} {status}" for status, count in counts.items()) + f": {job.output}")

@@ -40,7 +40,7 @@ from .held_out import chroma_error, held_out
 from .lock import RunLock
 from .progress import progress_bar
 from .run_log import RunLog
-from .seeding import seed_step
+from .seeding import seed_start
 from .state import check_same, check_same_piles, restore, start, state_tensors
 from .step import TrainingStep
 from .stopping import Interrupted, Stop
@@ -136,7 +136,7 @@ class Trainer:
         reading = partial(progress_bar, desc="reading", unit=" photos", leave=False)
         self.piles = open_piles(experiment.data, paired=self.method.paired, progress=reading)
         if new:
-            seed_step(experiment.seed, 0)
+            seed_start(experiment.seed)
             matching = partial(progress_bar, desc="matching a film", unit=" steps", leave=False)
             self.method.before_training(self._dataset(), matching)
         self.averages = {
