@@ -1,7 +1,7 @@
 # make train     trains the embedded default and shows its result; again: goes on where it was
 # make test      runs the tests, on the CPU
 # make test-gpu  runs those that need a GPU
-# make check     lint and format
+# make check     lint, format and types
 # Each sets up its own environment in .venv/ first; `make install` does only that.
 
 PYTHON ?= python3
@@ -31,6 +31,7 @@ test-gpu: install
 check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 format: install
 	$(BIN)/ruff check --fix .

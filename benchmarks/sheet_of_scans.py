@@ -1,6 +1,6 @@
-"""A sheet of scans, each above what a checkpoint makes of it: ten, spread evenly over the names given.
+"""A sheet of photos, each above what a checkpoint makes of it: twelve, spread evenly over the names given.
 
-python benchmarks/sheet_of_scans.py [--checkpoint CHECKPOINT] SHEET.jpg SCAN...
+python benchmarks/sheet_of_scans.py [--checkpoint CHECKPOINT] [--truth] SHEET.jpg PHOTO...
 """
 
 import argparse
@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 
 from cyclecolor import load
 
-PHOTOS, COLUMNS = 10, 5
+PHOTOS, COLUMNS = 12, 6
 WIDTH, HEIGHT = 240, 190  # pixels: the cell that each lies in, its aspect kept
 
 
@@ -25,18 +25,20 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--checkpoint")
+    parser.add_argument("--truth", action="store_true", help="photos in color: show them below")
     parser.add_argument("sheet")
-    parser.add_argument("scans", nargs="+")
+    parser.add_argument("photos", nargs="+")
     arguments = parser.parse_args()
-    names = sorted(arguments.scans)
+    names = sorted(arguments.photos)
     picks = np.linspace(0, len(names) - 1, min(PHOTOS, len(names))).round().astype(int)
     colorizer = load(arguments.checkpoint)
-    sheet = Image.new("RGB", (COLUMNS * WIDTH, 2 * -(-len(picks) // COLUMNS) * HEIGHT), "white")
+    rows = 3 if arguments.truth else 2
+    sheet = Image.new("RGB", (COLUMNS * WIDTH, rows * -(-len(picks) // COLUMNS) * HEIGHT), "white")
     for i, pick in enumerate(picks):
-        left, top = i % COLUMNS * WIDTH, 2 * (i // COLUMNS) * HEIGHT
-        with Image.open(names[pick]) as scan:
-            sheet.paste(cell(scan.convert("L")), (left, top))
-            sheet.paste(cell(colorizer(scan)), (left, top + HEIGHT))
+        left, top = i % COLUMNS * WIDTH, rows * (i // COLUMNS) * HEIGHT
+        with Image.open(names[pick]) as photo:
+            for row, image in enumerate((photo.convert("L"), colorizer(photo), photo)[:rows]):
+                sheet.paste(cell(image), (left, top + row * HEIGHT))
     sheet.save(arguments.sheet, quality=90)
 
 

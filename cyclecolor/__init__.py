@@ -7,12 +7,12 @@
 
 from .errors import CycleColorError
 
-__all__ = ["Colorizer", "CycleColorError", "load"]
+__all__ = ["Colorizer", "CycleColorError", "Hint", "load"]
 
 
 def __getattr__(name: str):
     # Lazily, so that the command line answers before torch is loaded.
-    if name in ("Colorizer", "load"):
+    if name in ("Colorizer", "Hint", "load"):
         from . import inference
 
         return getattr(inference, name)

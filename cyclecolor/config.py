@@ -2,6 +2,7 @@
 
 import difflib
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, Self
 
@@ -9,7 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from .errors import CycleColorError
 
-FilmName = Literal["panchromatic", "orthochromatic", "blue_plate", "faded_print", "worn_print", "generic"]
+FilmName = Literal[
+    "panchromatic", "orthochromatic", "blue_plate", "faded_print", "worn_print", "generic", "mixed_box"
+]
 
 
 class Section(BaseModel):
@@ -34,9 +37,9 @@ class Data(Section):
 
 
 class Generator(Section):
-    """`resnet` (width, blocks), `fusion` (all but blocks) or, for G_gray, `film` (none)."""
+    """`resnet` (width, blocks), `fusion` (all but blocks) or, for G_gray, `film` and `film_resnet` (none)."""
 
-    type: Literal["resnet", "fusion", "film"] = "fusion"
+    type: Literal["resnet", "fusion", "film", "film_resnet"] = "fusion"
     width: int = Field(64, ge=1, le=1024)  # resnet: channels after its first layer; fusion: of its decoder
     blocks: int = Field(9, ge=1, le=64)  # resnet: residual blocks
     # fusion: the network that looks at the photo
@@ -118,6 +121,7 @@ class Experiment(Section):
     save_every_minutes: float = Field(10.0, gt=0)  # minutes after which one is saved in any case
     log_every: int = Field(10, ge=1)  # steps between lines of the log
     keep: int = Field(3, ge=1)  # newest checkpoints that are kept; the best one is kept besides
+    tensorboard: bool = False  # event files in the run's folder too; needs the extra of that name
     # A step that is not finite or explodes is left out. And then, or if a discriminator wins outright or
     # the generator collapses: go on, go on at half the learning rate, or save and stop.
     on_trouble: Literal["skip", "halve", "stop"] = "skip"
@@ -131,7 +135,7 @@ class Experiment(Section):
     @field_validator("G_color")
     @classmethod
     def _colors(cls, options: Generator) -> Generator:
-        if options.type == "film":
+        if options.type.startswith("film"):
             raise ValueError("a film makes gray: choose resnet or fusion")
         return options
 
@@ -151,6 +155,42 @@ class Experiment(Section):
                 "method = 'paper_cyclegan' is for G_color.type = 'resnet' and G_gray.type = 'resnet' alone"
             )
         return self
+
+    @model_validator(mode="after")
+    def _maps_are_large_enough(self) -> Self:
+        least, cause, remedy = max([(0, "", ""), *_of_discriminators(self), *_of_batch_norms(self)])
+        if self.data.size < least:
+            raise ValueError(
+                f"data.size = {self.data.size} is too small for {cause}: use {least} or more, or {remedy}"
+            )
+        return self
+
+
+def _of_discriminators(experiment: Experiment) -> Iterator[tuple[int, str, str]]:
+    """The least `data.size` for the discriminators' layers, why, and what else would do.
+
+    Scales and strided layers halve a map; the two convolutions after them take a pixel each.
+    """
+    if experiment.method == "regression":
+        return
+    options, G_color = experiment.discriminator, experiment.G_color
+    stride = G_color.stride if G_color.type == "fusion" else 1  # `D_color` sees chroma as `G_color` makes it
+    least = 3 << (options.layers + options.scales - 1)
+    cause = f"discriminator.layers = {options.layers} and scales = {options.scales}"
+    cause += f" with G_color.stride = {stride}" if stride > 1 else ""
+    yield stride * (least - 1) + 1, cause, "fewer layers"
+
+
+def _of_batch_norms(experiment: Experiment) -> Iterator[tuple[int, str, str]]:
+    """Likewise for a batch of one image: of a map of one pixel, a batch norm knows no spread."""
+    unpaired, identity = experiment.method == "cyclegan", experiment.weights.lambda_identity > 0
+    images = {"G_color": 2 if unpaired and not identity else 1}  # real and fake gray pass together
+    images |= {"G_gray": 1} if unpaired else {}
+    for name, count in images.items():
+        options = getattr(experiment, name)
+        if options.type == "fusion" and count * experiment.batch_size == 1:
+            cause = f"{name}.stages = {options.stages} at batch_size = 1"
+            yield (1 << (options.stages + 1)) + 1, cause, "a larger batch_size"
 
 
 def load_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
@@ -192,15 +232,16 @@ def _apply(table: dict, override: str) -> None:
         table = table.setdefault(parent, {})
         if not isinstance(table, dict):
             raise CycleColorError(f"--set {override}: {parent} is a setting, not a table", exit_code=2)
-    table[last] = _parse_value(value)
+    table[last] = _parse_value(value, text_wanted=key.strip() in _text_keys())
 
 
-def _parse_value(text: str) -> object:
-    """A TOML value; what is none (`lab`, a path) is a string as it stands."""
+def _parse_value(text: str, *, text_wanted: bool) -> object:
+    """A TOML value; what is none (`lab`, a path) is a string as it stands, like a folder called `1911`."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+    return text if text_wanted and not isinstance(value, str) else value
 
 
 def _explain(error: ValidationError) -> str:
@@ -214,12 +255,22 @@ def _explain(error: ValidationError) -> str:
     return f"unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else "")
 
 
-def valid_keys(section: type[BaseModel] = Experiment, prefix: str = "") -> list[str]:
+def valid_keys() -> list[str]:
     """Every key of an experiment file, dotted."""
-    keys = []
+    return list(_types(Experiment))
+
+
+def _text_keys() -> list[str]:
+    """The keys whose values are any text: names and paths."""
+    return [key for key, kind in _types(Experiment).items() if kind in (str, str | None)]
+
+
+def _types(section: type[BaseModel], prefix: str = "") -> dict[str, object]:
+    """The type of each key of a table and of those within, dotted."""
+    types = {}
     for name, field in section.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            keys += valid_keys(field.annotation, f"{prefix}{name}.")
+            types |= _types(field.annotation, f"{prefix}{name}.")
         else:
-            keys.append(prefix + name)
-    return keys
+            types[prefix + name] = field.annotation
+    return types

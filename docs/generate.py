@@ -109,7 +109,8 @@ def command_line() -> str:
     """The page of all commands: what `--help` says."""
     parts = [f"# Command line\n\n{NOTE}\n\nThis is what `cyclecolor COMMAND --help` says.\n"]
     for name, command in cyclecolor.commands.items():
-        context = click.Context(command, info_name=f"cyclecolor {name}", terminal_width=100)
+        settings = {**command.context_settings, "terminal_width": 100}
+        context = click.Context(command, info_name=f"cyclecolor {name}", **settings)
         parts.append(f"## cyclecolor {name}\n\n```text\n{command.get_help(context)}\n```\n")
     return "\n".join(parts)
 

@@ -24,6 +24,8 @@ OPTIONS = {
         "size",
         "saturation",
         "shard",
+        "hint_texts",
+        "hints_path",
         "denoise",
         "flip_average",
         "doubt",
@@ -51,10 +53,12 @@ OPTIONS = {
         "device",
     },
     "audit": {"checkpoint", "color", "gray", "film", "json_path", "device"},
+    "demo": {"checkpoints", "host", "port"},
+    "report": {"run_dirs", "output"},
     "doctor": {"gray", "color", "json_path"},
     "info": {"checkpoint"},
     "import": {"source", "output"},
-    "export": {"checkpoint", "output", "restraint", "saturation"},
+    "export": {"checkpoint", "generator", "output", "restraint", "saturation"},
 }
 
 
@@ -73,7 +77,7 @@ def checkpoint(tmp_path_factory) -> Path:
 def test_options_are_frozen():
     found = {name: {p.name for p in command.params} for name, command in main.commands.items()}
     assert found == {name: options | {"quiet", "verbose"} for name, options in OPTIONS.items()}
-    assert sorted(cyclecolor.__all__) == ["Colorizer", "CycleColorError", "load"]
+    assert sorted(cyclecolor.__all__) == ["Colorizer", "CycleColorError", "Hint", "load"]
 
 
 def test_translate_mirrors_a_folder(photo_folder, checkpoint, tmp_path):
@@ -136,6 +140,21 @@ def test_doctor_says_what_is_wrong(photo_folder, tmp_path):
     assert "1 cannot be read" in output
     assert "6 pictures are in both piles" in output
     assert "too few" in json.loads((tmp_path / "d.json").read_text())["advice"]
+
+
+def test_doctor_names_pictures_too_small_to_examine(photo_folder, tmp_path):
+    sizes = [(1, 1), (3, 2), (8, 8), (600, 8), (15, 40)]
+    for size in sizes:
+        Image.new("RGB", size, (200, 30, 30)).save(photo_folder / f"{size[0]}x{size[1]}.png")
+    output = call("doctor", photo_folder, photo_folder, "--json", tmp_path / "d.json")
+    assert "5 have a short side below 16 px: too small to be examined" in output
+    found = json.loads((tmp_path / "d.json").read_text())
+    assert set(found["color"]["too_small"]) == {f"{width}x{height}.png" for width, height in sizes}
+    assert found["color"]["photos"] == 6
+    for path in (photo_folder / "sub", *photo_folder.glob("?.*")):
+        path.rename(tmp_path / path.name)
+    output = call("doctor", photo_folder, tmp_path / "sub", code=1)
+    assert "none of its 5 photos can be used: 0 cannot be read, 5 have a short side below 16 px" in output
 
 
 def test_prepare_makes_disjoint_piles(photo_folder, tmp_path):
@@ -244,6 +263,6 @@ def test_too_little_memory_is_one_line(tmp_path, monkeypatch):
 
     monkeypatch.setattr(CycleGAN, "losses", lambda *_: torch.empty(2**50))
     experiment = tmp_path / "x.toml"
-    experiment.write_text("num_steps = 1\nbatch_size = 1\n[data]\nsize = 32\n")
+    experiment.write_text("num_steps = 1\nbatch_size = 1\n[data]\nsize = 32\n[discriminator]\nlayers = 1\n")
     output = call("train", experiment, "--run-dir", tmp_path / "run", code=1)
     assert "not enough memory; close other programs" in output.splitlines()[-1]

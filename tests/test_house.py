@@ -11,7 +11,7 @@ import pytest
 
 from cyclecolor.config import load_experiment, parse_experiment, valid_keys
 from cyclecolor.errors import CycleColorError
-from cyclecolor.methods import cyclegan
+from cyclecolor.methods import archive_matching, cyclegan
 from cyclecolor.training import train, trainer
 
 ROOT = Path(__file__).parent.parent
@@ -21,7 +21,7 @@ PACKAGE = ROOT / "cyclecolor"
 ROOMS = (
     ["__main__"],
     ["cli"],
-    ["training"],
+    ["training", "demo"],
     ["evaluation"],
     ["translation"],
     ["inference"],
@@ -242,6 +242,7 @@ def test_nothing_is_pickled():
 @pytest.mark.parametrize("path", sorted((ROOT / "experiments").glob("*.toml")), ids=lambda p: p.stem)
 def test_every_experiment_loads_and_steps(path, tmp_path, monkeypatch):
     monkeypatch.setattr(cyclegan, "MATCH_BATCH", 4)
+    monkeypatch.setattr(archive_matching, "LOOKED_AT", 4)
     monkeypatch.setattr(trainer, "SCORED", 1)
     assert len(path.read_text().splitlines()) <= 20
     table = load_experiment(path).model_dump()
@@ -282,6 +283,18 @@ def test_overrides(tmp_path):
     assert (experiment.data.size, experiment.space, experiment.learning_rate) == (96, "luv", 2e-4)
     assert experiment.name == "x"
     assert "data.size" in valid_keys()
+
+
+@pytest.mark.parametrize("text", ["1911", "2024-05-01", "true", "1.50", "0x10", "[1]", "a b", "07", "inf"])
+@pytest.mark.parametrize("key", ["data.gray", "data.color", "data.root", "init", "name"])
+def test_a_name_is_text_whatever_it_looks_like(tmp_path, key, text):
+    path = tmp_path / "x.toml"
+    path.write_text("")
+    for written in (text, f"'{text}'", f'"{text}"'):
+        value = load_experiment(path, (f"{key}={written}",))
+        for part in key.split("."):
+            value = getattr(value, part)
+        assert value == text
 
 
 def test_help_does_not_import_torch():

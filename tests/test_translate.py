@@ -108,8 +108,8 @@ def test_what_is_lost_and_what_is_odd_is_in_the_manifest_and_counted(scans, call
     whole = (scans / "a.jpg").read_bytes()
     (scans / "a.jpg").write_bytes(whole[:-2])
     said = call(scans, "--format", "webp")
-    assert "metadata not carried over in 1 photos" in said
-    assert "read with a warning: 1 photos" in said
+    assert "photos that lost some metadata: 1; see" in said
+    assert "photos read with a warning: 1; see" in said
     found = records(tmp_path / "out")
     assert found["said.jpg"]["lost"] == ["comment"]
     assert found["a.jpg"]["warnings"] == ["the end marker is missing; the picture is whole"]
@@ -652,7 +652,7 @@ def test_confidence_writes_maps_and_a_list(scans, call, tmp_path):
 def test_a_map_of_doubt_replaces_nothing_of_others(scans, call, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out/b.png.doubt.png").write_bytes(b"of somebody else")
-    assert "b.png.doubt.png: exists, and is not of this job" in call(scans, "--doubt", code=1)
+    assert "b.png.doubt.png: exists and was not made by this job" in call(scans, "--doubt", code=1)
     assert (tmp_path / "out/b.png.doubt.png").read_bytes() == b"of somebody else"
     assert not (tmp_path / "out/b.png").exists()
 

@@ -1,5 +1,6 @@
 """Commands on checkpoints: `info`, `export` and `import`."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -25,8 +26,9 @@ def info(checkpoint: Path) -> None:
         tensors = loaded.averaged(name).values()
         if tensors:
             click.echo(f"{name:<13} {sum(t.numel() for t in tensors):,} parameters")
-    if film := colorizer.film:
-        click.echo("film          " + ", ".join(f"{name} {value:.2f}" for name, value in film.items()))
+    for share, film in colorizer.films:
+        numbers = ", ".join(f"{name} {value:.2f}" for name, value in film.items())
+        click.echo(f"film    {share:4.0%}  {numbers}")
     click.echo(f"experiment    {experiment.model_dump_json(exclude_defaults=True)}")
     click.echo(f"use           cyclecolor translate PHOTOS --checkpoint {path}")
 
@@ -44,11 +46,31 @@ def info(checkpoint: Path) -> None:
     type=click.FloatRange(0, 2),
     help="How much paler pale colors become, of which the network is less sure. [as its experiment says]",
 )
-def export(checkpoint: Path, output: Path, **look: float | None) -> None:
-    """Write CHECKPOINT as one small file for release: its generators, in half precision."""
+@click.option(
+    "--generator",
+    type=click.Choice(["G_color", "G_gray"]),
+    default="G_color",
+    show_default=True,
+    help="Which generator an .onnx file holds.",
+)
+def export(checkpoint: Path, output: Path, generator: str, **look: float | None) -> None:
+    """Write CHECKPOINT as one small file for release: its generators, in half precision.
+
+    If OUTPUT ends in .onnx: one generator, for other programs, checked against the original.
+    """
     from ..checkpoint import export_checkpoint, open_checkpoint
 
-    export_checkpoint(open_checkpoint(checkpoint)[1], output, **look)
+    path, loaded = open_checkpoint(checkpoint)
+    if output.suffix.lower() == ".onnx":
+        from ..inference import colorizer_of
+        from ..inference.onnx_export import export_onnx
+
+        look = {name: value for name, value in look.items() if value is not None}
+        loaded = replace(loaded, experiment=loaded.experiment.model_copy(update=look))
+        worst = export_onnx(colorizer_of(loaded, name=path.name), generator, output)
+        click.echo(f"{generator}: differs by at most {worst:.1e} from the checkpoint's, of a range of 2")
+    else:
+        export_checkpoint(loaded, output, **look)
     click.echo(f"{output}: {output.stat().st_size / 1e6:.1f} MB")
 
 

@@ -3,9 +3,11 @@
 import click
 
 from .checkpoints import export, import_, info
+from .demo import demo
 from .evaluation import audit, evaluate
 from .group import Group
 from .piles import doctor, prepare
+from .report import report
 from .train import train
 from .translate import translate
 
@@ -19,5 +21,5 @@ def main() -> None:
     """
 
 
-for command in (train, translate, prepare, evaluate, audit, doctor, info, export, import_):
+for command in (train, translate, demo, prepare, evaluate, audit, report, doctor, info, export, import_):
     main.add_command(command)

@@ -48,6 +48,19 @@ from .progress import progress_bar
     "--denoise", is_flag=True, help="Take strong grain away from what the network sees, and only there."
 )
 @click.option("--flip-average", is_flag=True, help="Steadier colors, at twice the network's time.")
+@click.option(
+    "--hint",
+    "hint_texts",
+    multiple=True,
+    metavar="X,Y=COLOR",
+    help="The color at a pixel of the upright photo: 120,340=#a03020, or 300,80=sky:#6fa8dc. Again for more.",
+)
+@click.option(
+    "--hints",
+    "hints_path",
+    type=click.Path(path_type=Path),
+    help='Hints of a folder\'s photos, as JSON: {"a.jpg": ["120,340=#a03020"]}.',
+)
 @click.option("--doubt", is_flag=True, help="Also write maps of where the network is unsure, and doubt.csv.")
 @click.option(
     "--format",
@@ -99,6 +112,8 @@ def translate(
     checkpoint: Path | None,
     direction: str,
     suffix: str | None,
+    hint_texts: tuple[str, ...],
+    hints_path: Path | None,
     provenance: bool,
     shard: str | None,
     report: bool,
@@ -116,7 +131,7 @@ def translate(
 
     from ..hardware import pick_device
     from ..inference import load
-    from ..translation import Job, Options, Shard, provenance_of, write_report
+    from ..translation import Job, Options, Shard, collect_hints, provenance_of, write_report
 
     if shard is not None and report:
         raise CycleColorError(
@@ -124,6 +139,7 @@ def translate(
         )
     if not source.exists():
         raise CycleColorError(f"{source}: no such file or folder; check the path", exit_code=2)
+    hints = collect_hints(source, hint_texts, hints_path)
     cv2.setNumThreads(1)  # cores are kept busy by photos side by side
     look = {name: options.pop(name) for name in ("size", "saturation", "denoise", "flip_average")}
     colorizer = load(checkpoint, device=pick_device(device), **look)
@@ -134,7 +150,8 @@ def translate(
         shard=None if shard is None else Shard.parse(shard),
         **{name: value for name, value in options.items() if value is not None},
     )
-    job = Job(source, output or _sibling(source, direction.removeprefix("to-"), suffix), colorizer, settings)
+    output = output or _sibling(source, direction.removeprefix("to-"), suffix)
+    job = Job(source, output, colorizer, settings, hints)
     counts, lumas, notes = {"translated": 0, "skipped": 0, "refused": 0}, Counter(), Counter()
     with (
         _stoppable() as stopped,
@@ -155,9 +172,9 @@ def translate(
         click.echo(f"report: {write_report(job.output, source, records, progress=progress_bar)}")
     for kind, count in job.passed_over.most_common():
         click.echo(f"passed over: {count} {kind}")
-    for kind, words in (("lost", "metadata not carried over in"), ("warnings", "read with a warning:")):
+    for kind, words in (("lost", "that lost some metadata"), ("warnings", "read with a warning")):
         if job.manifest and notes[kind]:
-            click.echo(f'{words} {notes[kind]} photos; see "{kind}" in {job.manifest.path}')
+            click.echo(f'photos {words}: {notes[kind]}; see "{kind}" in {job.manifest.path}')
     if settings.lossless_luma:
         click.echo(f"luma of gray JPEGs kept: {lumas['kept']}, encoded again: {lumas['encoded anew']}")
     click.echo(", ".join(f"{count} {status}" for status, count in counts.items()) + f": {job.output}")

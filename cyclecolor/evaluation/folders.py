@@ -1,26 +1,33 @@
 """Evaluation, audit and examination of folders: the text to print, and a record as JSON."""
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..errors import CycleColorError
 from ..files import write_json
 from ..inference import Colorizer
+from ..networks.content import imagenet_reader
+from ..networks.encoder import Encoder
 from ..photos import PhotoError, find_photos
 from .audit import audit
-from .doctor import TINY, diagnose, examine
+from .doctor import LEAST, TINY, diagnose, examine
 from .evaluate import evaluate
 from .inputs import SHORT_SIDE, read_inputs, read_large_enough
 from .perceptual import load_perceptual
 from .sheet import save_sheet
 from .tables import cell, table
 
+logger = logging.getLogger("cyclecolor")
+
 SHOWN = 5  # files of each finding that are printed
 _HEALTH = {
     "unreadable": "cannot be read",
+    "too_small": f"have a short side below {LEAST} px: too small to be examined",
     "tiny": f"have a short side below {TINY} px",
     "duplicates": "pairs show the same picture (or its mirror image)",
 }
@@ -127,7 +134,7 @@ def doctor_folders(
     gray: Path, color: Path, *, json_path: Path | None = None, progress: Callable = iter
 ) -> str:
     """Examine the two piles of a training run; returns the findings."""
-    found = diagnose(examine(gray, progress), examine(color, progress))
+    found = diagnose(examine(gray, progress), examine(color, progress), _encoder())
     lines = []
     for pile in ("gray", "color"):
         lines.append(f"{pile} pile: {found[pile]['photos']:,} photos in {found[pile]['folder']}")
@@ -141,10 +148,36 @@ def doctor_folders(
             "gap: a small classifier tells a scan from a color photo turned to gray "
             f"{auc:.1%} of the time [{low:.1%}, {high:.1%}]; guessing gives 50%"
         )
+    if found["content"]:
+        lines += _content_lines(found["content"])
     lines.append(found["advice"])
     if json_path:
         write_json(found, json_path)
     return "\n".join(lines)
+
+
+def _encoder() -> Encoder | None:
+    """What tells content from film, if its weights are installed."""
+    try:
+        return imagenet_reader()
+    except CycleColorError as error:
+        reason = str(error).removeprefix("pretrained = true: ")
+        logger.info("what the piles show is not compared: %s", reason)
+        return None
+
+
+def _content_lines(content: dict[str, Any]) -> Iterator[str]:
+    """How alike the piles are in what they show, and what is left of the gap where they are."""
+    yield (
+        f"content: {content['alike']:.0%} alike, where halves of the color pile, one of them on film, are "
+        f"{content['alike_halves']:.0%}: {content['words']}"
+    )
+    lacking = "scans show what no color photo does; the photo that comes nearest:"
+    yield from _listed(content["lacking"], lacking)
+    yield from _listed(content["wanted"], "color photos come nearest to most scans")
+    if content["film_gap"]:
+        auc, low, high = content["film_gap"].values()
+        yield f"film: among photos that show like things, the gap is {auc:.1%} [{low:.1%}, {high:.1%}]"
 
 
 def _listed(items: list[str], meaning: str) -> Iterator[str]:

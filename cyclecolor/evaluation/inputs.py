@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import CycleColorError
-from ..film import film_named, render
+from ..film import film_of, render
 from ..photos import PhotoError, find_photos, read_rgb8
 from .pictures import SMALLEST
 
@@ -42,8 +42,8 @@ def read_inputs(
         Folder of scans of the same relative names, whatever their suffixes. A scan of another size is
         resized to its truth's.
     film : str, optional
-        One of `FILMS`, which renders the gray of each photo, seeded by the photo's place in the list. With
-        neither `gray` nor `film`, the network sees the photo's own lightness.
+        One of `FILMS` or `BOXES`, which renders the gray of each photo, seeded by the photo's place in the
+        list. With neither `gray` nor `film`, the network sees the photo's own lightness.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def read_inputs(
     if gray is not None and film is not None:
         raise CycleColorError("--gray and --film exclude each other; use one", exit_code=2)
     if film is not None:
-        film_named(film)
+        film_of(film, 0)  # to say at once if there is none
     truths = _by_stem(color)
     scans = truths if gray is None else _by_stem(gray)
     missing = [name for name in truths if name not in scans]

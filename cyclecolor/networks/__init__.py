@@ -2,6 +2,7 @@
 
 from .encoders import ENCODERS
 from .film_generator import FilmGenerator
+from .film_resnet import FilmResnet
 from .folding import fold_norms
 from .fusion_generator import FusionGenerator
 from .gray_residual import GrayResidual
@@ -15,6 +16,7 @@ __all__ = [
     "ENCODERS",
     "GENERATORS",
     "FilmGenerator",
+    "FilmResnet",
     "FusionGenerator",
     "GrayResidual",
     "PatchDiscriminator",

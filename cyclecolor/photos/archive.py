@@ -7,7 +7,7 @@ import numpy as np
 
 from . import jpeg, metadata
 from .decoding import photo_of
-from .exif import stored_orientation
+from .exif import profile_of_exif, stored_orientation
 from .extras import archive
 from .guard import Refused, check_size
 from .icc import profile_by_numbers
@@ -38,22 +38,23 @@ def _read_heif(file: BinaryIO, max_pixels: int) -> Photo:
 
 
 def _read_jpeg(file: BinaryIO, max_pixels: int) -> Photo:
-    """A JPEG that Pillow does not know: lossless, or of other depths than 8 bits."""
+    """A JPEG that Pillow does not know: JPEG-LS, lossless, or of other depths than 8 bits."""
     frame = jpeg.frame(file)
-    library = archive("imagecodecs", f"JPEG of {frame.bits} bits, or lossless,")
+    library = archive("imagecodecs", f"JPEG without loss, or of {frame.bits} bits,")
     check_size(frame.width, frame.height, max_pixels)
     file.seek(0)
-    samples = library.jpeg_decode(file.read())
+    samples = (library.jpegls_decode if frame.is_ls else library.jpeg_decode)(file.read())
     samples = samples[..., None] if samples.ndim == 2 else samples
     if samples.shape != (frame.height, frame.width, frame.components) or frame.components not in (1, 3):
         raise Refused("unsupported", "this kind of JPEG is not supported; save it as TIFF in another program")
     found = metadata.of_jpeg(file)
+    found.icc = found.icc or profile_of_exif(found.exif)
     return photo_of(widened(samples, frame.bits), found, "JPEG", stored_orientation(found.exif))
 
 
 READERS: dict[str, Callable[[BinaryIO, int], Photo]] = {
     "HEIF": _read_heif,
     "JXL": read_jxl,
-    "JPEG of more bits": _read_jpeg,
+    "unusual JPEG": _read_jpeg,
 }
 """By format: from a file and the most pixels to the photo in it."""

@@ -18,7 +18,8 @@ from .samples import divided, from_decimals, from_integers, narrow, widened
 from .tiff import Directory, Tag, directories, read_page
 
 Planes = tuple[np.ndarray, np.ndarray | None]  # (H, W, 1 or 3) in sRGB, (H, W) alpha or None
-_JP2_SPACES = (0, 12, 16, 17, 18)  # as the profile says, CMYK, sRGB, gray, sYCC
+_SRGB = 16
+_JP2_SPACES = (0, 12, _SRGB, 17, 18)  # as the profile says, CMYK, sRGB, gray, sYCC
 
 
 def decode_image(image: Image.Image) -> Photo:
@@ -160,7 +161,7 @@ def _planes(
     if image.mode.startswith(("I", "F")):
         return _wide_gray_planes(image, found.icc), ()
     if image.format == "PNG" and ";16" in raw_mode and file is not None:
-        deep = read_deep(file, image, 16)
+        deep = read_deep(file, image, 16, opencv=True)
         # Pillow opens gray with alpha as RGBA.
         colors = deep[..., :1] if raw_mode.startswith("LA") else deep[..., :3]
         alpha = deep[..., 3] if image.has_transparency_data and deep.shape[2] == 4 else None
@@ -184,7 +185,8 @@ def _jpeg2000_planes(image: Image.Image, found: Found, file: BinaryIO) -> tuple[
         return _shallow_planes(Image.fromarray(samples), "", found.icc), ()
     if image.mode == "I;16":
         return _deep_planes(widened(np.asarray(image)[..., None] >> (16 - bits), bits), None, found.icc)
-    deep = widened(read_deep(file, image, bits), bits)
+    plain = image.mode == "RGB" and said.space == _SRGB
+    deep = widened(read_deep(file, image, bits, opencv=plain), bits)
     if image.mode not in ("LA", "RGB", "RGBA") or deep.shape[2] != len(image.mode):
         raise Refused(
             "unsupported", f"{bits}-bit JPEG 2000 of mode {image.mode} is not supported; save it as TIFF"

@@ -18,7 +18,7 @@ from .guard import Refused
 _BAND_ROWS = 64
 
 
-def read_deep(file: BinaryIO, image: Image.Image, bits: int) -> np.ndarray:
+def read_deep(file: BinaryIO, image: Image.Image, bits: int, *, opencv: bool) -> np.ndarray:
     """Read `file` again with all its bits.
 
     Parameters
@@ -27,6 +27,8 @@ def read_deep(file: BinaryIO, image: Image.Image, bits: int) -> np.ndarray:
         The same file, loaded by Pillow, mode RGB, RGBA or LA.
     bits : int
         Of a sample, 9 to 16.
+    opencv : bool
+        Whether OpenCV may try: of JPEG 2000 that does not say sRGB it complains on the standard error.
 
     Returns
     -------
@@ -39,7 +41,7 @@ def read_deep(file: BinaryIO, image: Image.Image, bits: int) -> np.ndarray:
     """
     file.seek(0)
     content = file.read()
-    for deep in _decoded(content, image):
+    for deep in _decoded(content, image, opencv):
         if (
             deep is not None
             and deep.dtype == np.uint16
@@ -68,9 +70,9 @@ def read_ppm16(file: BinaryIO, image: Image.Image) -> np.ndarray | None:
     return scaled[samples].reshape(image.height, image.width, 3)
 
 
-def _decoded(content: bytes, image: Image.Image) -> Iterator[np.ndarray | None]:
+def _decoded(content: bytes, image: Image.Image, opencv: bool) -> Iterator[np.ndarray | None]:
     """What other decoders make of it, one after the other."""
-    if image.format == "PNG" or image.mode == "RGB":  # of others, OpenCV complains on the standard error
+    if opencv:
         yield _opencvs(content)
     if installed("imagecodecs"):
         codecs = archive("imagecodecs", "this picture")

@@ -6,6 +6,7 @@ import struct
 import numpy as np
 from PIL import ExifTags, Image
 
+from .icc import ADOBE_RGB_ICC
 from .tiff.directory import Directory, Form, Tag
 from .tiff.fields import STORAGE, Field, packed
 
@@ -35,6 +36,16 @@ def stored_orientation(block: bytes | None) -> int:
     except (ValueError, struct.error):
         return 1
     return value if value in range(1, 9) else 1
+
+
+def profile_of_exif(block: bytes | None) -> bytes | None:
+    """Adobe RGB where a block says so (DCF 2.0, 3.1.2), which stands where there is no profile; else None."""
+    try:
+        inner = opened(block or b"").below(Tag.EXIF, most=1)[0]
+        option = inner.below(_INTEROPERABILITY, most=1)[0].raw(1)
+    except (ValueError, IndexError, struct.error):
+        return None
+    return ADOBE_RGB_ICC if option == _ADOBE_RGB else None
 
 
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:

@@ -129,6 +129,11 @@ def _srgb_profile(space: bytes) -> bytes:
     return make_profile(space, tags)
 
 
+ADOBE_RGB_ICC: bytes = matrix_profile(
+    gamma_curve(563 / 256), ((0.3127, 0.3290), (0.64, 0.33), (0.21, 0.71), (0.15, 0.06))
+)
+"""Adobe RGB (1998), for inputs that name it and do not bring it."""
+
 SRGB_ICC: bytes = _srgb_profile(b"RGB ")
 """sRGB, for color outputs."""
 

@@ -15,6 +15,7 @@ END = b"\xff\xd9"
 
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _LOSSLESS = (0xC3, 0xC7, 0xCB, 0xCF)
+_LS = 0xF7  # ITU-T T.87, a process of its own
 # Bits of every kind: whoever decodes on into these sees noise.
 _TAILS = [
     np.random.default_rng(seed).integers(0, 255, 4096, np.uint8).tobytes() for seed in (1, 2)
@@ -36,20 +37,30 @@ def segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
 @dataclass(frozen=True)
 class Frame:
-    """The size of a picture, how many components it has, of how many bits; and whether it is lossless."""
+    """The size of a picture, how many components it has, of how many bits; and the marker of its process."""
 
     bits: int
     height: int
     width: int
     components: int
-    lossless: bool
+    process: int
+
+    @property
+    def is_ls(self) -> bool:
+        """Whether it is JPEG-LS."""
+        return self.process == _LS
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether libjpeg, as Pillow has it, decodes such pictures."""
+        return self.bits == 8 and self.process not in (_LS, *_LOSSLESS)
 
 
 def frame(file: BinaryIO) -> Frame | None:
     """Of a JPEG; None where none is found."""
     for marker, content in segments(file):
-        if marker in _FRAMES and len(content) >= 6:
-            return Frame(*struct.unpack_from(">BHHB", content), marker in _LOSSLESS)
+        if marker in (_LS, *_FRAMES) and len(content) >= 6:
+            return Frame(*struct.unpack_from(">BHHB", content), marker)
     return None
 
 

@@ -88,7 +88,7 @@ def joined(luma: Luma, blue: bytes, red: bytes, header: bytes) -> bytes:
     )
     components = [(1, across << 4 | down, luma.table), (2, 0x11, _other(luma)), (3, 0x11, _other(luma))]
     frame = struct.pack(">HBHHB", 17, 8, luma.height, luma.width, 3) + b"".join(map(bytes, components))
-    segments = [(m, content) for m, content in _segments(header) if m in _APP]
+    segments = [(m, content) for m, content in _segments(header) if m in (*_APP, _COMMENT)]
     segments += [(luma.frame, frame), *_coded(luma, 1, luma.table)]
     for number, component in enumerate(chroma, 2):
         segments += [(_DRI, _NO_RESTARTS), *_coded(component, number, _other(luma))]

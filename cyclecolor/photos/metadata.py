@@ -108,7 +108,7 @@ def of_image(image: Image.Image, file: BinaryIO | None) -> Found:
         return found
     if image.format in ("JPEG", "MPO"):
         said = of_jpeg(file)
-        said.icc, said.dpi = found.icc, found.dpi
+        said.icc, said.dpi = found.icc or exif.profile_of_exif(said.exif), found.dpi
         said.lost += ("further pictures in the file",) if image.format == "MPO" else ()
         return said
     if image.format == "PNG":

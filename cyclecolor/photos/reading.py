@@ -186,8 +186,8 @@ def _read(file: BinaryIO, max_pixels: int, *, still: bool = False, short_side: i
         raise raw.refused()
     if kind == "TIFF":
         return decode_page(_tiff_pages(file, max_pixels, first=True)[0])
-    if kind in JPEGS and (frame := jpeg.frame(file)) and (frame.bits != 8 or frame.lossless):
-        kind = "JPEG of more bits"
+    if kind in JPEGS and (frame := jpeg.frame(file)) and not frame.is_usual:
+        kind = "unusual JPEG"
     if kind in READERS:
         return READERS[kind](file, max_pixels)
     if kind is None:

@@ -24,6 +24,7 @@ FREE_SETTINGS = {
     "save_every_minutes": True,
     "log_every": True,
     "keep": True,
+    "tensorboard": True,
     "on_trouble": True,
     "saturation": True,
     "restraint": True,
@@ -153,11 +154,11 @@ def check_same_piles(
         return
     if not accepted:
         raise CycleColorError(
-            f"{run_dir}: {' and '.join(changes)} since step {checkpoint.step:,}; put back what it was, "
-            "choose another --run-dir, or go on with --allow-changed-data",
+            f"{run_dir}: {' and '.join(changes)} since step {checkpoint.step:,}; put the photos back, "
+            "choose another --run-dir, or continue with --allow-changed-data",
             exit_code=2,
         )
-    logger.warning("%s since step %s; going on", " and ".join(changes), f"{checkpoint.step:,}")
+    logger.warning("%s since step %s; training continues", " and ".join(changes), f"{checkpoint.step:,}")
 
 
 def _change(name: str, now: dict, then: dict | None) -> str:

@@ -35,6 +35,7 @@ from ..errors import CycleColorError
 from ..hardware import describe, loader_workers, pick_device, sum_in_one_order, use_bfloat16
 from ..methods import METHODS
 from .ema import average_of
+from .event_files import EventFiles
 from .held_out import chroma_error, held_out
 from .lock import RunLock
 from .progress import progress_bar
@@ -112,6 +113,7 @@ class Trainer:
         if is_first():
             self.log.trim(self.step)
         self.held_out = held_out(experiment.data, SCORED) if is_first() else []
+        self.events = EventFiles(self.run_dir, self.step) if experiment.tensorboard and is_first() else None
 
     def _build(self, device: torch.device, *, new: bool) -> None:
         """Networks and piles; at the start of a run also what comes before the first step."""
@@ -212,6 +214,8 @@ class Trainer:
 
     def close(self) -> None:
         """Let another training into the folder."""
+        if self.events:
+            self.events.close()
         if self.lock:
             self.lock.release()
 
@@ -277,7 +281,11 @@ class Trainer:
     def _score(self) -> float | None:
         if not self.held_out:
             return None
-        return chroma_error(self.method, self.averages["G_color"], self.held_out)
+        generator = self.averages["G_color"]
+        error = chroma_error(self.method, generator, self.held_out)
+        if self.events:
+            self.events.look(self.step, self.method, generator, self.held_out, error)
+        return error
 
     def _bar(self) -> tqdm:
         each = self.experiment.batch_size * self.experiment.accumulate
@@ -286,6 +294,8 @@ class Trainer:
     def _log(self, losses: dict[str, float], bar: tqdm) -> None:
         if is_first():
             self.log.append(self.step, losses)
+        if self.events:
+            self.events.losses(self.step, losses)
         bar.set_description(f"step {self.step}", refresh=False)
         bar.set_postfix({name: f"{value:.3f}" for name, value in losses.items()}, refresh=False)
 

@@ -1,86 +1,37 @@
 """Photos and folders of photos: every file translated, skipped, or refused with its reason."""
 
 import hashlib
-import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import torch
 
 from ..errors import CycleColorError
 from ..files import shown, write_csv
-from ..hardware import cores
-from ..inference import ChromaColorizer, Colorizer
+from ..inference import ChromaColorizer, Colorizer, Hint
 from ..photos import (
     JPEG_SUFFIXES,
-    MAX_PIXELS,
     Photo,
     PhotoError,
     read_luma,
-    read_pages,
     write_pages,
     write_photo,
 )
+from .hinted import refuse_unknown
 from .manifest import Manifest, file_sha256
-from .plan import COLORED, DOUBT_SUFFIX, Shard, Task, plan_folder, plan_photo, refuse_leaving
+from .options import Options
+from .pages import Pages, failure
+from .plan import DOUBT_SUFFIX, Task, plan_folder, plan_photo, refuse_leaving
 
 DOUBT_WHITE = 8.0  # units of the color space
 DOUBT_LIST = "doubt.csv"
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a job is done. All but `overwrite`, `max_pixels`, `workers` and `shard` decide on the outputs.
-
-    Attributes
-    ----------
-    direction : str
-        `to-color` or `to-gray`.
-    suffix : str, optional
-        Of all outputs, with its dot; by default the inputs' own.
-    quality, subsampling : int, str
-        As in `write_pages`.
-    doubt : bool
-        Also write a map of doubt beside each output, and list the photos by it.
-    provenance : str, optional
-        The sentence that outputs carry in their XMP.
-    max_pixels : int
-        As in `read_pages`.
-    lossless_luma : bool
-        Carry the luma of gray JPEGs over as it is coded.
-    overwrite : bool
-        Make everything anew, also over files that are not ours.
-    workers : int
-        Photos in hand at a time, a core each; results do not depend on it.
-    shard : Shard, optional
-        Do this part of a folder alone.
-    """
-
-    direction: str = "to-color"
-    suffix: str | None = None
-    quality: int = 95
-    subsampling: str = "4:4:4"
-    doubt: bool = False
-    provenance: str | None = None
-    max_pixels: int = MAX_PIXELS
-    lossless_luma: bool = False
-    overwrite: bool = False
-    workers: int = field(default_factory=cores)
-    shard: Shard | None = None
-
-    def digest(self, colorizer: Colorizer) -> str:
-        """Of all that decides on an output, besides its input."""
-        of_the_job = ("direction", "suffix", "quality", "subsampling", "doubt", "provenance")
-        settings = {**{name: getattr(self, name) for name in of_the_job}, **colorizer.settings}
-        settings |= {"lossless_luma": True} if self.lossless_luma else {}
-        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -105,12 +56,6 @@ class Outcome:
         return [*lost, *(f"warning: {warning}" for warning in self.warnings)]
 
 
-def provenance_of(colorizer: Colorizer, direction: str) -> str:
-    """The sentence that tells a reader of the metadata what was inferred, and by what."""
-    made = {"to-color": COLORED, "to-gray": "Gray is made from color"}[direction]
-    return f"{made}: cyclecolor {version('cyclecolor')}, checkpoint {colorizer.name or 'unnamed'}"
-
-
 class Job:
     """The translation of a photo, or of a folder recursively; originals are only read.
 
@@ -118,6 +63,8 @@ class Job:
     ----------
     source, output : Path
         A folder and the folder that mirrors it, which gets a manifest; or a photo and the file to make of it.
+    hints : mapping of str to sequence of Hint
+        By name of the input, as in `Task`. Of several pages, they are on the first.
 
     Raises
     ------
@@ -125,18 +72,27 @@ class Job:
         If there is nothing to translate, the output cannot be there, or the checkpoint cannot do it.
     """
 
-    def __init__(self, source: Path, output: Path, colorizer: Colorizer, options: Options):
+    def __init__(
+        self,
+        source: Path,
+        output: Path,
+        colorizer: Colorizer,
+        options: Options,
+        hints: Mapping[str, Sequence[Hint]] = MappingProxyType({}),
+    ):
         self.output = output if source.is_dir() else output.parent
         self.options = options
         self.colorizer = colorizer
+        self.hints = hints
+        self._check_hints()
         self.convert = colorizer.converter(options.direction)
         if options.doubt and options.direction != "to-color":
             raise CycleColorError("--doubt does not work with --direction to-gray; leave it out", exit_code=2)
-        self.settings = options.digest(colorizer)
         self.manifest = None
         if source.is_dir():
             self._check_luma(options.suffix)
-            plan_folder(source, output, options.suffix, {})  # complains before anything is made
+            new = plan_folder(source, output, options.suffix, {})  # complains before anything is made
+            refuse_unknown(hints, new.tasks)
             self.manifest = Manifest(output, options.shard)
             known = {name: r["output"] for name, r in self.manifest.records.items() if "output" in r}
             colored = options.direction != "to-color"
@@ -145,6 +101,7 @@ class Job:
             if options.shard:
                 raise CycleColorError(f"--shard works only for folders: {shown(source)}", exit_code=2)
             plan = plan_photo(source, output)
+            refuse_unknown(hints, plan.tasks)
             self._check_luma(plan.tasks[0].target.suffix)
         shard, self.passed_over = options.shard, plan.passed_over
         self.tasks = [task for task in plan.tasks if not shard or shard.holds(task.name)]
@@ -158,6 +115,18 @@ class Job:
                 "--lossless-luma works only for JPEG, and for checkpoints that keep lightness; leave it out",
                 exit_code=2,
             )
+
+    def _check_hints(self) -> None:
+        """Complain of hints to what cannot take them, before anything is read."""
+        if any(self.hints.values()) and not (
+            isinstance(self.colorizer, ChromaColorizer) and self.options.direction == "to-color"
+        ):
+            raise CycleColorError(
+                "hints are for colors, and for checkpoints that keep lightness; leave them out", exit_code=2
+            )
+
+    def _settings(self, task: Task) -> str:
+        return self.options.digest(self.colorizer, self.hints.get(task.name, ()))
 
     def run(self, stop: Callable[[], bool] = lambda: False) -> Iterator[Outcome]:
         """Do it; outcomes come as they are ready. Once `stop()`, photos in hand are finished, none begun."""
@@ -211,7 +180,7 @@ class Job:
         """What there is to say of a task without work on it."""
         if self.options.overwrite:
             return None
-        if self.manifest and self.manifest.is_current(task, self.settings, self._targets(task)):
+        if self.manifest and self.manifest.is_current(task, self._settings(task), self._targets(task)):
             return Outcome(task, "skipped")
         foreign = next((path for path in self._targets(task) if not self._is_ours(task, path)), None)
         if foreign is None:
@@ -250,14 +219,14 @@ class Job:
             "seconds": round(time.perf_counter() - begun, 3),
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
             "checkpoint": self.colorizer.settings["checkpoint"],
-            "settings": self.settings,
+            "settings": self._settings(task),
         }
         return outcome, record
 
     def _make(self, task: Task) -> dict:
         status = os.stat(task.source)
         doubt = self.colorizer.doubt if self.options.doubt else None
-        pages = _Pages(task.source, self.convert, doubt, self.options)
+        pages = Pages(task.source, self.convert, doubt, self.options, self.hints.get(task.name, ()))
         refuse_leaving(task.target, self.output)
         keeps_luma = self.options.lossless_luma and task.target.suffix.lower() in JPEG_SUFFIXES
         luma = read_luma(task.source, max_pixels=self.options.max_pixels) if keeps_luma else None
@@ -301,36 +270,6 @@ class Job:
         }
 
 
-class _Pages:
-    """The translated pages of a file, one at a time; what there is to say of those that were taken."""
-
-    def __init__(
-        self,
-        path: Path,
-        convert: Callable[[Photo], Photo],
-        doubt: Callable[[Photo], np.ndarray] | None,
-        options: Options,
-    ):
-        self.path, self.convert, self.doubt, self.options = path, convert, doubt, options
-        self.count, self.size, self.doubts = 0, (0, 0), []
-        self.lost: dict[str, None] = {}  # names in order, each once
-        self.warnings: dict[str, None] = {}
-
-    def __iter__(self) -> Iterator[Photo]:
-        for photo in read_pages(self.path, max_pixels=self.options.max_pixels):
-            self.count += 1
-            self.size = self.size if self.count > 1 else photo.pixels.shape[:2]
-            self.lost |= dict.fromkeys(photo.metadata.lost)
-            self.warnings |= dict.fromkeys(photo.warnings)
-            try:
-                self.doubts += [self.doubt(photo)] if self.doubt else []
-                photo = self.convert(photo)  # the name lets go of what was read: it may be a gigabyte
-            except (MemoryError, RuntimeError) as error:
-                code, reason = _failure(self.path, error)
-                raise PhotoError(reason, reason=code) from error
-            yield replace(photo, metadata=replace(photo.metadata, provenance=self.options.provenance))
-
-
 def _doubt_path(task: Task) -> Path:
     return task.target.with_name(task.target.name + DOUBT_SUFFIX)
 
@@ -348,11 +287,4 @@ def _refusal(task: Task, error: Exception) -> tuple[str, str]:
         return "unwritable", str(error)
     if isinstance(error, OSError):
         return "unreadable", f"{shown(task.source)}: cannot be read: {error.strerror or error}"
-    return _failure(task.source, error)
-
-
-def _failure(path: Path, error: Exception) -> tuple[str, str]:
-    text = " ".join(str(error).split())[:160] or type(error).__name__
-    if isinstance(error, MemoryError) or "memory" in text.lower():
-        return "too-many-pixels", f"{shown(path)}: not enough memory for a photo of this size"
-    return "failed", f"{shown(path)}: {text}"
+    return failure(task.source, error)

@@ -9,7 +9,7 @@ from .. import profiles
 from ..guard import Refused
 from ..samples import divided, from_decimals, from_integers, narrow, widened
 from .directory import Directory, Tag
-from .pictures import PICTURES
+from .pictures import COME_AS_RGB
 from .samples import Storage, check_claim, read_samples
 
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR, _LAB = 0, 1, 2, 3, 5, 6, 8
@@ -62,9 +62,8 @@ def read_page(page: Directory) -> Page:
         colors = divided(colors, alpha)
     pixels, warnings = _to_srgb(page, storage, np.ascontiguousarray(colors), kind)
     if alpha is not None:
-        alpha = (
-            narrow(np.ascontiguousarray(alpha)) if pixels.dtype == np.uint8 else np.ascontiguousarray(alpha)
-        )
+        alpha = np.ascontiguousarray(alpha)
+        alpha = narrow(alpha) if pixels.dtype == np.uint8 else alpha
     return Page(pixels, alpha, ("extra channels (infrared, masks)",) if lost else (), warnings)
 
 
@@ -106,8 +105,7 @@ def _to_srgb(
         return profiles.gray_to_srgb(~colors if kind == _WHITE_IS_ZERO else colors, icc), ()
     if kind == _PALETTE:
         return profiles.to_srgb(Image.fromarray(_looked_up(page, storage, colors)), icc), ()
-    # The decoders of pictures convert to RGB on their own.
-    if kind == _RGB or (kind == _YCBCR and storage.compression in PICTURES):
+    if kind == _RGB or (kind == _YCBCR and storage.compression in COME_AS_RGB):
         return profiles.rgb_to_srgb(colors, icc)
     size, warnings = (storage.width, storage.height), ()
     if colors.dtype == np.uint16:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, TiffImagePlugin
 
+from .. import jp2
+from ..deep import read_deep
 from ..guard import Refused
 from .directory import Directory, Tag
 
@@ -22,6 +24,9 @@ PICTURES = {
     50001: "WEBP",
 }
 """Pillow's name of the format, by the number of the compression."""
+
+COME_AS_RGB = (7, 33003, 50001)
+"""Compressions whose pictures come as RGB where the page says YCbCr."""
 
 _RGB, _YCBCR = 2, 6  # photometric interpretations
 _APERIO_YCBCR = 33003
@@ -46,7 +51,10 @@ def picture(page: Directory, storage: "Storage", data: bytes) -> np.ndarray:
     # A strip's last rows may be missing, and tiles are whole; what is larger would be a bomb.
     if columns != storage.columns or rows > storage.rows:
         raise Refused("broken", "damaged (a strip or tile of another size); copy or scan it again")
-    samples = np.asarray(image)
+    if kind == "JPEG2000" and set(jp2.said_by(io.BytesIO(data)).bits) != {storage.bits}:
+        raise Refused("unsupported", "JPEG 2000 of another depth than its TIFF says; save it anew")
+    deep = storage.bits == 16 and image.mode in ("LA", "RGB", "RGBA")
+    samples = read_deep(io.BytesIO(data), image, 16, opencv=False) if deep else np.asarray(image)
     samples = samples[..., None] if samples.ndim == 2 else samples
     if samples.shape[2] != storage.together or samples.dtype != storage.dtype:
         raise Refused(

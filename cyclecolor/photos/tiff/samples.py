@@ -70,12 +70,8 @@ class Storage:
         formats = page.numbers(Tag.SAMPLE_FORMAT) or [1]
         if min(height, width, samples) < 1:
             raise Refused("broken", "damaged (no size); copy or scan it again")
-        if (
-            samples > _MOST_SAMPLES
-            or len(set(bits)) > 1
-            or len(set(formats)) > 1
-            or formats[0] not in _FORMATS
-        ):
+        uniform = len(set(bits)) == len(set(formats)) == 1
+        if samples > _MOST_SAMPLES or not uniform or formats[0] not in _FORMATS:
             raise _unsupported(f"pixels of {samples} samples, {'/'.join(map(str, bits[:8]))} bits")
         tiled = Tag.TILE_WIDTH in page
         rows = page.number(Tag.TILE_HEIGHT, 0) if tiled else page.number(Tag.ROWS_PER_STRIP, height)
@@ -221,6 +217,8 @@ def _predicted(packed: np.ndarray, storage: Storage, order: str) -> np.ndarray:
 
 def _unpacked_bits(packed: np.ndarray, bits: int, count: int) -> np.ndarray:
     """(rows, count) of `bits` each, below 16, out of (rows, bytes); the first sample in the high bits."""
+    if bits == 1:
+        return np.unpackbits(packed, axis=1)[:, :count]
     out = np.empty((len(packed), count), np.uint8 if bits < 8 else np.uint16)
     starts = np.arange(count) * bits
     first, shift = starts >> 3, (24 - bits - (starts & 7)).astype(np.uint32)
