@@ -187,7 +187,7 @@ def _parametric(x: np.ndarray, tag: bytes) -> np.ndarray:
     if kind > 4:
         raise ValueError("unknown parametric curve")
     given = np.frombuffer(tag, ">i4", (1, 3, 4, 5, 7)[kind], 12) / 65536
-    g, a, b, c, d, e, f = [*given.tolist(), *(1.0, 0.0, 0.0, 0.0, 0.0, 0.0)[len(given) - 1 :]]
+    g, a, b, c, d, e, f = np.append(given, (1, 0, 0, 0, 0, 0)[len(given) - 1 :])
     if kind in (1, 2):  # no linear part: below -b/a the curve rests at c
         c, d, e, f = 0, -b / a, c, c
     return np.where(x >= d, np.maximum(a * x + b, 0) ** g + e, c * x + f).clip(0, 1).astype(np.float32)

@@ -127,7 +127,8 @@ def _clean(document: Document, orientation: int) -> list[str] | None:
     found: list[str] = []
     for element in list(_elements(document)):
         attributes = [node for node in element.attributes.values() if isinstance(node, Attr)]
-        for node in (element, *attributes):
+        nodes: list[Element | Attr] = [element, *attributes]
+        for node in nodes:
             name = _name(node, prefixes)
             if name == (_TIFF, "Orientation") and _value(node) != "1":
                 _set(node, "1")

@@ -77,11 +77,15 @@ class Entry:
         return self.count * np.dtype(NUMPY_TYPES[self.kind]).itemsize * (2 if self.kind in RATIONALS else 1)
 
 
+Order = Literal["<", ">"]
+"""Of bytes, as NumPy and `struct` write it."""
+
+
 @dataclass(frozen=True)
 class Form:
     """How a file writes numbers: byte `order` ("<" or ">"), and 64-bit positions where it is `big`."""
 
-    order: Literal["<", ">"]
+    order: Order
     big: bool
 
     @classmethod
@@ -89,7 +93,7 @@ class Form:
         """From the first bytes of a file; None of what is no TIFF."""
         if head[:2] not in (b"II", b"MM") or len(head) < 8:
             return None
-        order: Literal["<", ">"] = "<" if head[:2] == b"II" else ">"
+        order: Order = "<" if head[:2] == b"II" else ">"
         version = struct.unpack_from(order + "H", head, 2)[0]
         return cls(order, version == 43) if version in (42, 43) else None
 
@@ -148,7 +152,7 @@ class Directory:
         return self._bytes(entry.position, entry.size)
 
     def numbers(self, tag: int) -> list[int]:
-        """The values of `tag`, none where it is missing; of tags that are no whole numbers, see `quotients`."""
+        """The values of `tag` as whole numbers, none where it is missing."""
         return [int(value) for value in self._values(tag)]
 
     def quotients(self, tag: int) -> list[float]:
@@ -156,9 +160,8 @@ class Directory:
         values = self._values(tag)
         if tag not in self.entries or self.entries[tag].kind not in RATIONALS:
             return [float(value) for value in values]
-        return [
-            above / below if below else 0.0 for above, below in zip(values[::2], values[1::2], strict=True)
-        ]
+        pairs = zip(values[::2], values[1::2], strict=True)
+        return [above / below if below else 0.0 for above, below in pairs]
 
     def _values(self, tag: int) -> list[int | float]:
         entry = self.entries.get(tag)
