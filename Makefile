@@ -21,8 +21,9 @@ install: .venv/installed
 train: install
 	$(BIN)/cyclecolor train $(EXPERIMENT) $(if $(GRAY),--set data.gray='$(GRAY)') $(if $(COLOR),--set data.color='$(COLOR)')
 
+# A process a core. A single file is quicker in one: `pytest tests/test_x.py`.
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 test-gpu: install
 	CUDA_VISIBLE_DEVICES=0 $(BIN)/python -m pytest tests/test_gpu.py tests/test_kernels.py

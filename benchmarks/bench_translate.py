@@ -262,6 +262,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="Fewer and smaller files: does it run?")
     arguments = parser.parse_args()
     quick = arguments.quick
+    cv2.setNumThreads(1)  # as `cyclecolor translate` has it
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         parts = {

@@ -11,6 +11,7 @@ from pathlib import Path
 
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
 
+import cv2
 import torch
 from PIL import Image
 from reference import PHOTO_SIZE, PhotoPairs, Reference, original_networks
@@ -20,7 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from cyclecolor.config import Experiment, load_experiment
 from cyclecolor.data import render_scene
 from cyclecolor.distributed import process_group
-from cyclecolor.hardware import pick_device
+from cyclecolor.hardware import keep_memory, pick_device
 from cyclecolor.training import Trainer
 
 PAPER = Path(__file__).parent.parent / "experiments/paper_cyclegan.toml"
@@ -52,6 +53,8 @@ def reference_steps(root: str, *, size: int, batch_size: int, original: str, wor
 
 def our_steps(root: str, *, name: str, size: int, batch_size: int, workers: int | None = None, **_):
     """Endlessly a step of our trainer, and the seconds spent waiting for its data."""
+    keep_memory()  # this and OpenCV's threads as `cyclecolor train` has them
+    cv2.setNumThreads(0)
     experiment = Experiment() if name == "default" else load_experiment(PAPER)
     data = {"root": root, "size": size, "load_size": PHOTO_SIZE, "workers": workers}
     changes = {"batch_size": batch_size, "num_steps": 10**6, "data": experiment.data.model_copy(update=data)}

@@ -37,7 +37,7 @@ class Data(Section):
 
 
 class Generator(Section):
-    """`resnet` (width, blocks), `fusion` (all but blocks) or, for G_gray, `film` (none)."""
+    """`resnet` (width, blocks), `fusion` (all but blocks) or, for G_gray, `film` and `film_resnet` (none)."""
 
     type: Literal["resnet", "fusion", "film", "film_resnet"] = "fusion"
     width: int = Field(64, ge=1, le=1024)  # resnet: channels after its first layer; fusion: of its decoder

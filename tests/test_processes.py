@@ -28,7 +28,7 @@ def small(**changes):
     """Every source of difference: batch statistics, noise of guard and film, pools that swap.
 
     But for the guard's 8 bits: a last digit that tips a level over makes two runs of one process differ too.
-    And at next to no rate: Adam steps as far up a slope that is nothing but rounding as up any other, and from
+    And at next to no rate: Adam steps as far down a slope that is but rounding as down any other, and from
     there two runs part. Its moments, the averages, statistics and pools are those of every step all the same.
     """
     least = {"G_color": FUSION, "G_gray": {"type": "film", "stages": 1}, "batch_size": 4, "num_steps": 4}

@@ -41,8 +41,8 @@ SPREAD = 0.35  # raw: of numbers within a film, to begin with
 MOVED_AT_A_TIME = 96  # grays of a step in which numbers are moved
 RATE, F_RATE = 5e-3, 1e-3  # of Adam
 BETAS = (0.5, 0.9)
-LEASH = 0.002  # keeps sensitivities, raw, to the emulsion that they began as, where the scans do not care
-F_LEASH = 0.02  # keeps f small where the scans do not care
+LEASH = 0.0005  # keeps sensitivities, raw, to the emulsion that they began as, where the scans do not care
+F_LEASH = 0.005  # keeps f small where the scans do not care
 F_FROM = 0.6  # share of the steps after which f moves too
 
 Progress = Callable[[Iterable], Iterable]
@@ -138,9 +138,8 @@ def said_films(film: FilmResnet) -> str:
     """The films that were found, a line each."""
     lines = [f"films like the gray pile's: {len(film.films())}"]
     for found, numbers in film.describe():
-        lines.append(
-            f"  {found:4.0%}  " + ", ".join(f"{name} {value:.2f}" for name, value in numbers.items())
-        )
+        said = ", ".join(f"{name} {value:.2f}" for name, value in numbers.items())
+        lines.append(f"  {found:4.0%}  {said}")
     return "\n".join(lines)
 
 
@@ -210,11 +209,8 @@ def _grays(
     generator: torch.Generator,
 ) -> tuple[list[Tensor], Tensor]:
     """Measures (K, count, D) of `count` grays of each film that is there; their mean square move by f."""
-    picks, films, draw = (
-        archive.draw(count * len(there), generator),
-        there.repeat_interleave(count),
-        _noise(generator),
-    )
+    picks, films = archive.draw(count * len(there), generator), there.repeat_interleave(count)
+    draw = _noise(generator)
     noise = draw((len(picks), len(STARTS)), films.device)
     raw = film.numbers(archive.seen[picks], films, noise)
     moved = raw - GAIN * film.means[films] - F.softplus(GAIN * film.spreads[films]) * noise
@@ -233,9 +229,9 @@ def _shares_of(
 
 
 def _distances(sets: list[Tensor], scans: list[Tensor]) -> tuple[Tensor, Tensor]:
-    """Attraction (K,) and repulsion (K, K) of films, summed over measures."""
-    a = sum(attraction(own, other) for own, other in zip(sets, scans, strict=True))
-    return a, sum(repulsion(own) for own in sets)
+    """Attraction (K,) and repulsion (K, K) of films: means over measures."""
+    a = [attraction(own, other) for own, other in zip(sets, scans, strict=True)]
+    return sum(a) / len(a), sum(map(repulsion, sets)) / len(sets)
 
 
 def _log_ratios(weights: tuple[float, ...]) -> list[float]:

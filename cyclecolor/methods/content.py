@@ -37,7 +37,7 @@ def chances(scans: Tensor, photos: Tensor) -> Tensor:
 
 def compared(scans: Tensor, photos: Tensor) -> tuple[Tensor, Tensor]:
     """Features of both in units of their spread over photos, as DIMENSIONS principal components."""
-    center, spread = photos.mean(dim=0), photos.std(dim=0) + 1e-6
+    center, spread = photos.mean(dim=0), photos.std(dim=0, correction=0) + 1e-6
     scans, photos = (scans - center) / spread, (photos - center) / spread
     axes = torch.linalg.eigh(photos.T @ photos / len(photos))[1][:, -DIMENSIONS:]
     return scans @ axes, photos @ axes

@@ -38,7 +38,7 @@ class Normalized:
     def __init__(self, scans: Tensor):
         raw = measures(scans)
         self.centers = [m.mean(dim=0) for m in raw]
-        self.scales = [(m.std(dim=0) + EDGE) * m.shape[1] ** 0.5 for m in raw]
+        self.scales = [(m.std(dim=0, correction=0) + EDGE) * m.shape[1] ** 0.5 for m in raw]
         self.scans = self._normalized(raw)
 
     def __call__(self, gray: Tensor) -> list[Tensor]:

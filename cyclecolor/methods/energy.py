@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 STEPS = 1000
-RIDGE = 0.02  # of distances, which are about 1 a measure: films that can hardly be told share what is theirs
+RIDGE = 0.01  # of distances, which are about 1: films that can hardly be told share what is theirs
 
 
 def attraction(sets: Tensor, others: Tensor) -> Tensor:
