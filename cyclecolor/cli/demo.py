@@ -21,8 +21,8 @@ from .group import Command
     "--host",
     default="127.0.0.1",
     show_default=True,
-    help="Where to listen; the page answers to this name and to localhost. Other machines can reach any other "
-    "address, and there are no passwords.",
+    help="Where to listen; the page answers to this name and to localhost. Other machines can reach any "
+    "other address, and there are no passwords.",
 )
 def demo(checkpoints: tuple[Path, ...], port: int, host: str) -> None:
     """Serve a page that colors photos and takes hints by clicks, for a browser on this machine."""
