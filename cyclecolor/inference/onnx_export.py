@@ -124,7 +124,7 @@ def _followed(network: nn.Module, channels: int) -> Any:
         warnings.simplefilter("ignore")  # of what the exporter does on its own behalf
         for logger in loggers:
             logger.setLevel(logging.ERROR)
-        program = torch.onnx.export(
+        program: Any = torch.onnx.export(
             network,
             (torch.zeros(count, channels, height, width),),
             dynamo=True,

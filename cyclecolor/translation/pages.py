@@ -25,7 +25,8 @@ class Pages:
     ):
         self.path, self.convert, self.doubt, self.options = path, convert, doubt, options
         self.hints = hints
-        self.count, self.size, self.doubts = 0, (0, 0), []
+        self.count, self.size = 0, (0, 0)
+        self.doubts: list[np.ndarray] = []
         self.lost: dict[str, None] = {}  # names in order, each once
         self.warnings: dict[str, None] = {}
 
