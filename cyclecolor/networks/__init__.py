@@ -8,6 +8,7 @@ from .gray_residual import GrayResidual
 from .patch_discriminator import PatchDiscriminator
 from .recomputed import Recomputed
 from .resnet_generator import ResnetGenerator
+from .stride import stride_of
 
 GENERATORS = {"resnet": ResnetGenerator, "fusion": FusionGenerator}
 
@@ -21,4 +22,5 @@ __all__ = [
     "Recomputed",
     "ResnetGenerator",
     "fold_norms",
+    "stride_of",
 ]
