@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -117,7 +118,7 @@ class CycleGAN(Method):
     def _matches_film(self) -> bool:
         return self.experiment.G_gray.type == "film" and self.experiment.match_steps > 0
 
-    def before_training(self, dataset: Dataset, progress: Callable[[Iterable], Iterable]) -> None:
+    def before_training(self, dataset: Dataset[Any], progress: Callable[[Tensor], Iterable[Tensor]]) -> None:
         """Match a film to the gray pile, on crops that the first steps will see; say what it is."""
         film, experiment = self.networks["G_gray"], self.experiment
         if not isinstance(film, FilmGenerator) or not self._matches_film:
