@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -134,7 +135,7 @@ def domain_gap(gray: Pile, color: Pile) -> Gap | None:
     return Gap(*separability(np.stack(color.descriptions), np.stack(gray.descriptions)))
 
 
-def diagnose(gray: Pile, color: Pile) -> dict:
+def diagnose(gray: Pile, color: Pile) -> dict[str, Any]:
     """All that there is to say of two piles, as JSON has it: counts, lists of files, the gap, advice."""
     gap = domain_gap(gray, color)
     return {
@@ -146,7 +147,7 @@ def diagnose(gray: Pile, color: Pile) -> dict:
     }
 
 
-def _health(pile: Pile) -> dict:
+def _health(pile: Pile) -> dict[str, Any]:
     return {
         "folder": str(pile.folder),
         "photos": len(pile.names),

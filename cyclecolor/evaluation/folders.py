@@ -1,6 +1,6 @@
 """Evaluation, audit and examination of folders: the text to print, and a record as JSON."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -124,7 +124,11 @@ def audit_folder(
 
 
 def doctor_folders(
-    gray: Path, color: Path, *, json_path: Path | None = None, progress: Callable = iter
+    gray: Path,
+    color: Path,
+    *,
+    json_path: Path | None = None,
+    progress: Callable[[list[Path]], Iterable[Path]] = iter,
 ) -> str:
     """Examine the two piles of a training run; returns the findings."""
     found = diagnose(examine(gray, progress), examine(color, progress))
