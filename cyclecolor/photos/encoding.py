@@ -57,7 +57,8 @@ def jpeg_of(photo: Photo, quality: int, subsampling: str, luma: Luma | None) -> 
     if flat.pixels.shape != (luma.height, luma.width, 3):
         raise ValueError("luma of another size, or a gray photo")
     header = _saved(flat, Image.new("RGB", (8, 8)), "JPEG", **options)
-    return joined(luma, *_chroma_planes(flat.pixels, quality, subsampling, luma.progressive), header)
+    blue, red = _chroma_planes(flat.pixels, quality, subsampling, luma.progressive)
+    return joined(luma, blue, red, header)
 
 
 def _segments(metadata: Metadata) -> bytes:
@@ -65,6 +66,7 @@ def _segments(metadata: Metadata) -> bytes:
     found = []
     said = packet(metadata)
     if said and len(said) > xmp.MOST_IN_SEGMENT:
+        assert metadata.xmp is not None  # a statement of ours alone is short
         extension, said = metadata.xmp, packet(replace(metadata, xmp=xmp.pointing_to(metadata.xmp)))
         found += [(jpeg.APP1, part) for part in xmp.extension_segments(extension)]
     if said:

@@ -139,8 +139,9 @@ GRAY_ICC: bytes = _srgb_profile(b"GRAY")
 def matrix_of(icc: bytes) -> np.ndarray:
     """(3, 3) float32 from the profile's linear RGB to sRGB's, both as rows: ``rgb @ matrix``."""
     source = ImageCms.ImageCmsProfile(io.BytesIO(icc)).profile
-    colorants = [source.red_colorant, source.green_colorant, source.blue_colorant]
-    if b"A2B0" in _tags(icc) or None in colorants:
+    given = source.red_colorant, source.green_colorant, source.blue_colorant
+    colorants = [colorant for colorant in given if colorant is not None]
+    if b"A2B0" in _tags(icc) or len(colorants) < 3:
         raise ValueError("not a matrix profile")
     to_xyz = np.array([colorant[0] for colorant in colorants])
     return (to_xyz @ np.linalg.inv(np.array(SRGB_COLORANTS))).astype(np.float32)
@@ -179,7 +180,8 @@ def _parametric(x: np.ndarray, tag: bytes) -> np.ndarray:
     if kind > 4:
         raise ValueError("unknown parametric curve")
     given = np.frombuffer(tag, ">i4", (1, 3, 4, 5, 7)[kind], 12) / 65536
-    g, a, b, c, d, e, f = (*given, *(1, 0, 0, 0, 0, 0)[len(given) - 1 :])
+    filled = [*given, *(1, 0, 0, 0, 0, 0)[len(given) - 1 :]]
+    g, a, b, c, d, e, f = filled
     if kind in (1, 2):  # no linear part: below -b/a the curve rests at c
         c, d, e, f = 0, -b / a, c, c
     return np.where(x >= d, np.maximum(a * x + b, 0) ** g + e, c * x + f).clip(0, 1).astype(np.float32)

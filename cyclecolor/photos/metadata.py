@@ -2,7 +2,7 @@
 
 import struct
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from PIL import Image
 
@@ -106,6 +106,7 @@ def of_image(image: Image.Image, file: BinaryIO | None) -> Found:
     found.icc = _bytes(info.get("icc_profile"))
     if file is None:
         return found
+    said: Found | png.Chunks | jp2.Boxes
     if image.format in ("JPEG", "MPO"):
         said = of_jpeg(file)
         said.icc, said.dpi = found.icc, found.dpi
@@ -129,7 +130,7 @@ def _bytes(value: object) -> bytes | None:
     return value if isinstance(value, bytes) and value else None
 
 
-def _pillows_dpi(info: dict) -> tuple[float, float] | None:
+def _pillows_dpi(info: dict[Any, Any]) -> tuple[float, float] | None:
     try:
         across, down = (float(value) for value in info["dpi"])
     except (KeyError, TypeError, ValueError, ZeroDivisionError):

@@ -78,7 +78,8 @@ def chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
 
 def said_by(file: BinaryIO) -> Chunks:
     """What the chunks of a PNG say."""
-    found, color = Chunks(), {}
+    found = Chunks()
+    color: dict[bytes, bytes] = {}
     for name, data in chunks(file):
         if name in (b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP"):
             color.setdefault(name, data)
@@ -100,7 +101,7 @@ def _profile(color: dict[bytes, bytes]) -> tuple[bytes | None, tuple[str, ...]]:
     if b"iCCP" in color or b"sRGB" in color or len(gamma) != 4:
         return None, ()
     exponent = struct.unpack(">L", gamma)[0] / 100_000
-    chromaticities = SRGB_XY
+    chromaticities: tuple[tuple[float, float], ...] = SRGB_XY
     if len(said := color.get(b"cHRM", b"")) == 32:
         values = [value / 100_000 for value in struct.unpack(">8L", said)]
         chromaticities = tuple(zip(values[::2], values[1::2], strict=True))

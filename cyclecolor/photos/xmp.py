@@ -4,7 +4,7 @@ import hashlib
 import struct
 from collections.abc import Iterator
 from xml.dom import expatbuilder
-from xml.dom.minidom import Attr, Document, Element
+from xml.dom.minidom import Attr, Document, Element, Node
 
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _TIFF, _EXIF = "http://ns.adobe.com/tiff/1.0/", "http://ns.adobe.com/exif/1.0/"
@@ -100,7 +100,7 @@ def _parsed(packet: bytes) -> Document:
 
 
 def _elements(document: Document) -> Iterator[Element]:
-    waiting = [document.documentElement]
+    waiting = [node for node in document.childNodes if isinstance(node, Element)]
     while waiting:
         element = waiting.pop()
         waiting += [node for node in element.childNodes if isinstance(node, Element)]
@@ -125,12 +125,13 @@ def _clean(document: Document, orientation: int) -> list[str] | None:
     """Take out what is gone and set the orientation to upright; what each was called, None if nothing was."""
     prefixes, found = _prefixes(document), []
     for element in list(_elements(document)):
-        for node in [element, *element.attributes.values()]:
+        nodes: list[Element | Attr] = [element, *element.attributes.values()]
+        for node in nodes:
             name = _name(node, prefixes)
             if name == (_TIFF, "Orientation") and _value(node) != "1":
                 _set(node, "1")
                 found.append("")
-            elif node.nodeName.startswith("xmlns:") and node.value.startswith(tuple(_GONE_SCHEMAS)):
+            elif node.nodeName.startswith("xmlns:") and _value(node).startswith(tuple(_GONE_SCHEMAS)):
                 found.append("")
                 _remove(node, element)
             elif (lost := _why_gone(name, orientation)) is not None:
@@ -164,6 +165,7 @@ def _set(node: Element | Attr, value: str) -> None:
         return
     for child in list(node.childNodes):
         node.removeChild(child)
+    assert node.ownerDocument is not None
     node.appendChild(node.ownerDocument.createTextNode(value))
 
 
@@ -185,7 +187,8 @@ def _join(document: Document, extension: Document) -> bool:
     target, source = _described(document), _described(extension)
     if target is None or source is None:
         raise ValueError("no RDF")
-    outer, declared = source, {}
+    outer: Node | None = source
+    declared: dict[str, str] = {}
     while isinstance(outer, Element):
         for name, value in outer.attributes.items():
             if name.startswith("xmlns:"):

@@ -4,7 +4,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import BinaryIO, Self
+from typing import BinaryIO, Literal, Self
 
 import numpy as np
 
@@ -76,17 +76,21 @@ class Entry:
         return self.count * np.dtype(NUMPY_TYPES[self.kind]).itemsize * (2 if self.kind in RATIONALS else 1)
 
 
+ByteOrder = Literal["<", ">"]
+
+
 @dataclass(frozen=True)
 class Form:
     """How a file writes numbers: byte `order` ("<" or ">"), and 64-bit positions where it is `big`."""
 
-    order: str
+    order: ByteOrder
     big: bool
 
     @classmethod
     def of(cls, head: bytes) -> Self | None:
         """From the first bytes of a file; None of what is no TIFF."""
-        order = {b"II": "<", b"MM": ">"}.get(head[:2])
+        orders: dict[bytes, ByteOrder] = {b"II": "<", b"MM": ">"}
+        order = orders.get(head[:2])
         if order is None or len(head) < 8:
             return None
         version = struct.unpack_from(order + "H", head, 2)[0]

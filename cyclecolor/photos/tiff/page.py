@@ -109,7 +109,8 @@ def _to_srgb(
     # The decoders of pictures convert to RGB on their own.
     if kind == _RGB or (kind == _YCBCR and storage.compression in PICTURES):
         return profiles.rgb_to_srgb(colors, icc)
-    size, warnings = (storage.width, storage.height), ()
+    size = storage.width, storage.height
+    warnings: tuple[str, ...] = ()
     if colors.dtype == np.uint16:
         if kind != _CMYK:
             raise _unsupported("Lab and YCbCr of 16 bits")
