@@ -28,7 +28,7 @@ from ..photos import (
     write_pages,
     write_photo,
 )
-from .manifest import Manifest, file_sha256
+from .manifest import Manifest, Record, file_sha256
 from .plan import COLORED, DOUBT_SUFFIX, Shard, Task, plan_folder, plan_photo, refuse_leaving
 
 DOUBT_WHITE = 8.0  # units of the color space
@@ -105,6 +105,10 @@ class Outcome:
         return [*lost, *(f"warning: {warning}" for warning in self.warnings)]
 
 
+Made = tuple[Outcome, Record]
+"""What became of an input, and its line of the manifest."""
+
+
 def provenance_of(colorizer: Colorizer, direction: str) -> str:
     """The sentence that tells a reader of the metadata what was inferred, and by what."""
     made = {"to-color": COLORED, "to-gray": "Gray is made from color"}[direction]
@@ -159,12 +163,12 @@ class Job:
                 exit_code=2,
             )
 
-    def run(self, stop: Callable[[], bool] = lambda: False) -> Iterator[Outcome]:
+    def run(self, stop: Callable[[], int] = lambda: False) -> Iterator[Outcome]:
         """Do it; outcomes come as they are ready. Once `stop()`, photos in hand are finished, none begun."""
         with ThreadPoolExecutor(
             self.options.workers, initializer=torch.set_num_threads, initargs=(1,)
         ) as pool:
-            in_hand: set[Future] = set()
+            in_hand: set[Future[Made]] = set()
             try:
                 for task in self.tasks:
                     if stop():
@@ -181,25 +185,25 @@ class Job:
                     yield from self._finished(in_hand)
             finally:
                 if self.manifest:
-                    self._settle(in_hand)
+                    self._settle(self.manifest, in_hand)
 
-    def _settle(self, in_hand: set[Future]) -> None:
+    def _settle(self, manifest: Manifest, in_hand: set[Future[Made]]) -> None:
         try:
             for future in in_hand:
-                self.manifest.add(future.result()[1])
+                manifest.add(future.result()[1])
         finally:
-            self.manifest.close()
+            manifest.close()
         if not self.options.shard:
-            self._list_doubts()
+            self._list_doubts(manifest)
 
-    def _list_doubts(self) -> None:
+    def _list_doubts(self, manifest: Manifest) -> None:
         """The photos whose doubt is known, most doubtful first."""
-        doubts = [(r["doubt"], r["output"]) for r in self.manifest.records.values() if "doubt" in r]
+        doubts = [(r["doubt"], r["output"]) for r in manifest.records.values() if "doubt" in r]
         if doubts:
             rows = sorted(doubts, key=lambda row: (-row[0], row[1]))
             write_csv([("doubt", "output"), *rows], self.output / DOUBT_LIST)
 
-    def _finished(self, in_hand: set[Future]) -> Iterator[Outcome]:
+    def _finished(self, in_hand: set[Future[Made]]) -> Iterator[Outcome]:
         for future in wait(in_hand, return_when=FIRST_COMPLETED).done:
             in_hand.discard(future)
             outcome, record = future.result()
@@ -228,10 +232,10 @@ class Job:
     def _is_ours(self, task: Task, target: Path) -> bool:
         return self.manifest.is_ours(task, target) if self.manifest else not os.path.lexists(target)
 
-    def _translate(self, task: Task) -> tuple[Outcome, dict]:
+    def _translate(self, task: Task) -> Made:
         """One photo, from reading to its record; whatever goes wrong is its refusal."""
         begun = time.perf_counter()
-        record = {"input": task.name}
+        record: Record = {"input": task.name}
         try:
             record |= self._make(task)
             outcome = Outcome(
@@ -254,7 +258,7 @@ class Job:
         }
         return outcome, record
 
-    def _make(self, task: Task) -> dict:
+    def _make(self, task: Task) -> Record:
         status = os.stat(task.source)
         doubt = self.colorizer.doubt if self.options.doubt else None
         pages = _Pages(task.source, self.convert, doubt, self.options)
@@ -312,7 +316,8 @@ class _Pages:
         options: Options,
     ):
         self.path, self.convert, self.doubt, self.options = path, convert, doubt, options
-        self.count, self.size, self.doubts = 0, (0, 0), []
+        self.count, self.size = 0, (0, 0)
+        self.doubts: list[np.ndarray] = []
         self.lost: dict[str, None] = {}  # names in order, each once
         self.warnings: dict[str, None] = {}
 
