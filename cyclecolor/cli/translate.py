@@ -135,7 +135,9 @@ def translate(
         **{name: value for name, value in options.items() if value is not None},
     )
     job = Job(source, output or _sibling(source, direction.removeprefix("to-"), suffix), colorizer, settings)
-    counts, lumas, notes = {"translated": 0, "skipped": 0, "refused": 0}, Counter(), Counter()
+    counts = {"translated": 0, "skipped": 0, "refused": 0}
+    lumas: Counter[str] = Counter()
+    notes: Counter[str] = Counter()
     with (
         _stoppable() as stopped,
         progress_bar(total=len(job.tasks), unit=" photos", leave=len(job.tasks) > 1) as bar,
