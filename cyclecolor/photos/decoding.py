@@ -56,7 +56,11 @@ def _unread(image: Image.Image) -> BinaryIO | None:
 
 def decode(image: Image.Image, file: BinaryIO | None = None) -> Photo:
     """Decode `image`; `file` serves for what Pillow does not tell, and where it would cut 16 bits to 8."""
-    if image.format == "PPM" and file is not None and (samples := read_ppm16(file, image)) is not None:
+    if (
+        isinstance(image, PpmImageFile)
+        and file is not None
+        and (samples := read_ppm16(file, image)) is not None
+    ):
         return photo_of(samples, Found(), "PPM")
     raw_mode = _raw_mode(image)
     _refuse_misread(image)

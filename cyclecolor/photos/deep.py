@@ -55,7 +55,7 @@ def read_deep(file: BinaryIO, image: Image.Image, bits: int, *, opencv: bool) ->
     raise Refused("unsupported", text)
 
 
-def read_ppm16(file: BinaryIO, image: Image.Image) -> np.ndarray | None:
+def read_ppm16(file: BinaryIO, image: PpmImageFile) -> np.ndarray | None:
     """(H, W, 3) uint16 of a binary color PPM with more than 8 bits, not loaded yet; None of any other."""
     assert isinstance(image, ImageFile.ImageFile)  # of a PPM
     decoder, _, start, arguments = image.tile[0]

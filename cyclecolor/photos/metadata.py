@@ -106,6 +106,7 @@ def of_image(image: Image.Image, file: BinaryIO | None) -> Found:
     found.icc = _bytes(info.get("icc_profile"))
     if file is None:
         return found
+    said: Found | png.Chunks | jp2.Boxes
     if image.format in ("JPEG", "MPO"):
         said = of_jpeg(file)
         said.icc, said.dpi = found.icc or exif.profile_of_exif(said.exif), found.dpi

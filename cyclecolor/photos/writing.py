@@ -147,6 +147,7 @@ def write_pages(
 def _encoded_pages(
     pages: Iterable[Photo], format_name: str, quality: int, subsampling: str, luma: Luma | None, name: str
 ) -> Written:
+    content: bytes | bytearray
     lost: list[str] = []
     fitted = (_fitted(page, format_name, lost) for page in pages)
     if format_name == "TIFF":

@@ -80,7 +80,7 @@ class Storage:
             width,
             samples,
             int(bits[0]),
-            _FORMATS[formats[0]],
+            _FORMATS[int(formats[0])],
             page.number(Tag.PLANAR, 1) == 2 and samples > 1,
             rows if tiled else min(rows, height) or height,
             page.number(Tag.TILE_WIDTH, 0) if tiled else width,
