@@ -282,11 +282,21 @@ def info(checkpoint):
     type=click.FloatRange(0, 2),
     help="How much paler pale colors will be, of which it is less sure [its experiment's]",
 )
-def export(checkpoint, output, vividness, restraint):
+@click.option(
+    "--statistics",
+    type=click.Path(path_type=Path),
+    help="Take the batch norms' statistics anew on this folder of photos, the gray pile say",
+)
+def export(checkpoint, output, vividness, restraint, statistics):
     """Write CHECKPOINT's generators alone, in half precision, as one small file for release."""
     from .checkpoint import export_checkpoint, open_checkpoint
 
-    export_checkpoint(open_checkpoint(checkpoint)[1], output, vividness=vividness, restraint=restraint)
+    loaded = open_checkpoint(checkpoint)[1]
+    if statistics:
+        from .training.statistics import renew_statistics
+
+        loaded = renew_statistics(loaded, statistics)
+    export_checkpoint(loaded, output, vividness=vividness, restraint=restraint)
     click.echo(f"{output}: {output.stat().st_size / 1e6:.1f} MB")
 
 

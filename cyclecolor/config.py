@@ -107,9 +107,7 @@ class Experiment(Section):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     deterministic: bool = False  # on a GPU: sums in one order, more slowly; on CPU they are anyway
     vividness: float = Field(1.0, ge=0, le=4)  # factor of all chroma when colors are made; training has none
-    restraint: float = Field(
-        0.0, ge=0, le=2
-    )  # likewise, how much paler pale colors become
+    restraint: float = Field(0.0, ge=0, le=2)  # likewise, how much paler pale colors become
     checkpointing: bool = False  # less memory: generators keep no maps for the backward pass, but pass again
     save_every: int = Field(500, ge=1)
     save_every_minutes: float = Field(10.0, gt=0)  # besides, for machines that may be taken away

@@ -43,7 +43,7 @@ OPTIONS = {
     "doctor": {"gray", "color", "json_path"},
     "info": {"checkpoint"},
     "import": {"source", "output"},
-    "export": {"checkpoint", "output", "restraint", "vividness"},
+    "export": {"checkpoint", "output", "restraint", "statistics", "vividness"},
 }
 
 
