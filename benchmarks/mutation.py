@@ -3,6 +3,7 @@
     python benchmarks/mutation.py                        the listed lines, and 40 sampled mutants
     python benchmarks/mutation.py --sample 300 --seed 1
     python benchmarks/mutation.py --sample 0             the listed lines alone
+    python benchmarks/mutation.py --room cyclecolor/color    sampled mutants of one room alone
 
 The lines below were broken by hand once, and no test noticed. Sampled mutants turn an operator, a comparison,
 a condition or a number of the rooms below into another. Each is tried in a process of its own, which sees the
@@ -35,13 +36,13 @@ LIBRARIES = [
 
 # What is sampled, and the tests that should notice.
 ROOMS = {
-    "cyclecolor/methods": "test_losses test_methods test_matching test_seeds test_paper_cyclegan",
-    "cyclecolor/training/step.py": "test_losses test_seeds test_watch test_methods",
-    "cyclecolor/training/ema.py": "test_training",
-    "cyclecolor/color": "test_color test_numbers test_painting",
-    "cyclecolor/evaluation/scores.py": "test_distributions",
-    "cyclecolor/evaluation/metrics.py": "test_metrics",
-    "cyclecolor/files": "test_photos",
+    "cyclecolor/methods": "test_losses.py test_methods.py test_matching.py test_paper_cyclegan.py",
+    "cyclecolor/training/step.py": "test_losses.py test_seeds.py test_methods.py test_watch.py",
+    "cyclecolor/training/ema.py": "test_training.py",
+    "cyclecolor/color": "test_color.py test_painting.py",
+    "cyclecolor/evaluation/scores.py": "test_distributions.py",
+    "cyclecolor/evaluation/metrics.py": "test_metrics.py",
+    "cyclecolor/files": "test_photos.py",
 }
 
 
@@ -65,51 +66,65 @@ class Line(NamedTuple):
 
 CYCLEGAN, STEP = "cyclecolor/methods/cyclegan.py", "cyclecolor/training/seeding.py"
 DATASETS, COLORIZER = "cyclecolor/data/datasets.py", "cyclecolor/inference/colorizer.py"
+RATE = "test_training.py::test_every_step_is_taken_at_the_rate_of_the_schedule"
+AVERAGES = "test_training.py::test_averages_are_of_buffers_too_and_count_batches_alike"
+READERS = "test_photos.py::test_16_bits_that_two_readers_see_differently_are_not_believed"
+POWER = "test_photos.py::test_a_name_survives_a_cut_of_power"
+COPY = "test_painting.py::test_the_copy_that_a_network_sees_is_averaged"
+ONE_CHANNEL = "test_painting.py::test_a_colored_pixel_anywhere_makes_three_channels"
 LINES = [
-    Line(CYCLEGAN, '"cycle_color": chroma_l1(', '"cycle_color": -chroma_l1(', "test_losses"),
-    Line(CYCLEGAN, "chroma_l1(rec_chroma,", "chroma_l1(fake_chroma,", "test_losses"),
+    Line(CYCLEGAN, '"cycle_color": chroma_l1(', '"cycle_color": -chroma_l1(', "test_losses.py"),
+    Line(CYCLEGAN, "chroma_l1(rec_chroma,", "chroma_l1(fake_chroma,", "test_losses.py"),
     Line(
         CYCLEGAN,
         "torch.cat([gray, DETAIL * (gray - blur(gray, 1.0))], dim=1)",
         "torch.cat([gray, 0 * gray], dim=1)",
-        "test_losses",
+        "test_losses.py",
     ),
     Line(
-        CYCLEGAN, "discriminator_input(seen_gray.detach(),", "discriminator_input(real_gray,", "test_losses"
+        CYCLEGAN,
+        "discriminator_input(seen_gray.detach(),",
+        "discriminator_input(real_gray,",
+        "test_losses.py",
     ),
-    Line(CYCLEGAN, 'self.pools["color"].query(fake_color.float())', "fake_color.detach()", "test_losses"),
-    Line(CYCLEGAN, "with_detail(self.damaged(real_gray))", "with_detail(real_gray)", "test_losses"),
-    Line(CYCLEGAN, 'crops["color"][j]', 'crops["color"][i]', "test_matching"),
-    Line("cyclecolor/training/trainer.py", '["initial_lr"] * scale *', '["initial_lr"] *', "test_training"),
-    Line("cyclecolor/training/trainer.py", "        self._set_rate()\n", "", "test_training"),
-    Line(STEP, "mixed_seed(seed, Stream.STEP, step)", "mixed_seed(0, Stream.STEP, step)", "test_seeds"),
-    Line(STEP, "mixed_seed(seed, Stream.STEP, step)", "(seed << 32) + step", "test_seeds"),
-    Line(STEP, "mixed_seed(seed, Stream.BEFORE, 0)", "mixed_seed(0, Stream.BEFORE, 0)", "test_seeds"),
-    Line(DATASETS, "mixed_seed(self.seed, stream,", "mixed_seed(0, stream,", "test_seeds"),
-    Line(DATASETS, "mixed_seed(self.seed, stream,", "mixed_seed(self.seed, Stream.GRAY,", "test_seeds"),
-    Line("cyclecolor/training/ema.py", "use_buffers=True", "use_buffers=False", "test_training"),
-    Line("cyclecolor/evaluation/scores.py", "(0.025, 0.975)", "(0.05, 0.95)", "test_distributions"),
-    Line("cyclecolor/photos/deep.py", "and _high_bytes_match(deep, image, bits)", "", "test_photos"),
-    Line("cyclecolor/files/atomic.py", "    _sync_folder(target.parent)\n", "", "test_photos"),
+    Line(CYCLEGAN, 'self.pools["color"].query(fake_color.float())', "fake_color.detach()", "test_losses.py"),
+    Line(CYCLEGAN, "with_detail(self.damaged(real_gray))", "with_detail(real_gray)", "test_losses.py"),
+    Line(
+        CYCLEGAN,
+        'crops["color"][j]',
+        'crops["color"][i]',
+        "test_matching.py::test_what_is_matched_is_unpaired",
+    ),
+    Line("cyclecolor/training/trainer.py", '["initial_lr"] * scale *', '["initial_lr"] *', RATE),
+    Line("cyclecolor/training/trainer.py", "        self._set_rate()\n", "", RATE),
+    Line(STEP, "mixed_seed(seed, Stream.STEP, step)", "mixed_seed(0, Stream.STEP, step)", "test_seeds.py"),
+    Line(STEP, "mixed_seed(seed, Stream.STEP, step)", "(seed << 32) + step", "test_seeds.py"),
+    Line(STEP, "mixed_seed(seed, Stream.BEFORE, 0)", "mixed_seed(0, Stream.BEFORE, 0)", "test_seeds.py"),
+    Line(DATASETS, "mixed_seed(self.seed, stream,", "mixed_seed(0, stream,", "test_seeds.py"),
+    Line(DATASETS, "mixed_seed(self.seed, stream,", "mixed_seed(self.seed, Stream.GRAY,", "test_seeds.py"),
+    Line("cyclecolor/training/ema.py", "use_buffers=True", "use_buffers=False", AVERAGES),
+    Line("cyclecolor/evaluation/scores.py", "(0.025, 0.975)", "(0.05, 0.95)", "test_distributions.py"),
+    Line("cyclecolor/photos/deep.py", "and _high_bytes_match(deep, image, bits)", "", READERS),
+    Line("cyclecolor/files/atomic.py", "    _sync_folder(target.parent)\n", "", POWER),
     Line(
         "cyclecolor/methods/method.py",
         "F.avg_pool2d(image, stride, ceil_mode=True)",
         "image[..., ::stride, ::stride]",
-        "test_losses",
+        "test_losses.py",
     ),
     Line(
         COLORIZER,
         "way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR",
         "way = cv2.INTER_NEAREST",
-        "test_painting",
+        COPY,
     ),
     Line(
         COLORIZER,
         "(width, height), interpolation=cv2.INTER_AREA",
         "(width, height), interpolation=0",
-        "test_painting",
+        COPY,
     ),
-    Line(COLORIZER, "for top in range(0, len(pixels), BAND):", "for top in (0,):", "test_painting"),
+    Line(COLORIZER, "for top in range(0, len(pixels), BAND):", "for top in (0,):", ONE_CHANNEL),
 ]
 
 SWAPS = {
@@ -225,16 +240,24 @@ def noticed(root: Path, mutant: Mutant, seconds: int) -> bool:
         os.chdir(root)
         sys.path.insert(0, str(root))
         quiet = ["-x", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
-        code = importlib.import_module("pytest").main(
-            [*quiet, *(f"tests/{test}.py" for test in mutant.tests)]
-        )
+        code = importlib.import_module("pytest").main([*quiet, *(f"tests/{test}" for test in mutant.tests)])
     finally:
         os._exit(int(code))
 
 
 def turn(root: Path, mutants: list[Mutant], seconds: int) -> list[Mutant]:
-    """Try all; say what comes of each, and return those that no test noticed."""
-    survivors = []
+    """Try all; say what comes of each, and return those that no test noticed.
+
+    Raises
+    ------
+    SystemExit
+        If their tests fail on the package as it is, so that they would notice anything.
+    """
+    survivors, tests = [], sorted({test for mutant in mutants for test in mutant.tests})
+    if mutants and noticed(
+        root, mutants[0]._replace(source=(root / mutants[0].path).read_text(), tests=tests), seconds
+    ):
+        raise SystemExit(f"these fail, or take too long, with nothing broken: {' '.join(tests)}")
     for number, mutant in enumerate(mutants, 1):
         seen = noticed(root, mutant, seconds)
         print(f"{number:4} {'noticed ' if seen else 'SURVIVED'} {mutant.change}", flush=True)
@@ -250,13 +273,16 @@ def main() -> int:
     )
     parser.add_argument("--sample", type=int, default=40, help="Mutants besides the listed lines.")
     parser.add_argument("--seed", type=int, default=0, help="Of the sample.")
+    parser.add_argument("--room", choices=ROOMS, help="Sample this room, and break no listed line.")
     parser.add_argument("--seconds", type=int, default=300, help="Processor time of a mutant.")
     arguments = parser.parse_args()
     os.environ |= {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "NO_ALBUMENTATIONS_UPDATE": "1"}
     for library in LIBRARIES:
         importlib.import_module(library)
-    unseen = turn(ROOT, [broken(ROOT, line) for line in LINES], arguments.seconds)
-    turn(ROOT, sampled(ROOT, ROOMS, arguments.sample, arguments.seed), arguments.seconds)
+    rooms = {arguments.room: ROOMS[arguments.room]} if arguments.room else ROOMS
+    lines = [] if arguments.room else [broken(ROOT, line) for line in LINES]
+    unseen = turn(ROOT, lines, arguments.seconds)
+    turn(ROOT, sampled(ROOT, rooms, arguments.sample, arguments.seed), arguments.seconds)
     return bool(unseen)
 
 

@@ -59,9 +59,11 @@ def test_payloads_are_as_many_as_said(tmp_path):
 
 
 def test_the_distance_between_processes_is_that_of_the_test():
-    (asked,) = set(re.findall(r"nearest\(apart, tmp_path\) < (\S+)", text_of("tests/test_processes.py")))
+    (asked,) = set(re.findall(r"distance\(.*\) < (\S+)", text_of("tests/test_processes.py")))
     assert f"holds this to {asked} of" in text_of("docs/cluster.md")
-    assert f"asks for {asked};" in text_of("docs/results/ROBUSTNESS.md")
+    results = text_of("docs/results/ROBUSTNESS.md")
+    assert f"the end within {asked} of" in results
+    assert f"agree to {asked} (" in results
 
 
 def film_gap_rows() -> list[dict[str, str]]:

@@ -8,7 +8,7 @@ from conftest import tiny_experiment
 from PIL import Image
 
 from cyclecolor.color import SPACES, quantize_rgb
-from cyclecolor.inference import ChromaColorizer, compiled, load, painting
+from cyclecolor.inference import ChromaColorizer, chroma_colorizer, compiled, load, painting
 from cyclecolor.inference.colorizer import one_channel
 from cyclecolor.inference.guided import EPSILON, apply_lines, denoised, grain_of, guided_lines
 from cyclecolor.photos import Photo, read_photo, write_photo
@@ -265,6 +265,7 @@ def test_the_copy_that_a_network_sees_is_averaged(colorizer, monkeypatch, side):
     network = Seeing()
     monkeypatch.setitem(colorizer.generators, "G_color", network)
     monkeypatch.setattr(colorizer, "size", 16)
+    monkeypatch.setattr(chroma_colorizer, "paint", lambda pixels, *_: pixels)
     lines = np.zeros((side, side, 1), np.uint8)
     lines[::2] = 200
     colorizer.colorize(Photo(lines))

@@ -250,7 +250,7 @@ def test_16_bit_color_keeps_all_levels(tmp_path, channels, suffix):
 def test_16_bits_that_two_readers_see_differently_are_not_believed(tmp_path, monkeypatch, wrong):
     """The second reader errs; what comes back is right all the same, or the photo is refused."""
     path = tmp_path / "a.png"
-    cv2.imwrite(str(path), RGB16[..., ::-1])
+    cv2.imwrite(str(path), np.ascontiguousarray(RGB16[..., ::-1]))
     decode = cv2.imdecode
 
     def err(content, flags):

@@ -51,7 +51,7 @@ def info(checkpoint: Path) -> None:
     type=click.Choice(["G_color", "G_gray"]),
     default="G_color",
     show_default=True,
-    help="Which one an .onnx file will hold.",
+    help="Which generator an .onnx file holds.",
 )
 def export(checkpoint: Path, output: Path, generator: str, **look: float | None) -> None:
     """Write CHECKPOINT as one small file for release: its generators, in half precision.

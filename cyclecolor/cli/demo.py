@@ -14,18 +14,24 @@ from .group import Command
     "checkpoints",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="File, run folder or name; again for more to choose from. [default]",
+    help="A checkpoint file, a run folder, or the name of a released one; may be repeated. [default]",
 )
-@click.option("--port", type=click.IntRange(0, 65535), default=7860, show_default=True, help="0 for any.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=7860,
+    show_default=True,
+    help="Port to listen on; 0 takes a free one.",
+)
 @click.option(
     "--host",
     default="127.0.0.1",
     show_default=True,
-    help="Where to listen; the page answers to this name and to localhost. Other machines can reach any "
-    "other address, and there are no passwords.",
+    help="Address to listen on. With any other than the default, other computers can use the page, without a "
+    "password.",
 )
 def demo(checkpoints: tuple[Path, ...], port: int, host: str) -> None:
-    """Serve a page that colors photos and takes hints by clicks, for a browser on this machine."""
+    """Serve a page for your browser, on which to color photos and give hints by clicks."""
     from ..demo.serve import serve
 
     serve(checkpoints, host=host, port=port, say=click.echo)

@@ -16,10 +16,10 @@ from .progress import progress_bar
     type=click.Path(path_type=Path),
     default=Path("report.html"),
     show_default=True,
-    help="The page.",
+    help="Where to write the page.",
 )
 def report(run_dirs: tuple[Path, ...], output: Path) -> None:
-    """Write one page about the runs in RUN_DIR..., side by side.
+    """Write one page about runs, side by side.
 
     It has losses, the scores that `evaluate --json RUN_DIR/scores.json` and `audit --json RUN_DIR/audit.json`
     left there, samples of the checkpoints that are kept, and the settings that are not the defaults.

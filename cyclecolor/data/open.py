@@ -1,6 +1,6 @@
 """From an experiment's `data` table to piles and a data set."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..config import Data
@@ -15,7 +15,12 @@ SCENES = {"gray": 101, "color": 102, "test": 103}  # seeds of three series with 
 SCENE_COUNT = 4_000  # of each pile; at 64 px they take 50 MB
 
 
-def open_piles(data: Data, *, paired: bool, progress: Callable = lambda paths: paths) -> dict[str, Pile]:
+def open_piles(
+    data: Data,
+    *,
+    paired: bool,
+    progress: Callable[[Sequence[Path]], Sequence[Path]] = lambda paths: paths,
+) -> dict[str, Pile]:
     """Open the `gray` (unless paired) and `color` piles of an experiment.
 
     Raises
@@ -28,7 +33,7 @@ def open_piles(data: Data, *, paired: bool, progress: Callable = lambda paths: p
         return {name: ScenePile(SCENES[name], SCENE_COUNT, size=data.size) for name in names}
     folders = _folders(data)
     for name in names:
-        if folders[name] is None:
+        if name not in folders:
             raise CycleColorError(f"data.{name} is not set; add --set data.{name}=FOLDER", exit_code=2)
     return {
         name: FolderPile(
@@ -51,10 +56,12 @@ def open_dataset(
     return UnpairedDataset(piles["gray"], piles["color"], augment=augment, seed=seed)
 
 
-def _folders(data: Data) -> dict[str, Path | None]:
+def _folders(data: Data) -> dict[str, Path]:
     if data.root is None:
         return {
-            name: folder and Path(folder) for name, folder in (("gray", data.gray), ("color", data.color))
+            name: Path(folder)
+            for name, folder in (("gray", data.gray), ("color", data.color))
+            if folder is not None
         }
     root = Path(data.root)
     for gray, color in LAYOUTS:

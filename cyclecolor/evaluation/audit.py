@@ -17,6 +17,7 @@ from torch import Tensor
 from ..color import rgb_to_lab
 from ..errors import CycleColorError
 from ..inference import Colorizer
+from ..networks import stride_of
 from .inputs import same_size_batches, to_tensor
 from .pictures import SMALLEST
 from .scores import Score, mean, ratio, score
@@ -117,7 +118,7 @@ def _measure(colorizer: Colorizer, rgb: Tensor, swapped: Tensor) -> dict[str, Te
     space, G_color, G_gray = colorizer.space, *(colorizer.generators[n] for n in ("G_color", "G_gray"))
     small = shrink(rgb, colorizer.size).to(colorizer.device)
     color = space.color(small)
-    chroma = space.units(F.avg_pool2d(space.target(color), G_color.stride, ceil_mode=True))
+    chroma = space.units(F.avg_pool2d(space.target(color), stride_of(G_color), ceil_mode=True))
     gray = G_gray(color).clamp(-1, 1)
     other = space.gray(shrink(swapped, colorizer.size).to(colorizer.device))
     generator = torch.Generator().manual_seed(0)

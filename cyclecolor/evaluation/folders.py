@@ -131,7 +131,11 @@ def audit_folder(
 
 
 def doctor_folders(
-    gray: Path, color: Path, *, json_path: Path | None = None, progress: Callable = iter
+    gray: Path,
+    color: Path,
+    *,
+    json_path: Path | None = None,
+    progress: Callable[[list[Path]], Iterable[Path]] = iter,
 ) -> str:
     """Examine the two piles of a training run; returns the findings."""
     found = diagnose(examine(gray, progress), examine(color, progress), _encoder())

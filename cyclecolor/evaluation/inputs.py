@@ -64,15 +64,16 @@ def read_inputs(
             "both the same name, the suffix aside",
             exit_code=2,
         )
-    inputs = Inputs([], [], None if gray is None and film is None else [], [])
+    grays: list[np.ndarray] = []
+    inputs = Inputs([], [], None if gray is None and film is None else grays, [])
     for seed, (name, path) in enumerate(truths.items()):
         try:
             photo = read_large_enough(path, short_side)
             if gray is not None:
                 scan = read_rgb8(scans[name], short_side=short_side)
-                inputs.grays.append(_fitted(scan, photo, scans[name]))
+                grays.append(_fitted(scan, photo, scans[name]))
             elif film is not None:
-                inputs.grays.append(render(photo, film, seed))
+                grays.append(render(photo, film, seed))
         except PhotoError as error:
             inputs.skipped.append(str(error))
             continue

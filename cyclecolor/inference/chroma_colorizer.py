@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..networks import FilmGenerator, GrayResidual, stride_of
 from ..photos import Photo
 from .colorizer import Colorizer, one_channel
 from .guided import apply_lines, denoised, guided_lines, resized
@@ -43,8 +44,10 @@ class ChromaColorizer(Colorizer):
         """Make a color photo look like the gray pile: one channel, same size and depth."""
         image = self.space.color(self._rgb(photo))
         small = resized(image, self._sides(image.shape[-2:], stride=1))
+        G_gray = self.generators["G_gray"]
+        assert isinstance(G_gray, GrayResidual | FilmGenerator)
         with torch.inference_mode():
-            gray = self.generators["G_gray"].full_size(image, small)
+            gray = G_gray.full_size(image, small)
         gray = self.space.merge(gray, torch.zeros_like(image[:, 1:]))
         samples = (gray[:, 1:2] * levels_of(photo.pixels)).round()[0].movedim(0, -1).cpu().numpy()
         return replace(photo, pixels=np.ascontiguousarray(samples.astype(photo.pixels.dtype)))
@@ -55,7 +58,7 @@ class ChromaColorizer(Colorizer):
 
     def chroma(self, lightness: Tensor) -> Tensor:
         """Scaled lightness (N, 1, H, W) to scaled chroma (N, 2, H, W)."""
-        sides = self._sides(lightness.shape[-2:], stride=self.generators["G_color"].stride)
+        sides = self._sides(lightness.shape[-2:], stride=stride_of(self.generators["G_color"]))
         return apply_lines(self.lines(resized(lightness, sides)), lightness)
 
     def opinion(self, lightness: Tensor) -> Tensor:

@@ -78,7 +78,7 @@ class RGBColorizer(Colorizer):
         lightness, chroma = rgb_to_lab(rgb).split((1, 2), dim=1)
         return SPACES["lab"].fit_gamut(torch.cat([lightness, chroma * self.saturation], dim=1))
 
-    def _sides(self, size: tuple[int, int], *, stride: int, scale: float = 1.0) -> tuple[int, int]:
+    def _sides(self, size: tuple[int, ...], *, stride: int, scale: float = 1.0) -> tuple[int, int]:
         height, width = super()._sides(size, stride=stride, scale=scale)
         shrink = max(1.0, math.sqrt(height * width / MOST_PIXELS))
         return max(1, int(height / shrink)), max(1, int(width / shrink))

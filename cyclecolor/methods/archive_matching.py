@@ -35,7 +35,7 @@ EMULSIONS = (
 )
 AGES = ((0.02, 0.02), (0.08, 0.10), (0.25, 0.20))  # how far black is lifted, and white lowered
 CONTRASTS, SHIFTS = (0.85, 1.25), (0.0, 0.5)
-LOOKED_AT = 48  # photos that each of these films is tried on
+LOOKED_AT = 96  # photos that each of these films is tried on
 HELD_TO = 1024  # scans, and color photos, to which they are held
 SPREAD = 0.35  # raw: of numbers within a film, to begin with
 MOVED_AT_A_TIME = 96  # grays of a step in which numbers are moved

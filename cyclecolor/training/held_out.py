@@ -30,7 +30,7 @@ def held_out(data: Data, count: int) -> list[np.ndarray]:
 
 def some_photos(data: Data, count: int) -> list[np.ndarray]:
     """Up to `count` photos of the gray pile (of the color pile, if that is all there is)."""
-    return _read(Path(data.gray or data.color or Path(data.root) / "gray_train"), data, count)
+    return _read(Path(data.gray or data.color or Path(data.root or "") / "gray_train"), data, count)
 
 
 @torch.no_grad()

@@ -24,7 +24,7 @@ class RunLock:
         self.path = Path(run_dir) / ".lock"
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._descriptor: int | None = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise CycleColorError(f"{run_dir}: cannot be written: {error.strerror}") from None
         try:

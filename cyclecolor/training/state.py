@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,7 +18,7 @@ from ..methods import Method
 logger = logging.getLogger("cyclecolor")
 
 # Settings that may differ between a run and its resumption.
-FREE_SETTINGS = {
+FREE_SETTINGS: dict[str, bool | set[str]] = {
     "name": True,
     "num_steps": True,
     "save_every": True,
@@ -35,7 +36,7 @@ FREE_SETTINGS = {
 
 def state_tensors(method: Method, averages: dict[str, AveragedModel]) -> dict[str, Tensor]:
     """Networks, averaged generators, optimizers and pools, flattened to path: tensor."""
-    tensors = {}
+    tensors: dict[str, Tensor] = {}
     for group, modules in (("networks", method.networks), ("ema", averages)):
         for name, module in modules.items():
             tensors |= {f"{group}/{name}/{key}": t for key, t in module.state_dict().items()}
@@ -116,7 +117,7 @@ def start_from(method: Method, path: Path) -> None:
     method.networks["G_color"].load_state_dict(checkpoint.averaged("G_color"))
 
 
-def _shape(generator: Generator) -> dict:
+def _shape(generator: Generator) -> dict[str, Any]:
     return generator.model_dump(exclude={"pretrained", "encoder_rate"})
 
 
@@ -161,7 +162,7 @@ def check_same_piles(
     logger.warning("%s since step %s; training continues", " and ".join(changes), f"{checkpoint.step:,}")
 
 
-def _change(name: str, now: dict, then: dict | None) -> str:
+def _change(name: str, now: dict[str, Any], then: dict[str, Any] | None) -> str:
     """In words; empty if the photos are the same, whatever their folder is called."""
     if then is None or {**now, "folder": ""} == {**then, "folder": ""}:
         return ""

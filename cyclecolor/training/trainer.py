@@ -230,7 +230,7 @@ class Trainer:
             checkpoint = read_checkpoint(checkpoint_path(self.run_dir, step))
         return checkpoint
 
-    def _dataset(self) -> Dataset:
+    def _dataset(self) -> Dataset[Any]:
         experiment = self.experiment
         return open_dataset(self.piles, experiment.data, paired=self.method.paired, seed=experiment.seed)
 

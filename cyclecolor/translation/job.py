@@ -133,7 +133,7 @@ class Job:
         with ThreadPoolExecutor(
             self.options.workers, initializer=torch.set_num_threads, initargs=(1,)
         ) as pool:
-            in_hand: set[Future] = set()
+            in_hand: set[Future[Made]] = set()
             try:
                 for task in self.tasks:
                     if stop():
@@ -150,25 +150,25 @@ class Job:
                     yield from self._finished(in_hand)
             finally:
                 if self.manifest:
-                    self._settle(in_hand)
+                    self._settle(self.manifest, in_hand)
 
-    def _settle(self, in_hand: set[Future]) -> None:
+    def _settle(self, manifest: Manifest, in_hand: set[Future[Made]]) -> None:
         try:
             for future in in_hand:
-                self.manifest.add(future.result()[1])
+                manifest.add(future.result()[1])
         finally:
-            self.manifest.close()
+            manifest.close()
         if not self.options.shard:
-            self._list_doubts()
+            self._list_doubts(manifest)
 
-    def _list_doubts(self) -> None:
+    def _list_doubts(self, manifest: Manifest) -> None:
         """The photos whose doubt is known, most doubtful first."""
-        doubts = [(r["doubt"], r["output"]) for r in self.manifest.records.values() if "doubt" in r]
+        doubts = [(r["doubt"], r["output"]) for r in manifest.records.values() if "doubt" in r]
         if doubts:
             rows = sorted(doubts, key=lambda row: (-row[0], row[1]))
             write_csv([("doubt", "output"), *rows], self.output / DOUBT_LIST)
 
-    def _finished(self, in_hand: set[Future]) -> Iterator[Outcome]:
+    def _finished(self, in_hand: set[Future[Made]]) -> Iterator[Outcome]:
         for future in wait(in_hand, return_when=FIRST_COMPLETED).done:
             in_hand.discard(future)
             outcome, record = future.result()
@@ -197,10 +197,10 @@ class Job:
     def _is_ours(self, task: Task, target: Path) -> bool:
         return self.manifest.is_ours(task, target) if self.manifest else not os.path.lexists(target)
 
-    def _translate(self, task: Task) -> tuple[Outcome, dict]:
+    def _translate(self, task: Task) -> Made:
         """One photo, from reading to its record; whatever goes wrong is its refusal."""
         begun = time.perf_counter()
-        record = {"input": task.name}
+        record: Record = {"input": task.name}
         try:
             record |= self._make(task)
             outcome = Outcome(
@@ -223,7 +223,7 @@ class Job:
         }
         return outcome, record
 
-    def _make(self, task: Task) -> dict:
+    def _make(self, task: Task) -> Record:
         status = os.stat(task.source)
         doubt = self.colorizer.doubt if self.options.doubt else None
         pages = Pages(task.source, self.convert, doubt, self.options, self.hints.get(task.name, ()))

@@ -12,10 +12,14 @@ import threading
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from ..errors import CycleColorError
 from ..files import TEMPORARY, atomic_write, shown
 from .plan import Shard, Task
+
+Record = dict[str, Any]
+"""What a line says of an input, as listed at `Manifest`."""
 
 NAME = "manifest.jsonl"
 SHARD_NAMES = "manifest.*-of-*.jsonl"
@@ -91,7 +95,7 @@ class Manifest:
         record = self.records[task.name]
         self.add({**record, "writing": [*_checksums(record.get("writing")), digest]})
 
-    def add(self, record: dict) -> None:
+    def add(self, record: Record) -> None:
         """Keep a record, on disk before anything else happens; a refusal does not forget an older output."""
         before = self.records.get(record["input"], {})
         kept = {"refused": OF_OUTPUT, "translated": ("doubt_sha256",)}.get(record["status"], ())
@@ -147,12 +151,12 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _checksums(writing: object) -> list:
+def _checksums(writing: object) -> list[object]:
     """Of a record's `writing`: a manifest is only a file, and may hold anything."""
     return writing if isinstance(writing, list) else []
 
 
-def _same_input(record: dict, source: Path) -> bool:
+def _same_input(record: Record, source: Path) -> bool:
     """By size and time, and where the time differs, by content."""
     try:
         status = os.stat(source)
@@ -187,7 +191,7 @@ def _lock(descriptor: int, path: Path, kind: int = fcntl.LOCK_EX) -> None:
         pass  # a file system without locks
 
 
-def _read(path: Path) -> dict[str, dict]:
+def _read(path: Path) -> dict[str, Record]:
     """The last line of each input. Not from a device or a pipe, which may never end."""
     records = {}
     if os.path.lexists(path) and not (path.is_file() and not path.is_symlink()):
@@ -201,6 +205,6 @@ def _read(path: Path) -> dict[str, dict]:
     return records
 
 
-def _line(record: dict) -> bytes:
+def _line(record: Record) -> bytes:
     # ASCII: names that are not UTF-8 come back as they were.
     return json.dumps(record).encode("ascii") + b"\n"

@@ -118,7 +118,8 @@ def plan_folder(
             "choose another --output",
             exit_code=2,
         )
-    names, passed_over = [], Counter()
+    names: list[str] = []
+    passed_over: Counter[str] = Counter()
     for path in find_files(source, passed_over):
         name = path.relative_to(source).as_posix()
         if not colored and name not in known and (provenance_in(path) or "").startswith(COLORED):
