@@ -152,7 +152,7 @@ def translate(
     )
     output = output or _sibling(source, direction.removeprefix("to-"), suffix)
     job = Job(source, output, colorizer, settings, hints)
-    counts, lumas, notes = {"translated": 0, "skipped": 0, "refused": 0}, Counter(), Counter()
+    counts, lumas, notes = {"translated": 0, "skipped": 0, "refused": 0}, Counter[str](), Counter[str]()
     with (
         _stoppable() as stopped,
         progress_bar(total=len(job.tasks), unit=" photos", leave=len(job.tasks) > 1) as bar,

@@ -25,7 +25,7 @@ from ..photos import (
     write_photo,
 )
 from .hinted import refuse_unknown
-from .manifest import Manifest, file_sha256
+from .manifest import Manifest, Record, file_sha256
 from .options import Options
 from .pages import Pages, failure
 from .plan import DOUBT_SUFFIX, Task, plan_folder, plan_photo, refuse_leaving
@@ -54,6 +54,10 @@ class Outcome:
         """Lines about what was lost, and warnings."""
         lost = [f"not carried over: {name}" for name in self.lost]
         return [*lost, *(f"warning: {warning}" for warning in self.warnings)]
+
+
+Made = tuple[Outcome, Record]
+"""What became of an input, and its line of the manifest."""
 
 
 class Job:
@@ -128,7 +132,7 @@ class Job:
     def _settings(self, task: Task) -> str:
         return self.options.digest(self.colorizer, self.hints.get(task.name, ()))
 
-    def run(self, stop: Callable[[], bool] = lambda: False) -> Iterator[Outcome]:
+    def run(self, stop: Callable[[], int] = lambda: False) -> Iterator[Outcome]:
         """Do it; outcomes come as they are ready. Once `stop()`, photos in hand are finished, none begun."""
         with ThreadPoolExecutor(
             self.options.workers, initializer=torch.set_num_threads, initargs=(1,)
