@@ -17,7 +17,7 @@ from cyclecolor.training import train
 OPTIONS = {
     "train": {"experiment", "overrides", "run_dir", "fresh", "allow_changed_data"},
     "translate": {
-        "source",
+        "sources",
         "output",
         "checkpoint",
         "direction",
@@ -26,7 +26,7 @@ OPTIONS = {
         "shard",
         "denoise",
         "flip_average",
-        "confidence",
+        "doubt",
         "suffix",
         "quality",
         "subsampling",
@@ -38,7 +38,7 @@ OPTIONS = {
         "overwrite",
     },
     "prepare": {"photos", "output", "test_share", "gray_share", "seed", "film"},
-    "evaluate": {"checkpoint", "color", "gray", "film", "pile", "json_path", "sheet", "perceptual"},
+    "evaluate": {"checkpoint", "color", "gray", "film", "pile", "json_path", "sheet_path", "perceptual"},
     "audit": {"checkpoint", "color", "gray", "film", "json_path"},
     "doctor": {"gray", "color", "json_path"},
     "info": {"checkpoint"},

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import click
 
+from ..files import quoted
 from .group import Command
+from .paths import UserPath
 
 
 @click.command(cls=Command)
-@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("checkpoint", type=UserPath())
 def info(checkpoint: Path) -> None:
     """Say what CHECKPOINT is and how to use it."""
     import json
@@ -28,12 +30,12 @@ def info(checkpoint: Path) -> None:
     if film := colorizer.film:
         click.echo("film          " + ", ".join(f"{name} {value:.2f}" for name, value in film.items()))
     click.echo(f"experiment    {experiment.model_dump_json(exclude_defaults=True)}")
-    click.echo(f"use           cyclecolor translate PHOTOS --checkpoint {path}")
+    click.echo(f"use           cyclecolor translate PHOTOS --checkpoint {quoted(path)}")
 
 
 @click.command(cls=Command)
-@click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.argument("output", type=click.Path(path_type=Path))
+@click.argument("checkpoint", type=UserPath())
+@click.argument("output", type=UserPath())
 @click.option(
     "--saturation", type=click.FloatRange(0, 4), help="Factor of chroma that it will have. [its experiment's]"
 )
@@ -51,8 +53,8 @@ def export(checkpoint: Path, output: Path, **look: float | None) -> None:
 
 
 @click.command("import", cls=Command)
-@click.argument("source", type=click.Path(path_type=Path))
-@click.argument("output", type=click.Path(path_type=Path))
+@click.argument("source", type=UserPath())
+@click.argument("output", type=UserPath())
 def import_(source: Path, output: Path) -> None:
     """Rewrite SOURCE, a generator of pytorch-CycleGAN-and-pix2pix (.pth), as safetensors."""
     from ..checkpoint import import_generator

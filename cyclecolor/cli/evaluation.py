@@ -6,20 +6,18 @@ from pathlib import Path
 import click
 
 from .group import Command, device_option
+from .paths import UserPath
+from .progress import waiting
 
 
 @click.command(cls=Command)
-@click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option("--color", type=click.Path(path_type=Path), required=True, help="Folder of color photos.")
-@click.option(
-    "--gray", type=click.Path(path_type=Path), help="Scans of equal names. [the photos' own lightness]"
-)
+@click.argument("checkpoint", type=UserPath())
+@click.option("--color", type=UserPath(), required=True, help="Folder of color photos.")
+@click.option("--gray", type=UserPath(), help="Scans of equal names. [the photos' own lightness]")
 @click.option("--film", help="Score grays that this built-in film makes of the photos.")
-@click.option("--pile", type=click.Path(path_type=Path), help="Color photos to compare the colors to.")
-@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the scores here.")
-@click.option(
-    "--sheet", "sheet_path", type=click.Path(path_type=Path), help="Write a contact sheet (PNG) here."
-)
+@click.option("--pile", type=UserPath(), help="Color photos to compare the colors to.")
+@click.option("--json", "json_path", type=UserPath(), help="Write the scores here.")
+@click.option("--sheet", "sheet_path", type=UserPath(), help="Write a contact sheet (PNG) here.")
 @click.option(
     "--perceptual", is_flag=True, help="Score LPIPS, FID and KID too; their weights must be on this machine."
 )
@@ -49,16 +47,17 @@ def evaluate(
         json_path=json_path,
         sheet_path=sheet_path,
         perceptual=perceptual,
+        progress=waiting,
     )
     click.echo(text)
 
 
 @click.command(cls=Command)
-@click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option("--color", type=click.Path(path_type=Path), required=True, help="Folder of color photos.")
-@click.option("--gray", type=click.Path(path_type=Path), help="Real scans, to compare fine detail to.")
+@click.argument("checkpoint", type=UserPath())
+@click.option("--color", type=UserPath(), required=True, help="Folder of color photos.")
+@click.option("--gray", type=UserPath(), help="Real scans, to compare fine detail to.")
 @click.option("--film", help="The built-in film that the gray pile was made with. [lightness]")
-@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures here.")
+@click.option("--json", "json_path", type=UserPath(), help="Write the figures here.")
 @device_option
 def audit(
     checkpoint: Path,
@@ -74,6 +73,6 @@ def audit(
     from ..inference import load
 
     colorizer = load(checkpoint, device=pick_device(device))
-    passed, text = audit_folder(colorizer, color, gray=gray, film=film, json_path=json_path)
+    passed, text = audit_folder(colorizer, color, gray=gray, film=film, json_path=json_path, progress=waiting)
     click.echo(text)
     sys.exit(0 if passed else 1)

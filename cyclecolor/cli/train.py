@@ -6,12 +6,13 @@ from pathlib import Path
 import click
 
 from .group import Command, device_option
+from .paths import UserPath
 
 
 @click.command(cls=Command)
-@click.argument("experiment", type=click.Path(path_type=Path))
+@click.argument("experiment", type=UserPath())
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting.")
-@click.option("--run-dir", type=click.Path(path_type=Path), help="Where to keep the run. [runs/NAME]")
+@click.option("--run-dir", type=UserPath(), help="Where to keep the run. [runs/NAME]")
 @click.option("--fresh", is_flag=True, help="Start over; the old run is moved aside, not deleted.")
 @click.option(
     "--allow-changed-data", is_flag=True, help="Go on though the piles are no longer what they were."

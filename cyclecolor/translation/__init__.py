@@ -1,7 +1,10 @@
 """Translation: a folder of photos, planned, done, and accounted for in a manifest."""
 
 from .html_report import write_report
-from .job import Job, Options, Outcome, provenance_of
-from .plan import Shard, output_name
+from .job import Job
+from .one_photo import Outcome
+from .options import Options, provenance_of
+from .plan import output_name
+from .shard import Shard
 
 __all__ = ["Job", "Options", "Outcome", "Shard", "output_name", "provenance_of", "write_report"]

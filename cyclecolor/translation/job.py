@@ -1,114 +1,35 @@
 """Photos and folders of photos: every file translated, skipped, or refused with its reason."""
 
-import hashlib
-import json
-import os
-import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from ..errors import CycleColorError
 from ..files import shown, write_csv
-from ..hardware import cores
 from ..inference import ChromaColorizer, Colorizer
-from ..photos import (
-    MAX_PIXELS,
-    Photo,
-    PhotoError,
-    read_luma,
-    read_pages,
-    write_pages,
-    write_photo,
-)
-from .manifest import Manifest, file_sha256
-from .plan import DOUBT_SUFFIX, Shard, Task, plan_folder, plan_photo, refuse_leaving
+from .manifest import Manifest
+from .no_manifest import NoManifest
+from .one_photo import JPEG_SUFFIXES, Outcome, PhotoTranslator, doubt_path
+from .options import Options
+from .plan import Task, inputs_of, plan_folder, plan_photos
+from .refusals import exists, refuse_foreign
 
-DOUBT_WHITE = 8.0  # units of the color space
-DOUBT_LIST = "doubt.csv"
-JPEG_SUFFIXES = (".jpg", ".jpeg")
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a job is done. All but `overwrite`, `max_pixels`, `workers` and `shard` decide on the outputs.
-
-    Attributes
-    ----------
-    direction : str
-        `to-color` or `to-gray`.
-    suffix : str, optional
-        Of all outputs, with its dot; by default the inputs' own.
-    quality, subsampling : int, str
-        As in `write_pages`.
-    doubt : bool
-        Also write a map of doubt beside each output, and list the photos by it.
-    provenance : str, optional
-        The sentence that outputs carry in their XMP.
-    max_pixels : int
-        As in `read_pages`.
-    lossless_luma : bool
-        Carry the luma of gray JPEGs over as it is coded.
-    overwrite : bool
-        Make everything anew, also over files that are not ours.
-    workers : int
-        Photos in hand at a time, a core each; results do not depend on it.
-    shard : Shard, optional
-        Do this part of a folder alone.
-    """
-
-    direction: str = "to-color"
-    suffix: str | None = None
-    quality: int = 95
-    subsampling: str = "4:4:4"
-    doubt: bool = False
-    provenance: str | None = None
-    max_pixels: int = MAX_PIXELS
-    lossless_luma: bool = False
-    overwrite: bool = False
-    workers: int = field(default_factory=cores)
-    shard: Shard | None = None
-
-    def digest(self, colorizer: Colorizer) -> str:
-        """Of all that decides on an output, besides its input."""
-        of_the_job = ("direction", "suffix", "quality", "subsampling", "doubt", "provenance")
-        settings = {**{name: getattr(self, name) for name in of_the_job}, **colorizer.settings}
-        settings |= {"lossless_luma": True} if self.lossless_luma else {}
-        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one input: `status` is translated, skipped or refused, with a reason.
-
-    `luma` says, where it was asked for, whether it was kept or encoded anew.
-    """
-
-    task: Task
-    status: str
-    reason: str = ""
-    luma: str = ""
-
-
-def provenance_of(colorizer: Colorizer, direction: str) -> str:
-    """The sentence that tells a reader of the metadata what was inferred, and by what."""
-    made = {"to-color": "Colors are inferred, not recorded", "to-gray": "Gray is made from color"}[direction]
-    return f"{made}: cyclecolor {version('cyclecolor')}, checkpoint {colorizer.name or 'unnamed'}"
+DOUBT_LIST, DOUBT_HEADER = "doubt.csv", ("doubt", "output")
 
 
 class Job:
-    """The translation of a photo, or of a folder recursively; originals are only read.
+    """The translation of photos, or of a folder recursively; originals are only read.
 
     Parameters
     ----------
-    source, output : Path
-        A folder and the folder that mirrors it, which gets a manifest; or a photo and the file to make of it.
+    source, output : Path or sequence of Path
+        A folder and the folder that mirrors it, which gets a manifest; or photos and the files to make of
+        them.
+    colorizer : Colorizer
+    options : Options
 
     Raises
     ------
@@ -116,28 +37,43 @@ class Job:
         If there is nothing to translate, the output cannot be there, or the checkpoint cannot do it.
     """
 
-    def __init__(self, source: Path, output: Path, colorizer: Colorizer, options: Options):
-        self.output = output if source.is_dir() else output.parent
-        self.options = options
-        self.colorizer = colorizer
-        self.convert = colorizer.converter(options.direction)
+    def __init__(
+        self,
+        source: Path | Sequence[Path],
+        output: Path | Sequence[Path],
+        colorizer: Colorizer,
+        options: Options,
+    ):
+        self.source, self.output = source, output
+        self.colorizer, self.options = colorizer, options
         if options.doubt and options.direction != "to-color":
             raise CycleColorError("--doubt is about colors; leave it out for to-gray", exit_code=2)
-        self.settings = options.digest(colorizer)
-        self.manifest = None
-        if source.is_dir():
-            self._check_luma(options.suffix)
-            plan_folder(source, output, options.suffix, {})  # complains before anything is made
-            self.manifest = Manifest(output, options.shard)
-            known = {name: r["output"] for name, r in self.manifest.records.items() if "output" in r}
-            plan = plan_folder(source, output, options.suffix, known)
+        self.passed_over: Counter[str] = Counter()
+        if isinstance(source, Path) and source.is_dir():
+            tasks = self._open_folder(source, output)
         else:
-            if options.shard:
-                raise CycleColorError(f"--shard is for folders; {shown(source)} is none", exit_code=2)
-            plan = plan_photo(source, output)
-            self._check_luma(plan.tasks[0].target.suffix)
-        shard, self.passed_over = options.shard, plan.passed_over
-        self.tasks = [task for task in plan.tasks if not shard or shard.holds(task.name)]
+            tasks = self._open_photos(
+                *([paths] if isinstance(paths, Path) else paths for paths in (source, output))
+            )
+        self.tasks = [task for task in tasks if not options.shard or options.shard.holds(task.name)]
+        self.translate = PhotoTranslator(colorizer, options, self.manifest)
+
+    def _open_folder(self, source: Path, output: Path) -> list[Task]:
+        options = self.options
+        self._check_luma(options.suffix)
+        names, self.passed_over = inputs_of(source, output, colored=options.direction != "to-color")
+        self.manifest = Manifest(output, options.shard)  # now that nothing is to complain of
+        known = {name: r["output"] for name, r in self.manifest.records.items() if "output" in r}
+        return plan_folder(source, output, options.suffix, known, names)
+
+    def _open_photos(self, photos: Sequence[Path], targets: Sequence[Path]) -> list[Task]:
+        if self.options.shard:
+            raise CycleColorError(f"--shard is for folders; {shown(photos[0])} is none", exit_code=2)
+        tasks = plan_photos(photos, targets)
+        for task in tasks:
+            self._check_luma(task.target.suffix)
+        self.manifest = NoManifest(overwrite=self.options.overwrite)
+        return tasks
 
     def _check_luma(self, suffix: str | None) -> None:
         """Complain if luma is to be kept where it cannot be, whatever the input."""
@@ -151,9 +87,8 @@ class Job:
 
     def run(self, stop: Callable[[], bool] = lambda: False) -> Iterator[Outcome]:
         """Do it; outcomes come as they are ready. Once `stop()`, photos in hand are finished, none begun."""
-        with ThreadPoolExecutor(
-            self.options.workers, initializer=torch.set_num_threads, initargs=(1,)
-        ) as pool:
+        workers = self.options.workers
+        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             in_hand: set[Future] = set()
             try:
                 for task in self.tasks:
@@ -162,16 +97,14 @@ class Job:
                     if settled := self._settled(task):
                         yield settled
                         continue
-                    if self.manifest:
-                        self.manifest.start(task)
-                    in_hand.add(pool.submit(self._translate, task))
-                    while len(in_hand) > self.options.workers:
+                    self.manifest.start(task)
+                    in_hand.add(pool.submit(self.translate, task))
+                    while len(in_hand) > workers:
                         yield from self._finished(in_hand)
                 while in_hand:
                     yield from self._finished(in_hand)
             finally:
-                if self.manifest:
-                    self._settle(in_hand)
+                self._settle(in_hand)
 
     def _settle(self, in_hand: set[Future]) -> None:
         try:
@@ -187,148 +120,27 @@ class Job:
         doubts = [(r["doubt"], r["output"]) for r in self.manifest.records.values() if "doubt" in r]
         if doubts:
             rows = sorted(doubts, key=lambda row: (-row[0], row[1]))
-            write_csv([("doubt", "output"), *rows], self.output / DOUBT_LIST)
+            path = self.manifest.path.with_name(DOUBT_LIST)
+            refuse_foreign(path, ",".join(DOUBT_HEADER).encode())
+            write_csv([DOUBT_HEADER, *rows], path)
 
     def _finished(self, in_hand: set[Future]) -> Iterator[Outcome]:
         for future in wait(in_hand, return_when=FIRST_COMPLETED).done:
             in_hand.discard(future)
             outcome, record = future.result()
-            if self.manifest:
-                self.manifest.add(record)
+            self.manifest.add(record)
             yield outcome
 
     def _settled(self, task: Task) -> Outcome | None:
         """What there is to say of a task without work on it."""
         if self.options.overwrite:
             return None
-        if self.manifest and self.manifest.is_current(task, self.settings, self._targets(task)):
+        targets = [task.target, *([doubt_path(task)] if self.options.doubt else [])]
+        if self.manifest.is_current(task, self.translate.settings, targets):
             return Outcome(task, "skipped")
-        foreign = next((path for path in self._targets(task) if not self._is_ours(task, path)), None)
+        foreign = next((target for target in targets if not self.manifest.is_ours(task, target)), None)
         if foreign is None:
             return None
-        reason = f"{shown(foreign)}: exists, and is not of this job; --overwrite replaces it"
-        if self.manifest:
-            self.manifest.add({"input": task.name, "status": "refused", "code": "exists", "reason": reason})
+        reason = str(exists(foreign))
+        self.manifest.add({"input": task.name, "status": "refused", "code": "exists", "reason": reason})
         return Outcome(task, "refused", reason)
-
-    def _targets(self, task: Task) -> list[Path]:
-        """The files that are made of a photo."""
-        return [task.target, *([_doubt_path(task)] if self.options.doubt else [])]
-
-    def _is_ours(self, task: Task, target: Path) -> bool:
-        return self.manifest.is_ours(task, target) if self.manifest else not os.path.lexists(target)
-
-    def _translate(self, task: Task) -> tuple[Outcome, dict]:
-        """One photo, from reading to its record; whatever goes wrong is its refusal."""
-        begun = time.perf_counter()
-        record = {"input": task.name}
-        try:
-            record |= self._make(task)
-            outcome = Outcome(task, "translated", luma=record.get("luma", ""))
-        except Exception as error:  # one bad file must not stop a folder
-            code, reason = _refusal(task, error)
-            outcome = Outcome(task, "refused", reason)
-            record |= {"code": code, "reason": reason}
-        record |= {
-            "status": outcome.status,
-            "seconds": round(time.perf_counter() - begun, 3),
-            "at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "checkpoint": self.colorizer.settings["checkpoint"],
-            "settings": self.settings,
-        }
-        return outcome, record
-
-    def _make(self, task: Task) -> dict:
-        status = os.stat(task.source)
-        doubt = self.colorizer.doubt if self.options.doubt else None
-        pages = _Pages(task.source, self.convert, doubt, self.options)
-        refuse_leaving(task.target, self.output)
-        keeps_luma = self.options.lossless_luma and task.target.suffix.lower() in JPEG_SUFFIXES
-        luma = read_luma(task.source, max_pixels=self.options.max_pixels) if keeps_luma else None
-        digests: list[str] = []
-
-        def announce(content: bytes | bytearray) -> None:
-            digests.append(hashlib.sha256(content).hexdigest())
-            if self.manifest:
-                self.manifest.announce(task, digests[-1])
-
-        write_pages(
-            pages,
-            task.target,
-            quality=self.options.quality,
-            subsampling=self.options.subsampling,
-            luma=luma,
-            before_writing=announce,
-        )
-        written, asked = os.stat(task.target), {}
-        if pages.doubts:
-            write_photo(doubt_map(pages.doubts[0]), _doubt_path(task), before_writing=announce)
-            mean = max(float(doubt.mean()) for doubt in pages.doubts)
-            asked = {"doubt": round(mean, 2), "doubt_sha256": digests[-1]}
-        if self.options.lossless_luma:
-            asked["luma"] = "kept" if luma else "encoded anew"
-        return asked | {
-            "output": task.target.relative_to(self.output).as_posix(),
-            "bytes": status.st_size,
-            "mtime_ns": status.st_mtime_ns,
-            "sha256": file_sha256(task.source),
-            "output_bytes": written.st_size,
-            "output_mtime_ns": written.st_mtime_ns,
-            "output_sha256": digests[0],
-            "width": pages.size[1],
-            "height": pages.size[0],
-            "pages": pages.count,
-        }
-
-
-class _Pages:
-    """The translated pages of a file, one at a time; what there is to say of those that were taken."""
-
-    def __init__(
-        self,
-        path: Path,
-        convert: Callable[[Photo], Photo],
-        doubt: Callable[[Photo], np.ndarray] | None,
-        options: Options,
-    ):
-        self.path, self.convert, self.doubt, self.options = path, convert, doubt, options
-        self.count, self.size, self.doubts = 0, (0, 0), []
-
-    def __iter__(self) -> Iterator[Photo]:
-        for photo in read_pages(self.path, max_pixels=self.options.max_pixels):
-            self.count += 1
-            self.size = self.size if self.count > 1 else photo.pixels.shape[:2]
-            try:
-                self.doubts += [self.doubt(photo)] if self.doubt else []
-                photo = self.convert(photo)  # the name lets go of what was read: it may be a gigabyte
-            except (MemoryError, RuntimeError) as error:
-                code, reason = _failure(self.path, error)
-                raise PhotoError(reason, reason=code) from error
-            yield replace(photo, metadata=replace(photo.metadata, provenance=self.options.provenance))
-
-
-def _doubt_path(task: Task) -> Path:
-    return task.target.with_name(task.target.name + DOUBT_SUFFIX)
-
-
-def doubt_map(doubt: np.ndarray) -> Photo:
-    """As a gray picture: black where the network is sure, white from `DOUBT_WHITE` units on."""
-    return Photo(np.clip(doubt * (255 / DOUBT_WHITE), 0, 255).astype(np.uint8)[..., None])
-
-
-def _refusal(task: Task, error: Exception) -> tuple[str, str]:
-    """A word for the manifest, and a line for people."""
-    if isinstance(error, PhotoError):
-        return error.reason, str(error)
-    if isinstance(error, CycleColorError):
-        return "unwritable", str(error)
-    if isinstance(error, OSError):
-        return "unreadable", f"{shown(task.source)}: cannot be read: {error.strerror or error}"
-    return _failure(task.source, error)
-
-
-def _failure(path: Path, error: Exception) -> tuple[str, str]:
-    text = " ".join(str(error).split())[:160] or type(error).__name__
-    if isinstance(error, MemoryError) or "memory" in text.lower():
-        return "too-many-pixels", f"{shown(path)}: too little memory for a photo of this size"
-    return "failed", f"{shown(path)}: {text}"
