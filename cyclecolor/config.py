@@ -4,13 +4,15 @@ import difflib
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from .errors import CycleColorError
 
-FilmName = Literal["panchromatic", "orthochromatic", "blue_plate", "faded_print", "worn_print", "generic"]
+FilmName = Literal[
+    "panchromatic", "orthochromatic", "blue_plate", "faded_print", "worn_print", "generic", "mixed_box"
+]
 
 
 class Section(BaseModel):
@@ -28,22 +30,24 @@ class Data(Section):
     size: int = Field(64, ge=16, le=4096)  # pixels: side of the square crops that networks see
     load_size: int = Field(160, ge=16)  # pixels: short side at which photos are kept in memory
     min_scale: float = Field(0.5, gt=0, le=1)  # smallest crop, as a share of the photo's area
-    cache_gb: float = Field(4.0, ge=0)  # memory for decoded photos; the rest is read when needed
-    workers: int | None = Field(None, ge=0)  # loader processes [0 on CPU, up to 8 on a GPU]; speed alone
-    film: FilmName | None = None  # the grays of pairs are made by this built-in film, not lightness
+    cache_gb: float = Field(4.0, ge=0)  # GB of memory for decoded photos; others are read when needed
+    # Loader processes; only speed depends on it. If left out: none on a CPU, up to 8 on a GPU.
+    workers: int | None = Field(None, ge=0)
+    film: FilmName | None = None  # paired methods: grays as this built-in film shows them, not lightness
 
 
 class Generator(Section):
-    """`resnet` (width, blocks), `fusion` (all but blocks) or, for G_gray, `film` (none)."""
+    """`resnet` (width, blocks), `fusion` (all but blocks) or, for G_gray, `film` and `film_resnet` (none)."""
 
-    type: Literal["resnet", "fusion", "film"] = "fusion"
-    width: int = Field(64, ge=1, le=1024)
-    blocks: int = Field(9, ge=1, le=64)
+    type: Literal["resnet", "fusion", "film", "film_resnet"] = "fusion"
+    width: int = Field(64, ge=1, le=1024)  # resnet: channels after its first layer; fusion: of its decoder
+    blocks: int = Field(9, ge=1, le=64)  # resnet: residual blocks
+    # fusion: the network that looks at the photo
     encoder: Literal["resnet10", "resnet18", "resnet34", "resnet50", "efficientnet_lite0"] = "resnet10"
-    stages: int = Field(3, ge=1, le=4)
-    stride: Literal[1, 2, 4] = 4
-    pretrained: bool = False  # start from ImageNet's weights; there are some for all encoders but resnet10
-    encoder_rate: float = Field(0.2, gt=0, le=1)  # share of the rate at which a pretrained one learns
+    stages: int = Field(3, ge=1, le=4)  # fusion: stages of the encoder that are used
+    stride: Literal[1, 2, 4] = 4  # fusion: how many times smaller its output is than its input
+    pretrained: bool = False  # fusion: start from ImageNet's weights; there are none for resnet10
+    encoder_rate: float = Field(0.2, gt=0, le=1)  # share of learning_rate for a pretrained encoder
 
     @model_validator(mode="after")
     def _weights_exist(self) -> Self:
@@ -56,13 +60,13 @@ class Generator(Section):
 class Discriminator(Section):
     """Both discriminators."""
 
-    layers: int = Field(2, ge=1, le=5)
-    width: int = Field(32, ge=1, le=1024)
-    scales: int = Field(1, ge=1, le=4)
-    spectral_norm: bool = True
-    objective: Literal["least_squares", "hinge", "vanilla"] = "hinge"
-    learning_rate: float = Field(1e-3, gt=0)
-    pool_size: int = Field(50, ge=0)  # images of the past that the discriminators are shown
+    layers: int = Field(2, ge=1, le=5)  # strided layers: more of them look at larger patches
+    width: int = Field(32, ge=1, le=1024)  # channels after the first layer
+    scales: int = Field(1, ge=1, le=4)  # image sizes that are looked at, each half of the one before
+    spectral_norm: bool = True  # bounds how strongly a discriminator may react; steadier training
+    objective: Literal["least_squares", "hinge", "vanilla"] = "hinge"  # form of the adversarial loss
+    learning_rate: float = Field(1e-3, gt=0)  # of the discriminators
+    pool_size: int = Field(50, ge=0)  # generated images of earlier steps that are shown again
 
 
 class Weights(Section):
@@ -72,49 +76,52 @@ class Weights(Section):
     identity are for a `G_gray` that is no film.
     """
 
-    lambda_gan: float = Field(0.01, ge=0)
-    lambda_cycle_color: float = Field(10.0, ge=0)
-    lambda_cycle_gray: float = Field(0.0, ge=0)
-    lambda_identity: float = Field(0.0, ge=0)
-    lambda_regression: float = Field(10.0, ge=0)  # pix2pix and regression
-    chroma_emphasis: float = Field(10.0, ge=0)  # extra weight of a difference, per unit of scaled chroma
+    lambda_gan: float = Field(0.01, ge=0)  # of gan_color and gan_gray
+    lambda_cycle_color: float = Field(10.0, ge=0)  # color to gray to color
+    lambda_cycle_gray: float = Field(0.0, ge=0)  # gray to color to gray
+    lambda_identity: float = Field(0.0, ge=0)  # of identity_gray and identity_color
+    lambda_regression: float = Field(10.0, ge=0)  # pix2pix and regression: difference from the true chroma
+    chroma_emphasis: float = Field(10.0, ge=0)  # how much more strong colors count than weak ones
 
 
 class Bottleneck(Section):
-    """What stands between the generators, so that gray cannot smuggle color."""
+    """What stands between the generators, so that color cannot be hidden in gray."""
 
-    quantize: bool = True  # 8 bits, with a straight-through gradient
-    noise: float = Field(0.01, ge=0)  # standard deviation, where black is 0 and white 1
-    gradient: bool = False  # whether cycle_color teaches G_gray too; if so, it learns to hide color
+    quantize: bool = True  # round the generated gray to 8 bits
+    noise: float = Field(0.01, ge=0)  # added to it: standard deviation, where black is 0 and white 1
+    gradient: bool = False  # let cycle_color teach G_gray too; it then learns to hide color
 
 
 class Experiment(Section):
     """Everything that defines a training run."""
 
-    name: str = "experiment"
-    seed: int = Field(0, ge=0, lt=1 << 31)
-    init: str | None = None  # checkpoint, or run folder, whose G_color to start from
-    # paper_cyclegan: whole RGB images both ways, as in the paper of 2017; it has no use for `space`.
+    name: str = "experiment"  # of the run folder, runs/NAME; if left out, that of the file
+    seed: int = Field(0, ge=0, lt=1 << 31)  # another seed gives another training
+    init: str | None = None  # start from the G_color of this checkpoint file, run folder or released name
+    # How to train. paper_cyclegan: whole RGB images both ways, as in the paper of 2017; `space` is not used.
     method: Literal["cyclegan", "paper_cyclegan", "pix2pix", "regression"] = "cyclegan"
-    space: Literal["lab", "luv"] = "lab"
-    num_steps: int = Field(10_000, ge=1, lt=1 << 32)
-    batch_size: int = Field(16, ge=1)
-    accumulate: int = Field(1, ge=1)  # batches of a step: the gradients of so many are averaged
+    space: Literal["lab", "luv"] = "lab"  # color space in which networks work
+    num_steps: int = Field(10_000, ge=1, lt=1 << 32)  # length of the training
+    batch_size: int = Field(16, ge=1)  # photos of each pile in a batch
+    accumulate: int = Field(1, ge=1)  # batches in a step, whose gradients are averaged
     learning_rate: float = Field(5e-4, gt=0)  # of the generators
-    match_steps: int = Field(100, ge=0)  # before training, by which a film is matched to the gray pile
-    film_rate: float = Field(0.05, ge=0)  # share of learning_rate at which a matched film then learns
-    damage: bool = False  # specks and scratches over all grays that D_gray judges and G_color learns from
-    decay_from: float = Field(0.5, ge=0, le=1)  # share of the steps after which the rate falls to 0
-    ema: float = Field(0.999, ge=0, lt=1)  # decay of the averaged generators
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    deterministic: bool = False  # on a GPU: sums in one order, more slowly; on CPU they are anyway
+    match_steps: int = Field(100, ge=0)  # steps of matching a film to the gray pile, before training
+    film_rate: float = Field(0.05, ge=0)  # share of learning_rate at which a matched film goes on learning
+    damage: bool = False  # draw dust and scratches over all grays that D_gray sees and G_color learns from
+    decay_from: float = Field(
+        0.5, ge=0, le=1
+    )  # share of the steps after which the rates fall, to 0 at the end
+    ema: float = Field(0.999, ge=0, lt=1)  # how slowly the averaged generators follow; these make the colors
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 where the hardware has it
+    deterministic: bool = False  # on a GPU: the same bits every time, more slowly; on a CPU it is always so
     saturation: float = Field(1.0, ge=0, le=4)  # factor of all chroma when colors are made, not in training
-    restraint: float = Field(0.0, ge=0, le=2)  # likewise, how much paler pale colors become
-    checkpointing: bool = False  # less memory: generators keep no maps for the backward pass, but pass again
-    save_every: int = Field(500, ge=1)
-    save_every_minutes: float = Field(10.0, gt=0)  # besides, for machines that may be taken away
-    log_every: int = Field(10, ge=1)
-    keep: int = Field(3, ge=1)  # newest checkpoints that are kept, and the best
+    restraint: float = Field(0.0, ge=0, le=2)  # how much paler pale colors become when colors are made
+    checkpointing: bool = False  # use less memory: compute parts of the generators twice
+    save_every: int = Field(500, ge=1)  # steps between checkpoints
+    save_every_minutes: float = Field(10.0, gt=0)  # minutes after which one is saved in any case
+    log_every: int = Field(10, ge=1)  # steps between lines of the log
+    keep: int = Field(3, ge=1)  # newest checkpoints that are kept; the best one is kept besides
+    tensorboard: bool = False  # event files in the run's folder too; needs the extra of that name
     # A step that is not finite or explodes is left out. And then, or if a discriminator wins outright or
     # the generator collapses: go on, go on at half the learning rate, or save and stop.
     on_trouble: Literal["skip", "halve", "stop"] = "skip"
@@ -128,7 +135,7 @@ class Experiment(Section):
     @field_validator("G_color")
     @classmethod
     def _colors(cls, options: Generator) -> Generator:
-        if options.type == "film":
+        if options.type.startswith("film"):
             raise ValueError("a film makes gray: choose resnet or fusion")
         return options
 
@@ -208,7 +215,7 @@ def load_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
     return parse_experiment({"name": path.stem, **table}, source=str(path))
 
 
-def parse_experiment(table: dict, *, source: str) -> Experiment:
+def parse_experiment(table: dict[str, Any], *, source: str) -> Experiment:
     """Check a table of settings against the defaults; errors name `source` and the key."""
     try:
         return Experiment.model_validate(table)
@@ -216,15 +223,15 @@ def parse_experiment(table: dict, *, source: str) -> Experiment:
         raise CycleColorError(f"{source}: {_explain(error)}", exit_code=2) from None
 
 
-def _apply(table: dict, override: str) -> None:
+def _apply(table: dict[str, Any], override: str) -> None:
     key, equals, value = override.partition("=")
     *parents, last = key.strip().split(".")
     if not equals or not last:
-        raise CycleColorError(f"--set {override}: write key=value", exit_code=2)
+        raise CycleColorError(f"--set {override}: write it as KEY=VALUE", exit_code=2)
     for parent in parents:
         table = table.setdefault(parent, {})
         if not isinstance(table, dict):
-            raise CycleColorError(f"--set {override}: {parent} is not a table", exit_code=2)
+            raise CycleColorError(f"--set {override}: {parent} is a setting, not a table", exit_code=2)
     table[last] = _parse_value(value, text_wanted=key.strip() in _text_keys())
 
 

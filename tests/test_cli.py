@@ -15,7 +15,7 @@ from cyclecolor.photos import read_photo
 from cyclecolor.training import train
 
 OPTIONS = {
-    "train": {"experiment", "overrides", "run_dir", "fresh", "allow_changed_data"},
+    "train": {"experiment", "overrides", "run_dir", "fresh", "device", "allow_changed_data"},
     "translate": {
         "sources",
         "output",
@@ -24,9 +24,12 @@ OPTIONS = {
         "size",
         "saturation",
         "shard",
+        "hint_texts",
+        "hints_path",
         "denoise",
         "flip_average",
         "doubt",
+        "device",
         "suffix",
         "quality",
         "subsampling",
@@ -38,12 +41,24 @@ OPTIONS = {
         "overwrite",
     },
     "prepare": {"photos", "output", "test_share", "gray_share", "seed", "film"},
-    "evaluate": {"checkpoint", "color", "gray", "film", "pile", "json_path", "sheet_path", "perceptual"},
-    "audit": {"checkpoint", "color", "gray", "film", "json_path"},
+    "evaluate": {
+        "checkpoint",
+        "color",
+        "gray",
+        "film",
+        "pile",
+        "json_path",
+        "sheet_path",
+        "perceptual",
+        "device",
+    },
+    "audit": {"checkpoint", "color", "gray", "film", "json_path", "device"},
+    "demo": {"checkpoints", "host", "port"},
+    "report": {"run_dirs", "output"},
     "doctor": {"gray", "color", "json_path"},
     "info": {"checkpoint"},
     "import": {"source", "output"},
-    "export": {"checkpoint", "output", "restraint", "saturation"},
+    "export": {"checkpoint", "generator", "output", "restraint", "saturation"},
 }
 
 
@@ -61,8 +76,8 @@ def checkpoint(tmp_path_factory) -> Path:
 
 def test_options_are_frozen():
     found = {name: {p.name for p in command.params} for name, command in main.commands.items()}
-    assert found == OPTIONS
-    assert sorted(cyclecolor.__all__) == ["Colorizer", "CycleColorError", "load"]
+    assert found == {name: options | {"quiet", "verbose"} for name, options in OPTIONS.items()}
+    assert sorted(cyclecolor.__all__) == ["Colorizer", "CycleColorError", "Hint", "load"]
 
 
 def test_translate_mirrors_a_folder(photo_folder, checkpoint, tmp_path):
@@ -123,7 +138,7 @@ def test_doctor_says_what_is_wrong(photo_folder, tmp_path):
     (photo_folder / "bad.png").write_bytes(b"bad")
     output = call("doctor", photo_folder, photo_folder, "--json", tmp_path / "d.json")
     assert "1 cannot be read" in output
-    assert "6 pictures in both piles" in output
+    assert "6 pictures are in both piles" in output
     assert "too few" in json.loads((tmp_path / "d.json").read_text())["advice"]
 
 
@@ -250,4 +265,4 @@ def test_too_little_memory_is_one_line(tmp_path, monkeypatch):
     experiment = tmp_path / "x.toml"
     experiment.write_text("num_steps = 1\nbatch_size = 1\n[data]\nsize = 32\n[discriminator]\nlayers = 1\n")
     output = call("train", experiment, "--run-dir", tmp_path / "run", code=1)
-    assert "too little memory; lower batch_size" in output.splitlines()[-1]
+    assert "not enough memory; close other programs" in output.splitlines()[-1]

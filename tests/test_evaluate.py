@@ -177,7 +177,7 @@ def test_a_film_renders_what_is_seen(folders):
         assert film.shape == photo.shape
         assert (film == same).all()
         assert abs(film.astype(float) - photo).mean() > 5
-    with pytest.raises(CycleColorError, match="not both"):
+    with pytest.raises(CycleColorError, match="exclude each other"):
         read_inputs(color, gray, film="blue_plate")
 
 

@@ -81,7 +81,7 @@ def test_a_pattern_is_no_pattern_where_a_file_has_that_name(desk, translate):
     translate("scans/[a].png", "-o", "colored/")
     assert names("colored") == {"[a].png"}
     said = translate("scans/*.gif", "scans/a.jpg", code=2).output
-    assert said == "cyclecolor: scans/*.gif: no such file or folder\n"
+    assert said == "cyclecolor: scans/*.gif: no such file or folder; check the path\n"
 
 
 def test_a_folder_and_photos_beside_it(desk, translate):
@@ -111,7 +111,7 @@ def test_the_same_photo_twice_is_already_done(desk, translate):
     after = Path("one.png").stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     said = translate("scans/a.jpg", "-o", "one.png", "--saturation", 2, code=1).output
-    assert "one.png: exists, and is not of this job; --overwrite replaces it" in said
+    assert "one.png: exists and was not made by this job; --overwrite replaces it" in said
     translate("scans/a.jpg", "-o", "one.png", "--saturation", 2, "--overwrite")
     assert "skipped" in translate("scans/a.jpg", "-o", "one.png", "--saturation", 2).output
 
@@ -134,10 +134,10 @@ def test_a_missing_map_is_made_beside_a_photo_that_is_there(desk, translate):
         ),
         (["scans/a.jpg", "more/a.jpg", "-o", "out/"], "would be made of both scans/a.jpg and more/a.jpg"),
         (["scans/a.jpg", "-o", "out.png", "--format", "jpg"], "out.png: is not of --format jpg"),
-        (["scans/a.jpg", "-o", "out.psd"], "out.psd: not a suffix that can be written"),
+        (["scans/a.jpg", "-o", "out.psd"], "out.psd: cannot be written in this format"),
         (["scans", "more", "-o", "out"], "--output is for one folder, or for photos"),
         (["scans/a.jpg", "--report"], "--report is for folders"),
-        (["scans/a.jpg", "scans/b.png", "--shard", "1/2"], "--shard is for folders"),
+        (["scans/a.jpg", "scans/b.png", "--shard", "1/2"], "--shard works only for folders"),
         (["-", "scans/a.jpg"], "- is for one photo"),
         (["scans", "-o", "-"], "--output - is for one photo"),
         (["nobody", "scans"], "nobody: no such file or folder"),

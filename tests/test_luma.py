@@ -190,7 +190,7 @@ def test_an_archive_says_whose_luma_was_kept(checkpoint, tmp_path):
     Image.fromarray(pixels).save(scans / "gray.png")
     out = tmp_path / "out"
     arguments = scans, "-o", out, "-c", checkpoint, "--lossless-luma", "--subsampling", "4:2:0"
-    assert "luma of gray JPEGs kept: 2; encoded anew: 4" in call(*arguments, "--saturation", 3)
+    assert "luma of gray JPEGs kept: 2, encoded again: 4" in call(*arguments, "--saturation", 3)
     records = [json.loads(line) for line in (out / "manifest.jsonl").read_text().splitlines()]
     assert {r["input"] for r in records if r["luma"] == "kept"} == {"plain.jpg", "progressive.jpg"}
     for name in ("plain.jpg", "progressive.jpg"):
@@ -216,4 +216,4 @@ def test_lossless_luma_is_refused_where_it_means_nothing(checkpoint, tmp_path):
         ("-c", checkpoint, "-o", tmp_path / "a.png"),
         ("-c", whole),
     ):
-        assert "--lossless-luma is for JPEGs" in call(scan, "--lossless-luma", *arguments, code=2)
+        assert "--lossless-luma works only for JPEG" in call(scan, "--lossless-luma", *arguments, code=2)

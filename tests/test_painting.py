@@ -8,14 +8,15 @@ from conftest import tiny_experiment
 from PIL import Image
 
 from cyclecolor.color import SPACES, quantize_rgb
-from cyclecolor.inference import Colorizer, compiled, load, painting
+from cyclecolor.inference import ChromaColorizer, chroma_colorizer, compiled, load, painting
+from cyclecolor.inference.colorizer import one_channel
 from cyclecolor.inference.guided import EPSILON, apply_lines, denoised, grain_of, guided_lines
 from cyclecolor.photos import Photo, read_photo, write_photo
 from cyclecolor.training import train
 
 
 @pytest.fixture(scope="module", params=["lab", "luv"])
-def colorizer(request, tmp_path_factory) -> Colorizer:
+def colorizer(request, tmp_path_factory) -> ChromaColorizer:
     path = tmp_path_factory.mktemp(request.param)
     return load(train(tiny_experiment(num_steps=1, space=request.param), path))
 
@@ -158,8 +159,8 @@ def test_alpha_and_metadata_go_along(colorizer):
 # --- the look -----------------------------------------------------------------------------------
 
 
-def other(colorizer, **options) -> Colorizer:
-    made = Colorizer.__new__(Colorizer)
+def other(colorizer, **options) -> ChromaColorizer:
+    made = ChromaColorizer.__new__(ChromaColorizer)
     made.__dict__ = {**colorizer.__dict__, **options}
     return made
 
@@ -246,3 +247,39 @@ def test_color_stops_at_edges():
 def test_python_images(colorizer):
     image = Image.new("RGBA", (30, 20), (90, 80, 70, 40))
     assert colorizer(image).mode == "RGBA"
+
+
+class Seeing(torch.nn.Module):
+    """`G_color` that remembers what it was shown."""
+
+    stride = 1
+
+    def forward(self, lightness):
+        self.seen = lightness
+        return torch.zeros(len(lightness), 2, *lightness.shape[-2:])
+
+
+@pytest.mark.parametrize("side", [32, 48, 64, 76, 200])
+def test_the_copy_that_a_network_sees_is_averaged(colorizer, monkeypatch, side):
+    """Of lines as wide as a pixel it sees their mean, however much smaller it is."""
+    network = Seeing()
+    monkeypatch.setitem(colorizer.generators, "G_color", network)
+    monkeypatch.setattr(colorizer, "size", 16)
+    monkeypatch.setattr(chroma_colorizer, "paint", lambda pixels, *_: pixels)
+    lines = np.zeros((side, side, 1), np.uint8)
+    lines[::2] = 200
+    colorizer.colorize(Photo(lines))
+    assert network.seen.shape[-2:] == (16, 16)
+    even = colorizer.space.gray(torch.full((1, 3, 1, 1), 100 / 255)).item()
+    margin = 0.4 if side % 32 else 0.01  # where an area ends within a line
+    assert (network.seen - even).abs().max() < margin
+    colorizer.chroma(torch.from_numpy(lines[None, None, ..., 0] / 100 - 1).float())
+    assert network.seen.abs().max() < margin
+
+
+@pytest.mark.parametrize("row", [0, 63, 64, 130, 199])
+def test_a_colored_pixel_anywhere_makes_three_channels(row):
+    gray = np.full((200, 30, 3), 90, np.uint8)
+    assert one_channel(gray).shape == (200, 30, 1)
+    gray[row, 29, 2] = 91
+    assert one_channel(gray) is gray

@@ -117,7 +117,7 @@ def test_signals_save_and_leave(tmp_path, name, code):
     process = start(tmp_path, "--set", "data.workers=1")
     # To the whole group, as Ctrl-C and job schedulers do: loader processes must not fall over.
     os.killpg(process.pid, getattr(signal, name))
-    process.join(30)
+    process.join()
     said = (tmp_path / "said").read_text()
     assert process.exitcode == code, said
     assert "stopped and saved" in said
@@ -206,20 +206,21 @@ def test_second_interrupt_leaves_at_once(tmp_path):
     class Stuck(Trainer):
         def advance(self, *batches):
             (tmp_path / "stuck").touch()
-            time.sleep(60)
+            while signal.getsignal(signal.SIGINT) is not signal.SIG_DFL:  # the first has come
+                time.sleep(0.01)
+            (tmp_path / "interrupted").touch()
+            signal.pause()
 
     process = multiprocessing.get_context("fork").Process(
         target=lambda: Stuck(small(), tmp_path / "run").run()
     )
     process.start()
-    while not (tmp_path / "stuck").exists():
-        assert process.is_alive()
-        time.sleep(0.02)
-    os.kill(process.pid, signal.SIGINT)
-    process.join(0.5)
-    assert process.is_alive()
-    os.kill(process.pid, signal.SIGINT)
-    process.join(1)
+    for moment in ("stuck", "interrupted"):
+        while not (tmp_path / moment).exists():
+            assert process.is_alive()
+            time.sleep(0.02)
+        os.kill(process.pid, signal.SIGINT)
+    process.join()
     assert process.exitcode == -signal.SIGINT  # which shells call 130
 
 
@@ -232,7 +233,7 @@ def test_several_processes_wait_for_each_other_after_a_second_interrupt():
 
 def test_second_training_is_refused_until_the_first_is_dead(tmp_path):
     process = start(tmp_path)
-    with pytest.raises(CycleColorError, match=f"another training is at work there .process {process.pid} "):
+    with pytest.raises(CycleColorError, match=f"another training is running there .process {process.pid} "):
         RunLock(tmp_path / "run")
     process.kill()
     process.join()
@@ -257,10 +258,8 @@ def start(folder: Path, *options: str) -> "multiprocessing.Process":
 
     process = multiprocessing.get_context("fork").Process(target=command)
     process.start()
-    deadline = time.monotonic() + 60
     while not (run / "log.jsonl").is_file():
         assert process.is_alive(), (folder / "said").read_text()
-        assert time.monotonic() < deadline
         time.sleep(0.02)
     return process
 
@@ -310,7 +309,7 @@ def test_whoever_reads_a_run_takes_its_newest_whole_checkpoint(tmp_path, trained
     done = CliRunner().invoke(main, [command, *map(str, arguments)])
     assert (done.exit_code, done.stderr.splitlines()[-1]) == (
         1,
-        f"cyclecolor: {run}: no checkpoint is whole",
+        f"cyclecolor: {run}: all checkpoints in this folder are damaged",
     )
 
 
@@ -319,7 +318,7 @@ def test_no_whole_checkpoint_is_an_error_and_nothing_is_touched(tmp_path, traine
     for path in checkpoints_in(run):
         path.write_bytes(b"gone")
     before = sorted(p.name for p in run.rglob("*"))
-    with pytest.raises(CycleColorError, match="no checkpoint is whole"):
+    with pytest.raises(CycleColorError, match="all checkpoints are damaged"):
         Trainer(small(), run)
     assert sorted(p.name for p in run.rglob("*") if p.name != ".lock") == [n for n in before if n != ".lock"]
 
@@ -391,7 +390,9 @@ def test_full_disk_at_the_end_is_an_error_and_the_one_before_stays(tmp_path, tra
 def test_a_full_disk_costs_the_log_not_the_training(tmp_path, said):
     (tmp_path / "log.jsonl").symlink_to("/dev/full")
     train(small(method="regression"), tmp_path)
-    failed = f"{tmp_path}/log.jsonl: cannot be written: No space left on device; training goes on without it"
+    failed = (
+        f"{tmp_path}/log.jsonl: cannot be written: No space left on device; training continues without a log"
+    )
     assert said.count(failed) == 1
 
 
@@ -425,7 +426,7 @@ def test_a_photo_gone_in_mid_run_is_replaced_and_named(tmp_path, photo_folder, w
     (photo_folder / "2.png").write_bytes(b"no longer a photo")
     trainer.run()
     assert sum("2.png" in line and "stands in" in line for line in said) == 1
-    assert "became unreadable on the way: 1 photos" in said
+    assert "photos that became unreadable during the training: 1" in said
 
 
 def test_a_stand_in_depends_on_the_position_alone(photo_folder):
@@ -457,7 +458,7 @@ def test_loader_processes_that_die_are_started_anew(tmp_path, said):
 
     path = Killing(experiment, tmp_path / "run").run()
     assert same(whole, path)
-    assert said[-1] == "loader processes that died and were started anew: 1"
+    assert said[-1] == "loader processes that died and were started again: 1"
 
 
 def children() -> list[int]:

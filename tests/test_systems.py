@@ -114,7 +114,7 @@ def test_locks_without_posix(without_posix, tmp_path):
 
         lock = RunLock(tmp_path / "run")
         with pytest.raises(
-            CycleColorError, match=f"another training is at work there .process {os.getpid()} "
+            CycleColorError, match=f"another training is running there .process {os.getpid()} "
         ):
             RunLock(tmp_path / "run")
         lock.release()
@@ -122,12 +122,12 @@ def test_locks_without_posix(without_posix, tmp_path):
 
         whole = Manifest(tmp_path / "out")
         for shard in (None, Shard(1, 2)):
-            with pytest.raises(CycleColorError, match="another job is writing here"):
+            with pytest.raises(CycleColorError, match="another translation writes here"):
                 Manifest(tmp_path / "out", shard)
         whole.close()
         parts = [Manifest(tmp_path / "out", Shard(i, 2)) for i in (1, 2)]
         for shard in (None, Shard(1, 2), Shard(2, 2)):
-            with pytest.raises(CycleColorError, match="another job is writing here"):
+            with pytest.raises(CycleColorError, match="another translation writes here"):
                 Manifest(tmp_path / "out", shard)
         for part in parts:
             part.close()

@@ -36,7 +36,7 @@ def open_checkpoint(path: Path | None) -> tuple[Path, Checkpoint]:
         raise CycleColorError(f"{path}: no checkpoint in this folder", exit_code=2)
     if found := newest_whole(paths):
         return found
-    raise CycleColorError(f"{path}: no checkpoint is whole")
+    raise CycleColorError(f"{path}: all checkpoints in this folder are damaged")
 
 
 def newest_whole(paths: list[Path]) -> tuple[Path, Checkpoint] | None:

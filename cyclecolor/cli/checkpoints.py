@@ -1,5 +1,6 @@
 """Commands on checkpoints: `info`, `export` and `import`."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -12,7 +13,7 @@ from .paths import UserPath
 @click.command(cls=Command)
 @click.argument("checkpoint", type=UserPath())
 def info(checkpoint: Path) -> None:
-    """Say what CHECKPOINT is and how to use it."""
+    """Show what CHECKPOINT is, what it was trained on, and how to use it."""
     import json
 
     from ..checkpoint import open_checkpoint
@@ -27,8 +28,9 @@ def info(checkpoint: Path) -> None:
         tensors = loaded.averaged(name).values()
         if tensors:
             click.echo(f"{name:<13} {sum(t.numel() for t in tensors):,} parameters")
-    if film := colorizer.film:
-        click.echo("film          " + ", ".join(f"{name} {value:.2f}" for name, value in film.items()))
+    for share, film in colorizer.films:
+        numbers = ", ".join(f"{name} {value:.2f}" for name, value in film.items())
+        click.echo(f"film    {share:4.0%}  {numbers}")
     click.echo(f"experiment    {experiment.model_dump_json(exclude_defaults=True)}")
     click.echo(f"use           cyclecolor translate PHOTOS --checkpoint {quoted(path)}")
 
@@ -37,18 +39,40 @@ def info(checkpoint: Path) -> None:
 @click.argument("checkpoint", type=UserPath())
 @click.argument("output", type=UserPath())
 @click.option(
-    "--saturation", type=click.FloatRange(0, 4), help="Factor of chroma that it will have. [its experiment's]"
+    "--saturation",
+    type=click.FloatRange(0, 4),
+    help="How strong its colors will be by default. [as its experiment says]",
 )
 @click.option(
     "--restraint",
     type=click.FloatRange(0, 2),
-    help="How much paler pale colors will be, of which it is less sure. [its experiment's]",
+    help="How much paler pale colors become, of which the network is less sure. [as its experiment says]",
 )
-def export(checkpoint: Path, output: Path, **look: float | None) -> None:
-    """Write CHECKPOINT's generators alone, in half precision, as one small file for release."""
+@click.option(
+    "--generator",
+    type=click.Choice(["G_color", "G_gray"]),
+    default="G_color",
+    show_default=True,
+    help="Which generator an .onnx file holds.",
+)
+def export(checkpoint: Path, output: Path, generator: str, **look: float | None) -> None:
+    """Write CHECKPOINT as one small file for release: its generators, in half precision.
+
+    If OUTPUT ends in .onnx: one generator, for other programs, checked against the original.
+    """
     from ..checkpoint import export_checkpoint, open_checkpoint
 
-    export_checkpoint(open_checkpoint(checkpoint)[1], output, **look)
+    path, loaded = open_checkpoint(checkpoint)
+    if output.suffix.lower() == ".onnx":
+        from ..inference import colorizer_of
+        from ..inference.onnx_export import export_onnx
+
+        look = {name: value for name, value in look.items() if value is not None}
+        loaded = replace(loaded, experiment=loaded.experiment.model_copy(update=look))
+        worst = export_onnx(colorizer_of(loaded, name=path.name), generator, output)
+        click.echo(f"{generator}: differs by at most {worst:.1e} from the checkpoint's, of a range of 2")
+    else:
+        export_checkpoint(loaded, output, **look)
     click.echo(f"{output}: {output.stat().st_size / 1e6:.1f} MB")
 
 
@@ -56,7 +80,7 @@ def export(checkpoint: Path, output: Path, **look: float | None) -> None:
 @click.argument("source", type=UserPath())
 @click.argument("output", type=UserPath())
 def import_(source: Path, output: Path) -> None:
-    """Rewrite SOURCE, a generator of pytorch-CycleGAN-and-pix2pix (.pth), as safetensors."""
+    """Convert SOURCE, a generator (.pth) of pytorch-CycleGAN-and-pix2pix, to a checkpoint."""
     from ..checkpoint import import_generator
 
     options = import_generator(source, output)

@@ -12,14 +12,34 @@ from .progress import waiting
 
 @click.command(cls=Command)
 @click.argument("checkpoint", type=UserPath())
-@click.option("--color", type=UserPath(), required=True, help="Folder of color photos.")
-@click.option("--gray", type=UserPath(), help="Scans of equal names. [the photos' own lightness]")
-@click.option("--film", help="Score grays that this built-in film makes of the photos.")
-@click.option("--pile", type=UserPath(), help="Color photos to compare the colors to.")
-@click.option("--json", "json_path", type=UserPath(), help="Write the scores here.")
-@click.option("--sheet", "sheet_path", type=UserPath(), help="Write a contact sheet (PNG) here.")
 @click.option(
-    "--perceptual", is_flag=True, help="Score LPIPS, FID and KID too; their weights must be on this machine."
+    "--color",
+    type=UserPath(),
+    required=True,
+    help="Folder of color photos that were not trained on.",
+)
+@click.option(
+    "--gray",
+    type=UserPath(),
+    help="Folder of scans of the same photos, under the same names. [plain lightness]",
+)
+@click.option("--film", help="Turn the photos to gray as this built-in film would. [plain lightness]")
+@click.option(
+    "--pile",
+    type=UserPath(),
+    help="Folder of color photos whose mix of colors the result is compared with.",
+)
+@click.option("--json", "json_path", type=UserPath(), help="Write the scores to this file.")
+@click.option(
+    "--sheet",
+    "sheet_path",
+    type=UserPath(),
+    help="Write a contact sheet (gray, ours, truth) to this PNG file.",
+)
+@click.option(
+    "--perceptual",
+    is_flag=True,
+    help="Also score LPIPS, FID and KID. Their weights must be on this computer.",
 )
 @device_option
 def evaluate(
@@ -33,7 +53,7 @@ def evaluate(
     perceptual: bool,
     device: str | None,
 ) -> None:
-    """Score CHECKPOINT on photos of known color, beside doing nothing."""
+    """Score CHECKPOINT on photos whose colors are known, next to leaving them gray."""
     from ..evaluation.folders import evaluate_folder
     from ..hardware import pick_device
     from ..inference import load
@@ -54,10 +74,15 @@ def evaluate(
 
 @click.command(cls=Command)
 @click.argument("checkpoint", type=UserPath())
-@click.option("--color", type=UserPath(), required=True, help="Folder of color photos.")
-@click.option("--gray", type=UserPath(), help="Real scans, to compare fine detail to.")
-@click.option("--film", help="The built-in film that the gray pile was made with. [lightness]")
-@click.option("--json", "json_path", type=UserPath(), help="Write the figures here.")
+@click.option(
+    "--color",
+    type=UserPath(),
+    required=True,
+    help="Folder of color photos that were not trained on.",
+)
+@click.option("--gray", type=UserPath(), help="Folder of real scans, whose fine detail is the measure.")
+@click.option("--film", help="The built-in film that the gray pile looks like. [plain lightness]")
+@click.option("--json", "json_path", type=UserPath(), help="Write the figures to this file.")
 @device_option
 def audit(
     checkpoint: Path,
@@ -67,7 +92,10 @@ def audit(
     json_path: Path | None,
     device: str | None,
 ) -> None:
-    """Test whether CHECKPOINT's cycle is honest, or hides color in gray images; 1 if it fails."""
+    """Test whether CHECKPOINT hides color in the gray images it makes.
+
+    The exit code is 1 if it does.
+    """
     from ..evaluation.folders import audit_folder
     from ..hardware import pick_device
     from ..inference import load

@@ -25,7 +25,8 @@ class Group(click.Group):
             if not _out_of_memory(error):
                 raise
             click.echo(
-                "cyclecolor: too little memory; lower batch_size or data.size (or --size), or close programs",
+                "cyclecolor: not enough memory; close other programs, or lower batch_size or "
+                "data.size (train) or --size (translate)",
                 err=True,
             )
             context.exit(1)
@@ -36,9 +37,10 @@ class Command(click.Command):
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
+        self.context_settings.setdefault("help_option_names", ["-h", "--help"])
         self.params += [
-            click.Option(["-q", "--quiet"], is_flag=True, help="Print results, warnings and errors alone."),
-            click.Option(["-v", "--verbose"], is_flag=True, help="Print details too."),
+            click.Option(["-q", "--quiet"], is_flag=True, help="Print only results, warnings and errors."),
+            click.Option(["-v", "--verbose"], is_flag=True, help="Also print details."),
         ]
 
     def invoke(self, context: click.Context) -> Any:
@@ -71,7 +73,9 @@ class _Messages(logging.Handler):
 def device_option(command: Any) -> Any:
     """`--device` of a command that computes."""
     return click.option(
-        "--device", metavar="NAME", help="cpu, cuda, cuda:1 or mps. [a GPU, if there is one]"
+        "--device",
+        metavar="NAME",
+        help="Where to compute: cpu, cuda, cuda:1 or mps. [a GPU, if there is one]",
     )(command)
 
 

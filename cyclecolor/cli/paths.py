@@ -48,6 +48,6 @@ def found(paths: Iterable[Path]) -> list[Path]:
     for path in paths:
         matches = [path] if os.path.lexists(path) else sorted(map(Path, glob.glob(str(path))))
         if not matches:
-            raise CycleColorError(f"{shown(path)}: no such file or folder", exit_code=2)
+            raise CycleColorError(f"{shown(path)}: no such file or folder; check the path", exit_code=2)
         all_found += [match for match in matches if match not in all_found]
     return all_found

@@ -13,27 +13,29 @@ from .progress import progress_bar, waiting
 
 @click.command(cls=Command)
 @click.argument("photos", type=UserPath())
-@click.option("-o", "--output", type=UserPath(), required=True, help="A new folder.")
+@click.option("-o", "--output", type=UserPath(), required=True, help="Folder to make.")
 @click.option(
     "--test-share",
     type=click.FloatRange(0, 0.9),
     default=0.05,
     show_default=True,
-    help="Of all photos, those kept back for tests.",
+    help="Share of the photos that is kept back for tests.",
 )
 @click.option(
     "--gray-share",
     type=click.FloatRange(0, 1),
     default=0.5,
     show_default=True,
-    help="Of the photos to train on, those for the gray pile.",
+    help="Share of the other photos that goes to the gray pile.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the random split.")
-@click.option("--film", help="Grays as this built-in film shows them. [their lightness]")
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Another number splits the photos differently."
+)
+@click.option("--film", help="Make the grays look like this built-in film. [plain lightness]")
 def prepare(
     photos: Path, output: Path, test_share: float, gray_share: float, seed: int, film: str | None
 ) -> None:
-    """Split a folder of color PHOTOS into unpaired piles."""
+    """Split a folder of color PHOTOS into a gray pile, a color pile, and photos for tests."""
     from ..data.prepare import prepare as prepare_piles
 
     result = prepare_piles(
@@ -54,9 +56,12 @@ def prepare(
 @click.command(cls=Command)
 @click.argument("gray", type=UserPath())
 @click.argument("color", type=UserPath())
-@click.option("--json", "json_path", type=UserPath(), help="Write all findings here.")
+@click.option("--json", "json_path", type=UserPath(), help="Write all findings to this file.")
 def doctor(gray: Path, color: Path, json_path: Path | None) -> None:
-    """Examine the piles GRAY and COLOR before training: bad files, twins, the gap between them."""
+    """Check the piles GRAY and COLOR before training.
+
+    Finds bad files and pictures that are there twice, and says whether unpaired training is needed.
+    """
     from ..evaluation.folders import doctor_folders
 
     click.echo(doctor_folders(gray, color, json_path=json_path, progress=waiting))

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 
-def progress_bar(items: Iterable | None = None, **options: Any) -> Any:
+def progress_bar(items: Iterable[Any] | None = None, **options: Any) -> Any:
     """A bar over `items`, or one to be updated by hand; options are those of tqdm."""
     from tqdm import tqdm
 

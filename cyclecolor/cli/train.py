@@ -11,11 +11,23 @@ from .paths import UserPath
 
 @click.command(cls=Command)
 @click.argument("experiment", type=UserPath())
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting.")
-@click.option("--run-dir", type=UserPath(), help="Where to keep the run. [runs/NAME]")
-@click.option("--fresh", is_flag=True, help="Start over; the old run is moved aside, not deleted.")
 @click.option(
-    "--allow-changed-data", is_flag=True, help="Go on though the piles are no longer what they were."
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change one setting of the experiment; may be repeated.",
+)
+@click.option(
+    "--run-dir",
+    type=UserPath(),
+    help="Run folder: where checkpoints and log are kept. [runs/NAME]",
+)
+@click.option("--fresh", is_flag=True, help="Start over. The old run is moved aside, not deleted.")
+@click.option(
+    "--allow-changed-data",
+    is_flag=True,
+    help="Continue though photos were added, changed or taken away.",
 )
 @device_option
 def train(
@@ -26,7 +38,10 @@ def train(
     allow_changed_data: bool,
     device: str | None,
 ) -> None:
-    """Train EXPERIMENT (a TOML file); the same command again goes on where it was."""
+    """Train EXPERIMENT, a TOML file.
+
+    Ctrl-C saves and stops; the same command continues.
+    """
     import cv2
 
     from ..config import load_experiment
@@ -48,7 +63,7 @@ def train(
             )
         except Interrupted as interrupted:
             if is_first():
-                click.echo(f"stopped and saved in {run_dir}; the same command goes on from here")
+                click.echo(f"stopped and saved in {run_dir}; the same command continues from here")
             sys.exit(interrupted.exit_code)
         if is_first():
             click.echo(summarize(settings, run_dir, checkpoint))

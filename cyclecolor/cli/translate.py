@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,60 +21,105 @@ from .progress import progress_bar
 from .streams import STREAM, standard_input, standard_output
 
 if TYPE_CHECKING:
-    from ..inference import Colorizer
+    from ..inference import Colorizer, Hint
     from ..translation import Job, Options
     from ..translation.plan import Task
 
-FORMATS = {"jpeg": "jpg", "tiff": "tif"} | {
-    name: name for name in ("jpg", "png", "tif", "webp", "avif", "bmp")
-}
+FORMATS = {name: name for name in ("jpg", "png", "tif", "webp", "avif", "jxl", "bmp")}
+FORMATS |= {"jpeg": "jpg", "tiff": "tif"}
 
 logger = logging.getLogger("cyclecolor")
 
 
 @click.command(cls=Command)
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", type=UserPath())
-@click.option("-o", "--output", type=OutputPath(), help="A file or folder. [SOURCE_color beside SOURCE]")
-@click.option("-c", "--checkpoint", type=UserPath(), help="File, run folder or name. [default]")
+@click.option(
+    "-o", "--output", type=OutputPath(), help="File or folder to write. [SOURCE_color, next to SOURCE]"
+)
+@click.option(
+    "-c",
+    "--checkpoint",
+    type=UserPath(),
+    help="A checkpoint file, a run folder, or the name of a released checkpoint. [default]",
+)
 @click.option(
     "--direction",
     type=click.Choice(["to-color", "to-gray"]),
     default="to-color",
     show_default=True,
-    help="Color gray photos, or make color photos look like the scans of the training.",
+    help="Color gray photos, or make color photos look like the scans that were trained on.",
 )
-@click.option("--size", type=click.IntRange(16), help="Short side that the network sees, in pixels.")
-@click.option("--saturation", type=click.FloatRange(0, 4), help="Factor of chroma. [the checkpoint's]")
+@click.option(
+    "--size",
+    type=click.IntRange(16),
+    help="Working size: short side, in pixels, of the copy that the network sees. [that of training]",
+)
+@click.option(
+    "--saturation",
+    type=click.FloatRange(0, 4),
+    help="How strong colors are: 0 is gray, above 1 is stronger. [the checkpoint's]",
+)
 @click.option(
     "--denoise", is_flag=True, help="Take strong grain away from what the network sees, and only there."
 )
 @click.option("--flip-average", is_flag=True, help="Steadier colors, at twice the network's time.")
+@click.option(
+    "--hint",
+    "hint_texts",
+    multiple=True,
+    metavar="X,Y=COLOR",
+    help="The color at a pixel of the upright photo: 120,340=#a03020, or 300,80=sky:#6fa8dc. Again for more.",
+)
+@click.option(
+    "--hints",
+    "hints_path",
+    type=UserPath(),
+    help='Hints of a folder\'s photos, as JSON: {"a.jpg": ["120,340=#a03020"]}.',
+)
 @click.option("--doubt", is_flag=True, help="Also write maps of where the network is unsure, and doubt.csv.")
 @click.option(
     "--format",
     "suffix",
     type=click.Choice(list(FORMATS), case_sensitive=False),
-    help="Format of the outputs. [as the input]",
+    help="File format of the outputs. [that of each input]",
 )
 @click.option(
-    "--quality", type=click.IntRange(1, 100), default=95, show_default=True, help="Not of PNG or TIFF."
+    "--quality",
+    type=click.IntRange(1, 100),
+    default=95,
+    show_default=True,
+    help="Quality of JPEG, WebP and AVIF files.",
 )
 @click.option(
     "--subsampling",
     type=click.Choice(["4:4:4", "4:2:2", "4:2:0"]),
     default="4:4:4",
     show_default=True,
-    help="Chroma samples of JPEG and AVIF.",
+    help="How finely JPEG and AVIF store color: 4:4:4 at full size, 4:2:0 in the smallest files.",
 )
-@click.option("--lossless-luma", is_flag=True, help="Of a gray JPEG keep every bit, and add chroma alone.")
-@click.option("--provenance/--no-provenance", default=True, help="Say in the metadata who made the colors.")
 @click.option(
-    "--max-pixels", type=click.IntRange(1), help="Refuse photos with more, before decoding. [200000000]"
+    "--lossless-luma", is_flag=True, help="Copy the gray of a gray JPEG bit by bit, and add only color."
 )
-@click.option("--workers", type=click.IntRange(1), help="Photos worked on at a time. [the number of cores]")
-@click.option("--shard", metavar="I/N", help="Do the I-th of N parts of a folder, beside other jobs.")
-@click.option("--report", is_flag=True, help="Write report.html: before and after of each photo of a folder.")
-@click.option("--overwrite", is_flag=True, help="Make everything anew, and replace files that are not ours.")
+@click.option(
+    "--provenance/--no-provenance",
+    default=True,
+    help="Say in the metadata that colors are inferred, and by which checkpoint.",
+)
+@click.option(
+    "--max-pixels", type=click.IntRange(1), help="Refuse photos with more pixels than this. [200000000]"
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    help="How many photos to work on at the same time. [one for each core]",
+)
+@click.option(
+    "--shard", metavar="I/N", help="Do only part I of N of the folder, while other computers do the others."
+)
+@click.option("--report", is_flag=True, help="Write report.html, a page with each photo before and after.")
+@click.option(
+    "--overwrite", is_flag=True, help="Make everything again, and replace files that cyclecolor did not make."
+)
 @device_option
 def translate(
     sources: tuple[Path, ...],
@@ -82,29 +127,41 @@ def translate(
     checkpoint: Path | None,
     direction: str,
     suffix: str | None,
+    hint_texts: tuple[str, ...],
+    hints_path: Path | None,
     provenance: bool,
     shard: str | None,
     report: bool,
     device: str | None,
     **options: Any,
 ) -> None:
-    """Translate photos and folders of photos, at full size; `-` is standard input or output.
+    """Color photos and folders of photos, at full size.
 
-    A folder's output has a manifest.jsonl; the same command again does only what is missing or changed.
-    Machines can share a folder that does not change meanwhile: `--shard 1/2` here, `--shard 2/2` there; then
-    the command without it does what may be missing, and makes one manifest of all.
+    Originals are only read. For a folder, manifest.jsonl in the output says what became of each photo, and
+    the same command again does only what is missing or changed. Several computers can share a folder: use
+    `--shard 1/2` on one and `--shard 2/2` on the other. When both are done, the command without --shard does
+    what is missing and joins their manifests.
+
+    As SOURCE and as output, `-` is standard input and output.
     """
     import cv2
 
     from ..hardware import pick_device
     from ..inference import load
-    from ..translation import Options, Shard, provenance_of
+    from ..translation import Options, Shard, collect_hints, provenance_of
 
     if shard is not None and report:
-        raise CycleColorError("--report is of all parts: ask for it afterwards, without --shard", exit_code=2)
+        raise CycleColorError(
+            "--report shows all parts: use it at the end, in a command without --shard", exit_code=2
+        )
     suffix = f".{FORMATS[suffix.lower()]}" if suffix else None
     with ExitStack() as streams:
         photos, output = _streamed(sources, output, suffix, streams)
+        if (hint_texts or hints_path) and len(photos) > 1:
+            raise CycleColorError(
+                "hints are for one photo, or for one folder; leave the others out", exit_code=2
+            )
+        hints = collect_hints(photos[0], hint_texts, hints_path)
         cv2.setNumThreads(1)  # cores are kept busy by photos side by side
         look = {name: options.pop(name) for name in ("size", "saturation", "denoise", "flip_average")}
         colorizer = load(checkpoint, device=pick_device(device), **look)
@@ -115,7 +172,8 @@ def translate(
             shard=None if shard is None else Shard.parse(shard),
             **{name: value for name, value in options.items() if value is not None},
         )
-        code = _do(_jobs(photos, output, colorizer, settings, report=report), report=report)
+        jobs = _jobs(photos, output, colorizer, settings, hints, report=report)
+        code = _do(jobs, report=report)
     sys.exit(code)
 
 
@@ -138,7 +196,13 @@ def _streamed(
 
 
 def _jobs(
-    sources: list[Path], output: Path | None, colorizer: "Colorizer", settings: "Options", *, report: bool
+    sources: list[Path],
+    output: Path | None,
+    colorizer: "Colorizer",
+    settings: "Options",
+    hints: "Mapping[str, Sequence[Hint]]",
+    *,
+    report: bool,
 ) -> "list[Job]":
     """One for each folder, and one for all photos."""
     from ..translation import Job
@@ -150,34 +214,42 @@ def _jobs(
         raise CycleColorError("--output is for one folder, or for photos; leave it out", exit_code=2)
     if report and photos:
         raise CycleColorError("--report is for folders; leave it out", exit_code=2)
-    jobs = [Job(folder, folder_for(folder, output, word), colorizer, settings) for folder in folders]
+    jobs = [Job(folder, folder_for(folder, output, word), colorizer, settings, hints) for folder in folders]
     if photos:
-        jobs.append(Job(photos, files_for(photos, output, word, settings.suffix), colorizer, settings))
+        targets = files_for(photos, output, word, settings.suffix)
+        jobs.append(Job(photos, targets, colorizer, settings, hints))
     return jobs
 
 
 def _do(jobs: "list[Job]", *, report: bool) -> int:
     """Run jobs, say what became of their photos, and return the exit code."""
-    counts, lumas = {"translated": 0, "skipped": 0, "refused": 0}, Counter()
+    counts, lumas, notes = {"translated": 0, "skipped": 0, "refused": 0}, Counter[str](), Counter[str]()
     total = sum(len(job.tasks) for job in jobs)
     with _stoppable() as stopped, progress_bar(total=total, unit=" photos", leave=total > 1) as bar:
         for outcome in (outcome for job in jobs for outcome in job.run(stop=stopped)):
             counts[outcome.status] += 1
             lumas[outcome.luma] += 1
+            notes.update({"lost": bool(outcome.lost), "warnings": bool(outcome.warnings)})
+            if total == 1:
+                for note in outcome.notes:
+                    logger.info("%s", note)
             bar.set_postfix(refused=counts["refused"], refresh=False)
             bar.update()
             if outcome.status == "refused":
                 bar.write(f"refused: {outcome.reason}", file=sys.stderr)
     for job in jobs:
         _say_what_else(job, report=report)
+    for kind, words in (("lost", "that lost some metadata"), ("warnings", "read with a warning")):
+        if total > 1 and notes[kind]:
+            logger.info('photos %s: %s; see "%s" in manifest.jsonl', words, notes[kind], kind)
     if jobs[0].options.lossless_luma:
-        logger.info("luma of gray JPEGs kept: %s; encoded anew: %s", lumas["kept"], lumas["encoded anew"])
-    where = _where([task for job in jobs for task in job.tasks])
+        logger.info("luma of gray JPEGs kept: %s, encoded again: %s", lumas["kept"], lumas["encoded anew"])
     if total == counts["skipped"] == 1:
         logger.info("already done")
+    where = _where([task for job in jobs for task in job.tasks])
     logger.info("%s%s", ", ".join(f"{count} {status}" for status, count in counts.items()), where)
     if left := total - sum(counts.values()):
-        logger.info("stopped with %s to go; the same command goes on from here", left)
+        logger.info("stopped with %s photos to go; the same command continues from here", left)
     return stopped() or (1 if counts["refused"] else 0)
 
 
@@ -189,9 +261,7 @@ def _say_what_else(job: "Job", *, report: bool) -> None:
         records = job.manifest.records.values()
         logger.info("report: %s", write_report(job.output, job.source, records, progress=progress_bar))
     for kind, count in job.passed_over.most_common():
-        logger.info(
-            "passed over%s: %s %s", " as no photos" if kind.startswith((".", "no ")) else "", count, kind
-        )
+        logger.info("passed over: %s %s", count, kind)
 
 
 def _where(tasks: "list[Task]") -> str:
@@ -210,7 +280,7 @@ def _stoppable() -> Iterator[Callable[[], int]]:
         if code:
             os._exit(code)
         code = 128 + number
-        click.echo("\nfinishing the photos being worked on; once more to end at once", err=True)
+        click.echo("\nfinishing the photos being worked on; press Ctrl-C again to stop at once", err=True)
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

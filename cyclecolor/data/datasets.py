@@ -18,16 +18,18 @@ from ..hardware import STOP_SIGNALS
 from ..photos import PhotoError
 from .augment import Augment
 from .piles import Pile
+from .seeds import Stream, mixed_seed
 
-GRAY, COLOR, FILM = 0, 1, 2  # streams of random numbers
 UNREADABLE = "unreadable"  # in a sample: why another photo stands in for one, or ""
 STAND_INS = 100  # photos in a row that may have become unreadable
 DEATHS = 3  # of loader processes in a row, without a batch in between
 
 logger = logging.getLogger("cyclecolor")
 
+Sample = dict[str, Tensor | str]  # `gray` and `color`, (3, H, W) uint8; and `UNREADABLE`
 
-class UnpairedDataset(Dataset):
+
+class UnpairedDataset(Dataset[Sample]):
     """Position k of an endless walk through a gray pile and, independently, a color pile.
 
     Each pile is walked in a fresh random order an epoch; the shorter one starts over sooner. For a photo
@@ -38,19 +40,19 @@ class UnpairedDataset(Dataset):
         self.gray, self.color, self.augment, self.seed = gray, color, augment, seed
 
     def __getitem__(self, position: int) -> dict[str, Tensor | str]:
-        gray, no_gray = self._draw(self.gray, GRAY, position)
-        color, no_color = self._draw(self.color, COLOR, position)
+        gray, no_gray = self._draw(self.gray, Stream.GRAY, position)
+        color, no_color = self._draw(self.color, Stream.COLOR, position)
         return {"gray": gray, "color": color, UNREADABLE: no_gray or no_color}
 
-    def _draw(self, pile: Pile, stream: int, position: int, film: str | None = None) -> tuple[Tensor, str]:
+    def _draw(self, pile: Pile, stream: Stream, position: int, film: str | None = None) -> tuple[Tensor, str]:
         index, image, unreadable = self._photo(pile, stream, position)
         if film:
             # A photo has one scan, the same in every epoch; the generic mixture is augmentation, ever new.
-            image = render(image, film, self._seed(FILM, position if film == "generic" else index))
+            image = render(image, film, self._seed(Stream.FILM, position if film == "generic" else index))
         image = self.augment(image, self._seed(stream, position))
         return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1), unreadable
 
-    def _photo(self, pile: Pile, stream: int, position: int) -> tuple[int, np.ndarray, str]:
+    def _photo(self, pile: Pile, stream: Stream, position: int) -> tuple[int, np.ndarray, str]:
         unreadable = ""
         for stand_in in range(position, position + STAND_INS):
             epoch, place = divmod(stand_in, len(pile))
@@ -59,10 +61,10 @@ class UnpairedDataset(Dataset):
                 return index, pile[index], unreadable
             except PhotoError as error:
                 unreadable = unreadable or str(error)
-        raise CycleColorError(f"{unreadable}; nor can the {STAND_INS - 1} photos after it")
+        raise CycleColorError(f"{unreadable}; the {STAND_INS - 1} photos after it cannot be read either")
 
-    def _seed(self, stream: int, number: int) -> int:
-        return int(np.random.SeedSequence((self.seed, stream, number)).generate_state(1)[0])
+    def _seed(self, stream: Stream, number: int) -> int:
+        return mixed_seed(self.seed, stream, number) % (1 << 32)  # all that albumentations takes
 
 
 class PairedDataset(UnpairedDataset):
@@ -76,18 +78,18 @@ class PairedDataset(UnpairedDataset):
         self.film = film
 
     def __getitem__(self, position: int) -> dict[str, Tensor | str]:
-        color, unreadable = self._draw(self.color, COLOR, position)
-        gray = self._draw(self.color, COLOR, position, self.film)[0] if self.film else color
+        color, unreadable = self._draw(self.color, Stream.COLOR, position)
+        gray = self._draw(self.color, Stream.COLOR, position, self.film)[0] if self.film else color
         return {"gray": gray, "color": color, UNREADABLE: unreadable}
 
 
 @lru_cache(maxsize=8)
-def _order(seed: int, stream: int, epoch: int, count: int) -> np.ndarray:
+def _order(seed: int, stream: Stream, epoch: int, count: int) -> np.ndarray:
     return np.random.default_rng((seed, stream, epoch)).permutation(count)
 
 
 def batches(
-    dataset: Dataset,
+    dataset: Dataset[Sample],
     *,
     start: int,
     stop: int,
@@ -125,7 +127,7 @@ def batches(
                 if deaths == DEATHS:
                     raise CycleColorError(
                         f"loader processes died {DEATHS} times in a row ({error}); "
-                        "if memory is short, try fewer data.workers"
+                        "if memory is short, lower data.workers"
                     ) from None
                 worker_died(f"a loader process died at batch {start:,}")
                 break
@@ -133,13 +135,15 @@ def batches(
             start, deaths = start + 1, 0
 
 
-def _loader(dataset: Dataset, positions: Iterator[range], workers: int) -> Iterator[dict[str, Tensor]]:
+def _loader(
+    dataset: Dataset[Sample], positions: Iterator[range], workers: int
+) -> Iterator[dict[str, Tensor]]:
     # Its own generator: the loader takes nothing from the one that training uses.
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "This DataLoader will create")  # more workers than cores: asked for
         loader = DataLoader(
             dataset,
-            batch_sampler=positions,
+            batch_sampler=positions,  # type: ignore[arg-type]  # a range serves as well as a list
             num_workers=workers,
             worker_init_fn=_start_worker,
             generator=torch.Generator(),

@@ -11,7 +11,7 @@ import torch
 from ..color import SPACES, quantize_rgb, rgb_to_lab
 from ..errors import CycleColorError
 from ..files import write_csv
-from ..film import film_named, render
+from ..film import film_of, render
 from ..photos import (
     Photo,
     PhotoError,
@@ -47,8 +47,8 @@ def prepare(
 
     No gray of the training piles has its color twin in them. The test piles hold twins of equal name, so
     that results can be scored. Color photos are copied; grays are their lightness as PNG, or, with a
-    `film`, a key of `cyclecolor.film.FILMS`, what that film shows of them. What is near gray or unreadable
-    is listed in `set_aside.csv`.
+    `film`, a key of `cyclecolor.film.FILMS` or `BOXES`, what that film shows of them. What is near gray or
+    unreadable is listed in `set_aside.csv`.
 
     `test_share` is of all photos, `gray_share` of the rest: a film of few numbers needs no more than some
     hundred grays, and `G_color` learns from photos in color.
@@ -59,12 +59,12 @@ def prepare(
         If the output exists already, there is no such film, or fewer than four color photos are left.
     """
     if film is not None:
-        film_named(film)
+        film_of(film, 0)  # to say at once if there is none
     if output.exists() and any(output.iterdir()):
         raise CycleColorError(f"{output}: exists and is not empty; choose another --output", exit_code=2)
     kept, set_aside = _sort(find_photos(photos), progress)
     if len(kept) < 4:
-        raise CycleColorError(f"{photos}: {len(kept)} color photos are too few to make piles of")
+        raise CycleColorError(f"{photos}: only {len(kept)} color photos; at least 4 are needed")
     shuffled = [kept[i] for i in np.random.default_rng(seed).permutation(len(kept))]
     tests = max(1, round(test_share * len(kept)))
     test, train = shuffled[:tests], shuffled[tests:]
@@ -99,7 +99,7 @@ def lightness_photo(photo: Photo) -> Photo:
 
 
 def film_photo(path: Path, film: str, seed: int) -> Photo:
-    """What a film of `FILMS` shows of a color photo, one channel of 8 bits."""
+    """What a film of `FILMS` or `BOXES` shows of a color photo, one channel of 8 bits."""
     return Photo(np.ascontiguousarray(render(read_rgb8(path), film, seed)[..., :1]))
 
 
@@ -108,7 +108,9 @@ def _neutral(lightness: torch.Tensor, levels: int) -> torch.Tensor:
     return quantize_rgb(gray, lightness, levels)[0, 1]
 
 
-def _sort(paths: list[Path], progress: Callable) -> tuple[list[Path], list[tuple[Path, str]]]:
+def _sort(
+    paths: list[Path], progress: Callable[[list[Path]], Iterable[Path]]
+) -> tuple[list[Path], list[tuple[Path, str]]]:
     kept, set_aside = [], []
     for path in progress(paths):
         try:

@@ -17,6 +17,7 @@ from torch import Tensor
 from ..color import rgb_to_lab
 from ..errors import CycleColorError
 from ..inference import Colorizer
+from ..networks import stride_of
 from .inputs import same_size_batches, to_tensor
 from .pictures import SMALLEST
 from .scores import Score, mean, ratio, score
@@ -88,8 +89,8 @@ def audit(
     """
     if "G_gray" not in colorizer.generators:
         raise CycleColorError(
-            f"this checkpoint ({colorizer.experiment.method}) has no G_gray and so no cycle to audit; "
-            "train one with method cyclegan",
+            f"this checkpoint ({colorizer.experiment.method}) has no G_gray, so there is no cycle to "
+            "audit; train with method = cyclegan",
             exit_code=2,
         )
     measured: dict[str, list[Tensor]] = {}
@@ -120,7 +121,7 @@ def _measure(colorizer: Colorizer, rgb: Tensor, swapped: Tensor) -> dict[str, Te
     space, G_color, G_gray = colorizer.space, *(colorizer.generators[n] for n in ("G_color", "G_gray"))
     small = shrink(rgb, colorizer.size).to(colorizer.device)
     color = space.color(small)
-    chroma = space.units(F.avg_pool2d(space.target(color), G_color.stride, ceil_mode=True))
+    chroma = space.units(F.avg_pool2d(space.target(color), stride_of(G_color), ceil_mode=True))
     gray = G_gray(color).clamp(-1, 1)
     other = space.gray(shrink(swapped, colorizer.size).to(colorizer.device))
     generator = torch.Generator().manual_seed(0)

@@ -9,7 +9,9 @@ import numpy as np
 from ..color import lightness_to_y, linear_to_srgb, rgb_to_lab
 from ..data.prepare import NEAR_GRAY
 from ..errors import CycleColorError
+from ..networks.encoder import Encoder
 from ..photos import PhotoError, find_photos, read_rgb8
+from .content_gap import ContentGap, content_gap, looked_at, thumbnail
 from .domain_gap import describe, separability
 from .hashes import dhash, same_pictures
 from .inputs import to_tensor
@@ -39,6 +41,7 @@ class Pile:
     hashes: list[np.ndarray] = field(default_factory=list)
     mirrored: list[np.ndarray] = field(default_factory=list)
     descriptions: list[np.ndarray] = field(default_factory=list)
+    thumbnails: list[np.ndarray] = field(default_factory=list)
 
     def where(self, condition: Callable[[int], bool]) -> list[str]:
         """Names of the photos whose index meets a condition."""
@@ -88,15 +91,15 @@ class Gap:
         """One sentence."""
         if self.auc >= GAP:
             return (
-                "the scans do not look like the lightness of the color photos: unpaired training (cyclegan) "
-                "is needed"
+                "the scans do not look like the color photos turned to gray: unpaired training (cyclegan) is "
+                "needed"
             )
         if self.auc <= NO_GAP:
             return (
-                "the scans look like the lightness of the color photos: paired training (regression or "
-                "pix2pix) on the color photos would do"
+                "the scans look like the color photos turned to gray: paired training (regression or "
+                "pix2pix) on the color photos is enough"
             )
-        return "the scans differ a little from the lightness of the color photos: try paired training first"
+        return "the scans differ a little from the color photos turned to gray: try paired training first"
 
 
 def examine(folder: Path, progress: Callable[[list[Path]], Iterable[Path]] = iter) -> Pile:
@@ -128,6 +131,7 @@ def examine(folder: Path, progress: Callable[[list[Path]], Iterable[Path]] = ite
         pile.hashes.append(dhash(gray))
         pile.mirrored.append(dhash(np.ascontiguousarray(gray[:, ::-1])))
         pile.descriptions.append(describe(gray))
+        pile.thumbnails.append(thumbnail(gray))
     if not pile.names:
         count = len(pile.unreadable) + len(pile.too_small)
         raise CycleColorError(
@@ -144,16 +148,57 @@ def domain_gap(gray: Pile, color: Pile) -> Gap | None:
     return Gap(*separability(np.stack(color.descriptions), np.stack(gray.descriptions)))
 
 
-def diagnose(gray: Pile, color: Pile) -> dict:
-    """All that there is to say of two piles, as JSON has it: counts, lists of files, the gap, advice."""
-    gap = domain_gap(gray, color)
+def content(gray: Pile, color: Pile, encoder: Encoder | None) -> tuple[ContentGap, Gap | None] | None:
+    """What the piles show, and the gap between photos of equal content: what film did."""
+    if encoder is None or min(len(gray.names), len(color.names)) < FEW:
+        return None
+    ours, theirs = looked_at(len(gray.names)), looked_at(len(color.names))
+    root = color.folder if color.folder.is_dir() else color.folder.parent
+    found = content_gap(
+        encoder,
+        [gray.thumbnails[i] for i in ours],
+        [color.thumbnails[i] for i in theirs],
+        [gray.names[i] for i in ours],
+        [root / color.names[i] for i in theirs],
+    )
+    # Each photo once at most: one that is there twice would be known again.
+    kept = np.random.default_rng(0).random(len(theirs)) < found.chances / found.chances.max()
+    descriptions = [color.descriptions[i] for i in theirs[kept]]
+    if len(descriptions) < FEW:
+        return found, None
+    return found, Gap(*separability(np.stack(descriptions), np.stack([gray.descriptions[i] for i in ours])))
+
+
+def diagnose(gray: Pile, color: Pile, encoder: Encoder | None = None) -> dict:
+    """All that there is to say of two piles, as JSON has it: counts, lists of files, the gap, advice.
+
+    An `encoder` that has learned to see tells content from film; without one, all of the gap is called film.
+    """
+    gap, seen = domain_gap(gray, color), content(gray, color, encoder)
+    found, film_gap = seen or (None, None)
+    advice = (
+        (film_gap or gap).advice if gap else f"fewer than {FEW} photos in a pile: too few to measure the gap"
+    )
     return {
         "gray": {**_health(gray), "tinted": gray.tinted, "colored": gray.colored},
         "color": {**_health(color), "gray": color.gray},
         "twins": [f"{a} = {b}" for a, b in gray.twins(color)],
-        "gap": gap and {"auc": gap.auc, "low": gap.low, "high": gap.high},
-        "advice": gap.advice if gap else f"fewer than {FEW} photos in a pile: too few to measure the gap",
+        "gap": gap and _as_json(gap),
+        "content": found
+        and {
+            "alike": found.alike,
+            "alike_halves": found.alike_halves,
+            "words": found.words,
+            "lacking": found.lacking,
+            "wanted": found.wanted,
+            "film_gap": film_gap and _as_json(film_gap),
+        },
+        "advice": advice,
     }
+
+
+def _as_json(gap: Gap) -> dict:
+    return {"auc": gap.auc, "low": gap.low, "high": gap.high}
 
 
 def _health(pile: Pile) -> dict:

@@ -94,7 +94,7 @@ def _measure_batch(
 ) -> dict[str, dict[str, Tensor]]:
     """Metric to column to what was measured on each image (N, k)."""
     same = gray is None
-    lightness = rgb_to_lightness(truth if same else gray)
+    lightness = rgb_to_lightness(truth if gray is None else gray)
     true_picture = judge(truth, lightness, truth, same_lightness=same)
     pictures = {
         name: judge(saved, lightness, truth, same_lightness=same)

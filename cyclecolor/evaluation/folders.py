@@ -1,14 +1,18 @@
 """Evaluation, audit and examination of folders: the text to print, and a record as JSON."""
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..errors import CycleColorError
 from ..files import write_json
 from ..inference import Colorizer
+from ..networks.content import imagenet_reader
+from ..networks.encoder import Encoder
 from ..photos import PhotoError, find_photos
 from .audit import audit
 from .doctor import LEAST, TINY, diagnose, examine
@@ -18,20 +22,22 @@ from .perceptual import load_perceptual
 from .sheet import save_sheet
 from .tables import cell, table
 
+logger = logging.getLogger("cyclecolor")
+
 SHOWN = 5  # files of each finding that are printed
 _HEALTH = {
     "unreadable": "cannot be read",
     "too_small": f"have a short side below {LEAST} px: too small to be examined",
     "tiny": f"have a short side below {TINY} px",
-    "duplicates": "pairs are one picture (mirrored ones too)",
+    "duplicates": "pairs show the same picture (or its mirror image)",
 }
 FINDINGS = {
     "gray": {
         **_HEALTH,
-        "tinted": "are tinted, which does no harm",
+        "tinted": "are toned, which does no harm",
         "colored": "are in color: take them out",
     },
-    "color": {**_HEALTH, "gray": "are gray or tinted: take them out"},
+    "color": {**_HEALTH, "gray": "are gray or toned: take them out"},
 }
 
 
@@ -109,7 +115,7 @@ def audit_folder(
     for name, figure in figures.items():
         limit = "" if figure.limit is None else f"at most {figure.limit}"
         lines.append(f"{name:<{width}}{cell(figure.score):>22}{limit:>14}  {figure.verdict}")
-    lines.append("honest: nothing fails" if passed else "not honest: see what fails")
+    lines.append("passed: no sign of hidden color" if passed else "failed: see the figures marked as fails")
     if json_path:
         record = {
             "checkpoint": colorizer.name,
@@ -129,27 +135,57 @@ def audit_folder(
 
 
 def doctor_folders(
-    gray: Path, color: Path, *, json_path: Path | None = None, progress: Callable = iter
+    gray: Path,
+    color: Path,
+    *,
+    json_path: Path | None = None,
+    progress: Callable[[list[Path]], Iterable[Path]] = iter,
 ) -> str:
     """Examine the two piles of a training run; returns the findings."""
-    found = diagnose(examine(gray, progress), examine(color, progress))
+    found = diagnose(examine(gray, progress), examine(color, progress), _encoder())
     lines = []
     for pile in ("gray", "color"):
         lines.append(f"{pile} pile: {found[pile]['photos']:,} photos in {found[pile]['folder']}")
         for name, meaning in FINDINGS[pile].items():
             lines += _listed(found[pile][name], meaning)
-    twins = "pictures in both piles, gray = color: unpaired training should not see both"
+    twins = "pictures are in both piles (gray = color): take them out of one"
     lines += _listed(found["twins"], twins)
     if found["gap"]:
         auc, low, high = found["gap"].values()
         lines.append(
-            "gap: of a scan and the lightness of a color photo, a small classifier knows which is which "
-            f"{auc:.1%} of the time [{low:.1%}, {high:.1%}]; 50% is chance"
+            "gap: a small classifier tells a scan from a color photo turned to gray "
+            f"{auc:.1%} of the time [{low:.1%}, {high:.1%}]; guessing gives 50%"
         )
+    if found["content"]:
+        lines += _content_lines(found["content"])
     lines.append(found["advice"])
     if json_path:
         write_json(found, json_path)
     return "\n".join(lines)
+
+
+def _encoder() -> Encoder | None:
+    """What tells content from film, if its weights are installed."""
+    try:
+        return imagenet_reader()
+    except CycleColorError as error:
+        reason = str(error).removeprefix("pretrained = true: ")
+        logger.info("what the piles show is not compared: %s", reason)
+        return None
+
+
+def _content_lines(content: dict[str, Any]) -> Iterator[str]:
+    """How alike the piles are in what they show, and what is left of the gap where they are."""
+    yield (
+        f"content: {content['alike']:.0%} alike, where halves of the color pile, one of them on film, are "
+        f"{content['alike_halves']:.0%}: {content['words']}"
+    )
+    lacking = "scans show what no color photo does; the photo that comes nearest:"
+    yield from _listed(content["lacking"], lacking)
+    yield from _listed(content["wanted"], "color photos come nearest to most scans")
+    if content["film_gap"]:
+        auc, low, high = content["film_gap"].values()
+        yield f"film: among photos that show like things, the gap is {auc:.1%} [{low:.1%}, {high:.1%}]"
 
 
 def _listed(items: list[str], meaning: str) -> Iterator[str]:

@@ -19,14 +19,11 @@ def loader_workers(asked: int | None, device: torch.device) -> int:
 def describe(device: torch.device, *, bfloat16: bool, workers: int) -> str:
     """What was chosen, and why."""
     processes = f", {world_size()} processes" if world_size() > 1 else ""
-    data = f"; {workers or 'no'} loader processes"
+    chosen = f"{'bfloat16' if bfloat16 else 'float32'} numbers, {workers or 'no'} loader processes"
     if device.type != "cpu":
-        chosen = "bfloat16, which it multiplies" if bfloat16 else "float32"
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-        return f"{name}{processes}: {chosen}; NHWC{data}"
-    number = "bfloat16" if bfloat16 else "float32 by Winograd convolutions"
-    hardware = "" if bfloat16 else ", as bfloat16 is not in the hardware or not wanted"
-    return f"CPU{processes}, {_threads()}: {number}{hardware}; NHWC{data}"
+        return f"{name}{processes}: {chosen}"
+    return f"CPU{processes}, {_threads()}: {chosen}"
 
 
 def _threads() -> str:
@@ -34,8 +31,8 @@ def _threads() -> str:
     if count == 1 or world_size() > 1:
         return "1 thread" if count == 1 else f"{count} threads"
     gain = threads_gain()
-    busy = "" if gain > 1 else ", as other programs are at work; better set OMP_NUM_THREADS=1"
-    return f"{count} threads ({gain:.1f} x as quick as one in a trial{busy})"
+    busy = "" if gain > 1 else "; other programs are busy, so set OMP_NUM_THREADS=1"
+    return f"{count} threads ({gain:.1f} x the speed of one{busy})"
 
 
 def threads_gain() -> float:
@@ -44,7 +41,8 @@ def threads_gain() -> float:
     Where other programs keep a core busy, threads that wait for each other after every operation can be
     several times slower than one.
     """
-    count, seconds = torch.get_num_threads(), {}
+    count = torch.get_num_threads()
+    seconds: dict[int, list[float]] = {}
     maps = torch.rand(64, 2**14)
     for threads in (1, count) * 3:
         torch.set_num_threads(threads)

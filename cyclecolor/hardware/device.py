@@ -21,7 +21,7 @@ def pick_device(name: str | None = None) -> torch.device:
         device = None
     if device is None or not _is_there(device):
         raise CycleColorError(
-            f"--device {name}: not on this machine; there is {', '.join(_all())}", exit_code=2
+            f"--device {name}: no such device here; choose one of {', '.join(_all())}", exit_code=2
         )
     return device
 

@@ -2,7 +2,8 @@
 
 from .chroma_colorizer import ChromaColorizer
 from .colorizer import Colorizer
+from .hints import Hint, read_hints
 from .loading import colorizer_of, load
 from .rgb_colorizer import RGBColorizer
 
-__all__ = ["ChromaColorizer", "Colorizer", "RGBColorizer", "colorizer_of", "load"]
+__all__ = ["ChromaColorizer", "Colorizer", "Hint", "RGBColorizer", "colorizer_of", "load", "read_hints"]

@@ -1,8 +1,12 @@
 """`Colorizer`: what is common to all that translate photos with the generators of a checkpoint."""
 
 import math
+import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,10 +18,12 @@ from ..checkpoint import Checkpoint
 from ..errors import CycleColorError
 from ..hardware import pick_device
 from ..methods import METHODS
-from ..networks import FilmGenerator, fold_norms
+from ..networks import FilmGenerator, FilmResnet, fold_norms
 from ..photos import Photo, decode_image, encode_image
 from .guided import resized
+from .hints import Hint
 from .painting import scaled_lightness
+from .pretrained import find_folder, save_folder
 
 LONGEST = 8.0  # long side of the network's copy over its short side, before it is shrunk further
 BAND = 64  # rows looked at together
@@ -57,6 +63,8 @@ class Colorizer(ABC):
         name: str = "",
     ):
         self.name = name
+        averaged = {key: t for key, t in checkpoint.tensors.items() if key.startswith("ema/")}
+        self.checkpoint = replace(checkpoint, tensors=averaged)
         self.experiment = checkpoint.experiment
         self.method = METHODS[self.experiment.method]
         self.space = self.method.color_space(self.experiment)
@@ -71,9 +79,49 @@ class Colorizer(ABC):
             if checkpoint.averaged(name)
         }
 
+    @classmethod
+    def from_pretrained(
+        cls, name: str | os.PathLike[str], *, revision: str | None = None, **options: Any
+    ) -> "Colorizer":
+        """Load a folder that `save_pretrained` wrote, or such a repository of the Hugging Face Hub.
+
+        Parameters
+        ----------
+        name : str or path
+            A folder, or `OWNER/NAME`.
+        revision : str, optional
+            The commit of the repository, 40 digits; nothing is downloaded without it.
+        **options
+            As of the class.
+
+        Raises
+        ------
+        CycleColorError
+            If there is none, the download fails, or it is no whole checkpoint.
+        """
+        from .loading import load  # which knows the classes below this one
+
+        return load(find_folder(name, revision), **options)
+
+    def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
+        """Write model.safetensors, config.json and, if there is none, a model card (README.md).
+
+        The first is what `cyclecolor export` writes, and holds all that is needed; the second says what it
+        is to people and to the Hub.
+        """
+        save_folder(self.checkpoint, Path(folder))
+
     @abstractmethod
-    def colorize(self, photo: Photo) -> Photo:
-        """Color a photo, of which only the lightness is used: RGB of the same size and depth."""
+    def colorize(self, photo: Photo, hints: Sequence[Hint] = ()) -> Photo:
+        """Color a photo, of which only the lightness is used: RGB of the same size and depth.
+
+        Hints are colors that are known at places. The rest follows where it is near and alike.
+
+        Raises
+        ------
+        PhotoError
+            If a hint lies outside the photo.
+        """
 
     @abstractmethod
     def to_gray(self, photo: Photo) -> Photo:
@@ -88,17 +136,19 @@ class Colorizer(ABC):
         """What `G_color` says of the scaled lightness (N, 1, h, w): chroma in units of the space."""
 
     @property
-    def film(self) -> dict[str, float]:
-        """What `G_gray` has learned of the gray pile's film, by name; empty if it is no film."""
+    def films(self) -> list[tuple[float, dict[str, float]]]:
+        """The films of the gray pile that `G_gray` has learned, shares and numbers; none if it is no film."""
         G_gray = self.generators.get("G_gray")
-        return G_gray.describe() if isinstance(G_gray, FilmGenerator) else {}
+        if isinstance(G_gray, FilmResnet):
+            return G_gray.describe()
+        return [(1.0, G_gray.describe())] if isinstance(G_gray, FilmGenerator) else []
 
-    def __call__(self, image: Image.Image) -> Image.Image:
-        """Color a PIL image of any mode; only its lightness is used."""
-        return encode_image(self.colorize(decode_image(image)))
+    def __call__(self, image: Image.Image, hints: Sequence[Hint] = ()) -> Image.Image:
+        """Color a PIL image of any mode, as `colorize` does; only its lightness is used."""
+        return encode_image(self.colorize(decode_image(image), hints))
 
     @property
-    def settings(self) -> dict:
+    def settings(self) -> dict[str, Any]:
         """All that decides on the colors of a photo."""
         names = ("size", "saturation", "denoise", "flip_average")
         return {"checkpoint": self.name, **{name: getattr(self, name) for name in names}}
@@ -125,7 +175,7 @@ class Colorizer(ABC):
         if name not in self.generators:
             raise CycleColorError(
                 f"this checkpoint ({self.experiment.name}, {self.experiment.method}) has no {name}; "
-                "train one with method cyclegan",
+                "train with method = cyclegan",
                 exit_code=2,
             )
         return self.generators[name]
@@ -155,10 +205,11 @@ class Colorizer(ABC):
             generator.load_state_dict(checkpoint.averaged(name))
         except RuntimeError:
             raise CycleColorError(f"the checkpoint's {name} does not fit its own settings") from None
-        # Channels last: a fifth faster on CPU.
-        return fold_norms(generator.eval()).to(self.device, memory_format=torch.channels_last)
+        # Channels last: a fifth faster on CPU. (PyTorch's stubs know device and format apart alone.)
+        folded = fold_norms(generator.eval())
+        return folded.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def _sides(self, size: tuple[int, int], *, stride: int, scale: float = 1.0) -> tuple[int, int]:
+    def _sides(self, size: tuple[int, ...], *, stride: int, scale: float = 1.0) -> tuple[int, int]:
         """Height and width of the copy that a network sees: aspect kept, multiples of its stride.
 
         The short side is `scale` times `self.size`, but no photo is enlarged, and very long ones are
@@ -171,7 +222,7 @@ class Colorizer(ABC):
 
     def _shrunk(self, pixels: np.ndarray, scale: float = 1.0, *, generator: str = "G_color") -> np.ndarray:
         """(H, W, 1 or 3) pixels at the size that a generator sees, or `scale` times that."""
-        sides = self._sides(pixels.shape[:2], stride=self.generators[generator].stride, scale=scale)
+        sides = self._sides(pixels.shape[:2], stride=stride_of(self.generators[generator]), scale=scale)
         # Halving is the one factor that is vectorized, and 5 times as fast; an odd last row may go.
         while min(pixels.shape[:2]) > 4 * min(sides):
             height, width = (side // 2 for side in pixels.shape[:2])

@@ -1,6 +1,7 @@
 """`RGBColorizer`: a checkpoint that makes whole photos anew, lightness included."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import cv2
@@ -10,9 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..color import SPACES, rgb_to_lab
+from ..errors import CycleColorError
 from ..photos import Photo
 from .colorizer import Colorizer
 from .guided import denoised, resized
+from .hints import Hint
 from .painting import levels_of, scaled_lightness
 
 MOST_PIXELS = 1 << 20  # of the network's copy: 1.1 GB for a generator of the paper
@@ -26,8 +29,18 @@ class RGBColorizer(Colorizer):
     photo's: detail that the copy does not hold is lost. Parameters are those of `Colorizer`.
     """
 
-    def colorize(self, photo: Photo) -> Photo:
-        """Make a color photo of a gray one, of which only the lightness is used; same size and depth."""
+    def colorize(self, photo: Photo, hints: Sequence[Hint] = ()) -> Photo:
+        """Make a color photo of a gray one, of which only the lightness is used; same size and depth.
+
+        Raises
+        ------
+        CycleColorError
+            If there are hints: these networks give no features to spread them by.
+        """
+        if hints:
+            raise CycleColorError(
+                "hints are for checkpoints that keep lightness; leave them out", exit_code=2
+            )
         small = scaled_lightness(self._shrunk(photo.pixels), self.space)
         return _enlarged(self._repainted(small.to(self.device)), photo)
 
@@ -65,7 +78,7 @@ class RGBColorizer(Colorizer):
         lightness, chroma = rgb_to_lab(rgb).split((1, 2), dim=1)
         return SPACES["lab"].fit_gamut(torch.cat([lightness, chroma * self.saturation], dim=1))
 
-    def _sides(self, size: tuple[int, int], *, stride: int, scale: float = 1.0) -> tuple[int, int]:
+    def _sides(self, size: tuple[int, ...], *, stride: int, scale: float = 1.0) -> tuple[int, int]:
         height, width = super()._sides(size, stride=stride, scale=scale)
         shrink = max(1.0, math.sqrt(height * width / MOST_PIXELS))
         return max(1, int(height / shrink)), max(1, int(width / shrink))

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -15,13 +15,16 @@ from ..config import Experiment, Generator
 from ..networks import (
     GENERATORS,
     FilmGenerator,
+    FilmResnet,
     FusionGenerator,
     GrayResidual,
     PatchDiscriminator,
     Recomputed,
+    stride_of,
 )
 from .image_pool import ImagePool
 
+FILMS = {"film": FilmGenerator, "film_resnet": FilmResnet}
 ADAM_BETAS = (0.5, 0.999)  # Radford et al., 2016
 
 
@@ -67,7 +70,7 @@ class Method(ABC):
     def losses(self, batch: dict[str, Tensor]) -> Losses:
         """The losses of `gray` and `color`, each uint8 sRGB (N, 3, H, W); pools take up the fakes."""
 
-    def before_training(self, dataset: Dataset, progress: Callable[[Iterable], Iterable]) -> None:
+    def before_training(self, dataset: Dataset[Any], progress: Callable[[Tensor], Iterable[Tensor]]) -> None:
         """What is to be done with the data before the first step; by default nothing."""
         return
 
@@ -80,8 +83,8 @@ class Method(ABC):
     def build_generator(cls, name: str, experiment: Experiment) -> nn.Module:
         """`G_color` (1 channel in, 2 out) or `G_gray` (3 in, 1 out) from its table."""
         options = getattr(experiment, name)
-        if options.type == "film":
-            return FilmGenerator(SPACES[experiment.space].linear)
+        if options.type in FILMS:
+            return FILMS[options.type](SPACES[experiment.space].linear)
         if name == "G_color":
             return make_generator(options, 1, 2)
         return GrayResidual(make_generator(options, 3, 1))
@@ -130,7 +133,7 @@ class Method(ABC):
 
     def shrink(self, image: Tensor) -> Tensor:
         """(N, C, H, W) averaged to the size at which `G_color` emits chroma."""
-        stride = self.networks["G_color"].stride
+        stride = stride_of(self.networks["G_color"])
         return F.avg_pool2d(image, stride, ceil_mode=True) if stride > 1 else image
 
     def discriminator_input(self, lightness: Tensor, chroma: Tensor) -> Tensor:
@@ -142,7 +145,7 @@ class Method(ABC):
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16)
 
 
-def parameter_groups(network: nn.Module, rate: float) -> list[dict]:
+def parameter_groups(network: nn.Module, rate: float) -> list[dict[str, Any]]:
     """The parameters of a network with the rates that they start from: encoders may have one of their own."""
     groups, slower = [], set()
     for generator in _fusions(network):
@@ -163,7 +166,7 @@ def make_generator(options: Generator, in_channels: int, out_channels: int) -> n
     Weights are random: `Method.load_pretrained` is for who trains.
     """
     if options.type == "resnet":
-        keywords = {"width": options.width, "blocks": options.blocks}
+        keywords: dict[str, Any] = {"width": options.width, "blocks": options.blocks}
     else:
         keywords = options.model_dump(include={"encoder", "stages", "width", "stride"})
         keywords["encoder_rate"] = options.encoder_rate if options.pretrained else 1.0

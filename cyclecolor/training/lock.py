@@ -26,7 +26,7 @@ class RunLock:
             raise CycleColorError(f"{run_dir}: cannot be written: {error.strerror}") from None
         except Busy as holder:
             raise CycleColorError(
-                f"{run_dir}: another training is at work there ({holder}); "
+                f"{run_dir}: another training is running there ({holder}); "
                 "stop it, or choose another --run-dir"
             ) from None
 

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ..checkpoint import Checkpoint
 from ..config import Data
@@ -51,14 +52,14 @@ def check_same_piles(
         return
     if not accepted:
         raise CycleColorError(
-            f"{run_dir}: {' and '.join(changes)} since step {checkpoint.step:,}; put back what it was, "
-            "choose another --run-dir, or go on with --allow-changed-data",
+            f"{run_dir}: {' and '.join(changes)} since step {checkpoint.step:,}; put the photos back, "
+            "choose another --run-dir, or continue with --allow-changed-data",
             exit_code=2,
         )
-    logger.warning("%s since step %s; going on", " and ".join(changes), f"{checkpoint.step:,}")
+    logger.warning("%s since step %s; training continues", " and ".join(changes), f"{checkpoint.step:,}")
 
 
-def _change(name: str, now: dict, then: dict | None) -> str:
+def _change(name: str, now: dict[str, Any], then: dict[str, Any] | None) -> str:
     """In words; empty if the photos are the same, whatever their folder is called."""
     if then is None or {**now, "folder": ""} == {**then, "folder": ""}:
         return ""

@@ -26,7 +26,8 @@ def summarize(experiment: Experiment, run_dir: Path, checkpoint: Path) -> str:
     if truth:
         scoring = partial(progress_bar, desc="scoring", leave=False)
         rows = evaluate(colorizer, photos, only=("ciede2000",), progress=scoring)["ciede2000"]
-        ours, nothing = rows["ours"].value, rows["do_nothing"].value
+        both = rows["ours"], rows["do_nothing"]
+        ours, nothing = (score.value for score in both if score is not None)
         lines.append(f"score       CIEDE2000 {ours:.2f}; doing nothing {nothing:.2f} ({ours / nothing:.0%})")
     lines.append(f"checkpoint  {checkpoint}")
     if (best := best_of(run_dir)) not in (None, checkpoint):

@@ -31,7 +31,7 @@ class RunLog:
         except OSError as error:
             if not self._failed:
                 logger.warning(
-                    "%s: cannot be written: %s; training goes on without it", self.path, error.strerror
+                    "%s: cannot be written: %s; training continues without a log", self.path, error.strerror
                 )
             self._failed = True
 

@@ -2,6 +2,7 @@
 
 from os.path import expanduser
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,24 +14,25 @@ from ..errors import CycleColorError
 from ..methods import Method
 
 # Settings that may differ between a run and its resumption.
-FREE_SETTINGS = {
+FREE_SETTINGS: dict[str, bool | set[str]] = {
     "name": True,
     "num_steps": True,
     "save_every": True,
     "save_every_minutes": True,
     "log_every": True,
     "keep": True,
+    "tensorboard": True,
     "on_trouble": True,
     "saturation": True,
     "restraint": True,
-    # Where the piles lie is free; that they hold the same photos is looked at in `check_same_piles`.
+    # Where the piles lie is free; that they hold the same photos is looked at elsewhere.
     "data": {"workers", "cache_gb", "root", "gray", "color"},
 }
 
 
 def state_tensors(method: Method, averages: dict[str, AveragedModel]) -> dict[str, Tensor]:
     """Networks, averaged generators, optimizers and pools, flattened to path: tensor."""
-    tensors = {}
+    tensors: dict[str, Tensor] = {}
     for group, modules in (("networks", method.networks), ("ema", averages)):
         for name, module in modules.items():
             tensors |= {f"{group}/{name}/{key}": t for key, t in module.state_dict().items()}
@@ -55,8 +57,8 @@ def restore(method: Method, averages: dict[str, AveragedModel], checkpoint: Chec
     """
     if not checkpoint.resumable:
         raise CycleColorError(
-            "an earlier version wrote this checkpoint: it colors, but cannot be trained on; "
-            "start over with --fresh"
+            "this checkpoint is from an earlier version: it can color photos, but training cannot "
+            "continue from it; start over with --fresh"
         )
     try:
         for group, modules in (("networks", method.networks), ("ema", averages)):
@@ -106,12 +108,12 @@ def start_from(method: Method, path: Path) -> None:
     other = {key: value for key, value in theirs.items() if ours[key] != value}
     if other:
         raise CycleColorError(
-            f"init = {str(path)!r}: its G_color was made with {other}: set the same", exit_code=2
+            f"init = {str(path)!r}: its G_color was made with {other}; use the same settings", exit_code=2
         )
     method.networks["G_color"].load_state_dict(checkpoint.averaged("G_color"))
 
 
-def _shape(generator: Generator) -> dict:
+def _shape(generator: Generator) -> dict[str, Any]:
     return generator.model_dump(exclude={"pretrained", "encoder_rate"})
 
 

@@ -35,12 +35,13 @@ from ..errors import CycleColorError
 from ..hardware import describe, loader_workers, pick_device, sum_in_one_order, use_bfloat16
 from ..methods import METHODS
 from .ema import average_of
+from .event_files import EventFiles
 from .held_out import chroma_error, held_out
 from .lock import RunLock
 from .piles import check_same_piles, say_what_is_odd
 from .progress import progress_bar
 from .run_log import RunLog
-from .seeding import seed_step
+from .seeding import seed_start
 from .state import check_same, restore, start, state_tensors
 from .step import TrainingStep
 from .stopping import Interrupted, Stop
@@ -115,6 +116,7 @@ class Trainer:
         if is_first():
             self.log.trim(self.step)
         self.held_out = held_out(experiment.data, SCORED) if is_first() else []
+        self.events = EventFiles(self.run_dir, self.step) if experiment.tensorboard and is_first() else None
 
     def _build(self, device: torch.device, *, new: bool) -> None:
         """Networks and piles; at the start of a run also what comes before the first step."""
@@ -137,7 +139,7 @@ class Trainer:
         reading = partial(progress_bar, desc="reading", unit=" photos", leave=False)
         self.piles = open_piles(experiment.data, paired=self.method.paired, progress=reading)
         if new:
-            seed_step(experiment.seed, 0)
+            seed_start(experiment.seed)
             matching = partial(progress_bar, desc="matching a film", unit=" steps", leave=False)
             self.method.before_training(self._dataset(), matching)
         self.averages = {
@@ -165,7 +167,7 @@ class Trainer:
                     losses = self.advance(*step_batches)
                 except Trouble as trouble:
                     raise CycleColorError(
-                        f"{trouble}; stopped, all is saved in {self._save_at_once()}"
+                        f"{trouble}; stopped; everything is saved in {self._save_at_once()}"
                     ) from None
                 bar.update(experiment.batch_size * experiment.accumulate)
                 if self.step % experiment.log_every == 0:
@@ -215,6 +217,8 @@ class Trainer:
 
     def close(self) -> None:
         """Let another training into the folder."""
+        if self.events:
+            self.events.close()
         if self.lock:
             self.lock.release()
 
@@ -229,7 +233,7 @@ class Trainer:
             checkpoint = read_checkpoint(checkpoint_path(self.run_dir, step))
         return checkpoint
 
-    def _dataset(self) -> Dataset:
+    def _dataset(self) -> Dataset[Any]:
         experiment = self.experiment
         return open_dataset(self.piles, experiment.data, paired=self.method.paired, seed=experiment.seed)
 
@@ -275,12 +279,16 @@ class Trainer:
         try:
             self.save(score=self._score())
         except CycleColorError as error:
-            logger.warning("%s; training goes on, the checkpoint before stays", error)
+            logger.warning("%s; training continues, and the checkpoint before is kept", error)
 
     def _score(self) -> float | None:
         if not self.held_out:
             return None
-        return chroma_error(self.method, self.averages["G_color"], self.held_out)
+        generator = self.averages["G_color"]
+        error = chroma_error(self.method, generator, self.held_out)
+        if self.events:
+            self.events.look(self.step, self.method, generator, self.held_out, error)
+        return error
 
     def _bar(self) -> tqdm:
         each = self.experiment.batch_size * self.experiment.accumulate
@@ -289,12 +297,17 @@ class Trainer:
     def _log(self, losses: dict[str, float], bar: tqdm) -> None:
         if is_first():
             self.log.append(self.step, losses)
+        if self.events:
+            self.events.losses(self.step, losses)
         bar.set_description(f"step {self.step}", refresh=False)
         bar.set_postfix({name: f"{value:.3f}" for name, value in losses.items()}, refresh=False)
 
 
 def train(experiment: Experiment, run_dir: Path, **options: Any) -> Path:
-    """Train in `run_dir`, or go on there; return the path of the last checkpoint. Options: `Trainer`'s."""
+    """Train, or go on training, in `run_dir`; return the last checkpoint's path.
+
+    Options are those of `Trainer`.
+    """
     trainer = Trainer(experiment, run_dir, **options)
     try:
         return trainer.run()

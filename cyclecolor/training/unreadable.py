@@ -32,19 +32,19 @@ class Unreadable:
         for batch in walk:
             for reason in sorted(set(batch.pop(UNREADABLE)) - {""} - self.reasons):
                 self.reasons.add(reason)
-                logger.warning("%s; the next photo stands in for it", reason)
+                logger.warning("%s; the next photo takes its place", reason)
             yield batch
 
     def worker_died(self, reason: str) -> None:
         """Note that a loader process died."""
         self.deaths += 1
-        logger.warning("%s; started anew", reason)
+        logger.warning("%s; it was started again", reason)
 
     def summarize(self) -> None:
         """Say again, in the end, what went missing on the way."""
         if self.reasons:
-            logger.warning("became unreadable on the way: %d photos", len(self.reasons))
+            logger.warning("photos that became unreadable during the training: %d", len(self.reasons))
             for reason in sorted(self.reasons):
                 logger.warning("  %s", reason)
         if self.deaths:
-            logger.warning("loader processes that died and were started anew: %d", self.deaths)
+            logger.warning("loader processes that died and were started again: %d", self.deaths)

@@ -1,5 +1,6 @@
 """Translation: a folder of photos, planned, done, and accounted for in a manifest."""
 
+from .hinted import collect_hints
 from .html_report import write_report
 from .job import Job
 from .one_photo import Outcome
@@ -7,4 +8,13 @@ from .options import Options, provenance_of
 from .plan import output_name
 from .shard import Shard
 
-__all__ = ["Job", "Options", "Outcome", "Shard", "output_name", "provenance_of", "write_report"]
+__all__ = [
+    "Job",
+    "Options",
+    "Outcome",
+    "Shard",
+    "collect_hints",
+    "output_name",
+    "provenance_of",
+    "write_report",
+]

@@ -1,18 +1,21 @@
 """Photos and folders of photos: every file translated, skipped, or refused with its reason."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 
 from ..errors import CycleColorError
 from ..files import shown, write_csv
-from ..inference import ChromaColorizer, Colorizer
+from ..inference import ChromaColorizer, Colorizer, Hint
+from ..photos import JPEG_SUFFIXES
+from .hinted import refuse_unknown
 from .manifest import Manifest
 from .no_manifest import NoManifest
-from .one_photo import JPEG_SUFFIXES, Outcome, PhotoTranslator, doubt_path
+from .one_photo import Made, Outcome, PhotoTranslator, doubt_path
 from .options import Options
 from .plan import Task, inputs_of, plan_folder, plan_photos
 from .refusals import exists, refuse_foreign
@@ -30,6 +33,8 @@ class Job:
         them.
     colorizer : Colorizer
     options : Options
+    hints : mapping of str to sequence of Hint
+        By name of the input, as in `Task`. Of several pages, they are on the first.
 
     Raises
     ------
@@ -43,11 +48,13 @@ class Job:
         output: Path | Sequence[Path],
         colorizer: Colorizer,
         options: Options,
+        hints: Mapping[str, Sequence[Hint]] = MappingProxyType({}),
     ):
         self.source, self.output = source, output
-        self.colorizer, self.options = colorizer, options
+        self.colorizer, self.options, self.hints = colorizer, options, hints
+        self._check_hints()
         if options.doubt and options.direction != "to-color":
-            raise CycleColorError("--doubt is about colors; leave it out for to-gray", exit_code=2)
+            raise CycleColorError("--doubt does not work with --direction to-gray; leave it out", exit_code=2)
         self.passed_over: Counter[str] = Counter()
         if isinstance(source, Path) and source.is_dir():
             tasks = self._open_folder(source, output)
@@ -56,20 +63,22 @@ class Job:
                 *([paths] if isinstance(paths, Path) else paths for paths in (source, output))
             )
         self.tasks = [task for task in tasks if not options.shard or options.shard.holds(task.name)]
-        self.translate = PhotoTranslator(colorizer, options, self.manifest)
+        self.translate = PhotoTranslator(colorizer, options, self.manifest, hints)
 
     def _open_folder(self, source: Path, output: Path) -> list[Task]:
         options = self.options
         self._check_luma(options.suffix)
         names, self.passed_over = inputs_of(source, output, colored=options.direction != "to-color")
+        refuse_unknown(self.hints, names)
         self.manifest = Manifest(output, options.shard)  # now that nothing is to complain of
         known = {name: r["output"] for name, r in self.manifest.records.items() if "output" in r}
         return plan_folder(source, output, options.suffix, known, names)
 
     def _open_photos(self, photos: Sequence[Path], targets: Sequence[Path]) -> list[Task]:
         if self.options.shard:
-            raise CycleColorError(f"--shard is for folders; {shown(photos[0])} is none", exit_code=2)
+            raise CycleColorError(f"--shard works only for folders: {shown(photos[0])}", exit_code=2)
         tasks = plan_photos(photos, targets)
+        refuse_unknown(self.hints, [task.name for task in tasks])
         for task in tasks:
             self._check_luma(task.target.suffix)
         self.manifest = NoManifest(overwrite=self.options.overwrite)
@@ -81,15 +90,24 @@ class Job:
         colors = isinstance(self.colorizer, ChromaColorizer) and self.options.direction == "to-color"
         if self.options.lossless_luma and not (to_jpeg and colors):
             raise CycleColorError(
-                "--lossless-luma is for JPEGs, and for checkpoints that keep lightness; leave it out",
+                "--lossless-luma works only for JPEG, and for checkpoints that keep lightness; leave it out",
                 exit_code=2,
+            )
+
+    def _check_hints(self) -> None:
+        """Complain of hints to what cannot take them, before anything is read."""
+        if any(self.hints.values()) and not (
+            isinstance(self.colorizer, ChromaColorizer) and self.options.direction == "to-color"
+        ):
+            raise CycleColorError(
+                "hints are for colors, and for checkpoints that keep lightness; leave them out", exit_code=2
             )
 
     def run(self, stop: Callable[[], bool] = lambda: False) -> Iterator[Outcome]:
         """Do it; outcomes come as they are ready. Once `stop()`, photos in hand are finished, none begun."""
         workers = self.options.workers
         with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            in_hand: set[Future] = set()
+            in_hand: set[Future[Made]] = set()
             try:
                 for task in self.tasks:
                     if stop():
@@ -106,7 +124,7 @@ class Job:
             finally:
                 self._settle(in_hand)
 
-    def _settle(self, in_hand: set[Future]) -> None:
+    def _settle(self, in_hand: set[Future[Made]]) -> None:
         try:
             for future in in_hand:
                 self.manifest.add(future.result()[1])
@@ -124,7 +142,7 @@ class Job:
             refuse_foreign(path, ",".join(DOUBT_HEADER).encode())
             write_csv([DOUBT_HEADER, *rows], path)
 
-    def _finished(self, in_hand: set[Future]) -> Iterator[Outcome]:
+    def _finished(self, in_hand: set[Future[Made]]) -> Iterator[Outcome]:
         for future in wait(in_hand, return_when=FIRST_COMPLETED).done:
             in_hand.discard(future)
             outcome, record = future.result()
@@ -136,7 +154,7 @@ class Job:
         if self.options.overwrite:
             return None
         targets = [task.target, *([doubt_path(task)] if self.options.doubt else [])]
-        if self.manifest.is_current(task, self.translate.settings, targets):
+        if self.manifest.is_current(task, self.translate.settings(task), targets):
             return Outcome(task, "skipped")
         foreign = next((target for target in targets if not self.manifest.is_ours(task, target)), None)
         if foreign is None:

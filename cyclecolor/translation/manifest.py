@@ -11,11 +11,15 @@ import threading
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from ..errors import CycleColorError
 from ..files import TEMPORARY, Busy, atomic_write, hold_folder, shown
 from .plan import Task
 from .shard import Shard
+
+Record = dict[str, Any]
+"""What a line says of an input, as listed at `Manifest`."""
 
 NAME = "manifest.jsonl"
 SHARD_NAMES = "manifest.*-of-*.jsonl"
@@ -38,7 +42,8 @@ class Manifest:
     `code` and `reason` of a refusal, `bytes`, `mtime_ns` and `sha256` of the input, `output_bytes`,
     `output_mtime_ns` and `output_sha256`, `width`, `height` and `pages`, `seconds`, `at` (UTC),
     `checkpoint`, `settings` (a digest of all that decides on the output), and where they were asked for
-    `doubt`, `doubt_sha256` of its map, and `luma` (kept, or encoded anew). Until an input is finished,
+    `doubt`, `doubt_sha256` of its map, and `luma` (kept, or encoded anew). Where there are any: `lost`,
+    names of what the output does not say of the photo any more, and `warnings`. Until an input is finished,
     `writing` holds the checksums of what was about to be written.
 
     Raises
@@ -66,7 +71,9 @@ class Manifest:
                 self._file = opened.enter_context(self.path.open("ab", buffering=0))
                 self._closing = opened.pop_all()
         except Busy as held:
-            raise CycleColorError(f"{shown(str(held))}: another job is writing here; wait for it") from None
+            raise CycleColorError(
+                f"{shown(str(held))}: another translation writes here; wait for its end"
+            ) from None
         except OSError as error:
             raise _unwritable(self.path if folder.is_dir() else folder, error) from None
 
@@ -75,8 +82,8 @@ class Manifest:
         for part in self._parts:
             if self.shard and not part.name.endswith(f"-of-{self.shard.count}.jsonl"):
                 raise CycleColorError(
-                    f"{shown(part)}: is of another number of parts; run the command once without --shard, "
-                    "which makes one manifest of all",
+                    f"{shown(part)}: belongs to a job with another number of parts; "
+                    "run the command once without --shard, which joins all manifests",
                     exit_code=2,
                 )
 
@@ -90,7 +97,7 @@ class Manifest:
         record = self.records[task.name]
         self.add({**record, "writing": [*_checksums(record.get("writing")), digest]})
 
-    def add(self, record: dict) -> None:
+    def add(self, record: Record) -> None:
         """Keep a record, on disk before anything else happens; a refusal does not forget an older output."""
         before = self.records.get(record["input"], {})
         kept = {"refused": OF_OUTPUT, "translated": ("doubt_sha256",)}.get(record["status"], ())
@@ -147,12 +154,12 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _checksums(writing: object) -> list:
+def _checksums(writing: object) -> list[object]:
     """Of a record's `writing`: a manifest is only a file, and may hold anything."""
     return writing if isinstance(writing, list) else []
 
 
-def _same_input(record: dict, source: Path) -> bool:
+def _same_input(record: Record, source: Path) -> bool:
     """By size and time, and where the time differs, by content."""
     try:
         status = os.stat(source)
@@ -167,11 +174,11 @@ def _unwritable(path: Path, error: OSError) -> CycleColorError:
     return CycleColorError(f"{shown(path)}: cannot be written: {error.strerror}")
 
 
-def _read(path: Path) -> dict[str, dict]:
+def _read(path: Path) -> dict[str, Record]:
     """The last line of each input. Not from a device or a pipe, which may never end."""
     records = {}
     if os.path.lexists(path) and not (path.is_file() and not path.is_symlink()):
-        raise CycleColorError(f"{shown(path)}: is no regular file; move it away")
+        raise CycleColorError(f"{shown(path)}: is not a regular file; move it away")
     for line in path.read_bytes().splitlines() if path.exists() else ():
         try:
             record = json.loads(line)
@@ -181,6 +188,6 @@ def _read(path: Path) -> dict[str, dict]:
     return records
 
 
-def _line(record: dict) -> bytes:
+def _line(record: Record) -> bytes:
     # ASCII: names that are not UTF-8 come back as they were.
     return json.dumps(record).encode("ascii") + b"\n"

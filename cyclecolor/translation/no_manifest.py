@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from .manifest import file_sha256
+from .manifest import Record, file_sha256
 from .plan import Task
 from .refusals import exists
 
@@ -18,7 +18,7 @@ class NoManifest:
 
     def __init__(self, *, overwrite: bool):
         self.overwrite = overwrite
-        self.records: dict[str, dict] = {}
+        self.records: dict[str, Record] = {}
 
     def start(self, task: Task) -> None:
         """Nothing is kept."""
@@ -37,7 +37,7 @@ class NoManifest:
             return
         raise Unchanged if file_sha256(target) == digest else exists(target)
 
-    def add(self, record: dict) -> None:
+    def add(self, record: Record) -> None:
         """Nothing is kept."""
 
     def close(self) -> None:

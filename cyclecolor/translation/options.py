@@ -1,14 +1,15 @@
-"""How a job is done."""
+"""How a job is done, and what its outputs say of it."""
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
 from ..hardware import cores
-from ..inference import Colorizer
+from ..inference import Colorizer, Hint
 from ..photos import MAX_PIXELS
-from .passing_over import COLORED
+from .plan import COLORED
 from .shard import Shard
 
 
@@ -52,11 +53,12 @@ class Options:
     workers: int = field(default_factory=cores)
     shard: Shard | None = None
 
-    def digest(self, colorizer: Colorizer) -> str:
+    def digest(self, colorizer: Colorizer, hints: Sequence[Hint] = ()) -> str:
         """Of all that decides on an output, besides its input."""
         of_the_job = ("direction", "suffix", "quality", "subsampling", "doubt", "provenance")
         settings = {**{name: getattr(self, name) for name in of_the_job}, **colorizer.settings}
         settings |= {"lossless_luma": True} if self.lossless_luma else {}
+        settings |= {"hints": [(hint.x, hint.y, hint.rgb) for hint in hints]} if hints else {}
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -16,11 +16,13 @@ from ..photos import (
     WRITABLE_SUFFIXES,
     find_files,
     is_photo,
+    provenance_in,
 )
-from .passing_over import OURS, says_we_colored, service_folder
 
 DOUBT_SUFFIX = ".doubt.png"  # behind an output's name: its map of doubt
 MOST_TWINS = 1000  # inputs that would land on one output
+COLORED = "Colors are inferred, not recorded"  # so begins what our colored photos say of themselves
+OURS = "colored by cyclecolor before"
 SAME_FORMAT = {".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg", ".tiff": ".tif"}
 
 
@@ -49,11 +51,11 @@ def plan_photos(photos: Sequence[Path], targets: Sequence[Path]) -> list[Task]:
     for photo, target in zip(photos, targets, strict=True):
         if target.suffix.lower() not in WRITABLE_SUFFIXES:
             raise CycleColorError(
-                f"{shown(target)}: not a suffix that can be written; "
+                f"{shown(target)}: cannot be written in this format; "
                 f"use one of {' '.join(WRITABLE_SUFFIXES)}",
                 exit_code=2,
             )
-        task = Task(str(photo), photo, target, target.parent)
+        task = Task(photo.name, photo, target, target.parent)
         before = tasks.setdefault(_folded(str(target)), task)
         if before.source != photo:
             raise CycleColorError(
@@ -85,22 +87,21 @@ def inputs_of(source: Path, output: Path, *, colored: bool) -> tuple[list[str], 
     inner, outer = source.resolve(), output.resolve()
     if outer.is_relative_to(inner) or inner.is_relative_to(outer):
         raise CycleColorError(
-            f"{shown(output)}: lies within {shown(source)}, or around it; choose another --output",
+            f"{shown(output)}: one of output and source ({shown(source)}) lies inside the other; "
+            "choose another --output",
             exit_code=2,
         )
-    names, passed_over = [], Counter()
-    for path in find_files(source):
-        name = path.relative_to(source).as_posix()
-        if service := service_folder(name):
-            passed_over[f"in {service}"] += 1
-        elif path.suffix.lower() not in PHOTO_SUFFIXES + FOREIGN_SUFFIXES and not is_photo(path):
+    names: list[str] = []
+    passed_over: Counter[str] = Counter()
+    for path in find_files(source, passed_over):
+        if path.suffix.lower() not in PHOTO_SUFFIXES + FOREIGN_SUFFIXES and not is_photo(path):
             passed_over[path.suffix.lower() or "no suffix"] += 1
-        elif not colored and says_we_colored(path):
+        elif not colored and (provenance_in(path) or "").startswith(COLORED):
             passed_over[OURS] += 1
         else:
-            names.append(name)
+            names.append(path.relative_to(source).as_posix())
     if not names and not passed_over[OURS]:
-        raise CycleColorError(f"{shown(source)}: no photographs in this folder", exit_code=2)
+        raise CycleColorError(f"{shown(source)}: no photos in this folder", exit_code=2)
     return names, passed_over
 
 
@@ -185,8 +186,11 @@ def refuse_leaving(task: Task) -> None:
     """
     folder = task.target.parent
     if not folder.resolve().is_relative_to(task.root.resolve()):
-        raise CycleColorError(f"{shown(task.target)}: a link there leads out of {shown(task.root)}")
+        raise CycleColorError(
+            f"{shown(task.target)}: a link there leads out of the output folder {shown(task.root)}; "
+            "remove the link"
+        )
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
-        raise CycleColorError(f"{shown(folder)}: cannot be made: {error.strerror}") from None
+        raise CycleColorError(f"{shown(folder)}: this folder cannot be made: {error.strerror}") from None

@@ -29,7 +29,7 @@ def failure(path: Path, error: Exception) -> tuple[str, str]:
     """The same for what no part of ours foresaw."""
     text = " ".join(str(error).split())[:160] or type(error).__name__
     if isinstance(error, MemoryError) or "memory" in text.lower():
-        return "too-many-pixels", f"{shown(path)}: too little memory for a photo of this size"
+        return "too-many-pixels", f"{shown(path)}: not enough memory for a photo of this size"
     return "failed", f"{shown(path)}: {text}"
 
 
@@ -53,5 +53,5 @@ def refuse_foreign(path: Path, beginning: bytes) -> None:
 def exists(target: Path) -> PhotoError:
     """The refusal of what would replace a file of somebody else."""
     return PhotoError(
-        f"{shown(target)}: exists, and is not of this job; --overwrite replaces it", reason="exists"
+        f"{shown(target)}: exists and was not made by this job; --overwrite replaces it", reason="exists"
     )

@@ -26,7 +26,7 @@ class Shard:
         """
         match = re.fullmatch(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})", text, re.ASCII)
         if not match or int(match[1]) > int(match[2]):
-            raise CycleColorError(f"--shard {text}: write I/N, from 1/N to N/N", exit_code=2)
+            raise CycleColorError(f"--shard {text}: write it as 1/2 for the first of two parts", exit_code=2)
         return cls(int(match[1]), int(match[2]))
 
     def holds(self, name: str) -> bool:
