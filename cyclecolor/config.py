@@ -267,7 +267,7 @@ def _text_keys() -> list[str]:
 
 def _types(section: type[BaseModel], prefix: str = "") -> dict[str, object]:
     """The type of each key of a table and of those within, dotted."""
-    types = {}
+    types: dict[str, object] = {}
     for name, field in section.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             types |= _types(field.annotation, f"{prefix}{name}.")

@@ -49,13 +49,20 @@ def info(checkpoint: Path) -> None:
     help="How much paler pale colors become, of which the network is less sure. [as its experiment says]",
 )
 @click.option(
+    "--statistics",
+    type=click.Path(path_type=Path),
+    help="Take the batch norms' statistics anew on this folder of photos, for example the gray pile.",
+)
+@click.option(
     "--generator",
     type=click.Choice(["G_color", "G_gray"]),
     default="G_color",
     show_default=True,
     help="Which generator an .onnx file holds.",
 )
-def export(checkpoint: Path, output: Path, generator: str, **look: float | None) -> None:
+def export(
+    checkpoint: Path, output: Path, statistics: Path | None, generator: str, **look: float | None
+) -> None:
     """Write CHECKPOINT as one small file for release: its generators, in half precision.
 
     If OUTPUT ends in .onnx: one generator, for other programs, checked against the original.
@@ -63,6 +70,10 @@ def export(checkpoint: Path, output: Path, generator: str, **look: float | None)
     from ..checkpoint import export_checkpoint, open_checkpoint
 
     path, loaded = open_checkpoint(checkpoint)
+    if statistics:
+        from ..training.statistics import renew_statistics
+
+        loaded = renew_statistics(loaded, statistics)
     if output.suffix.lower() == ".onnx":
         from ..inference import colorizer_of
         from ..inference.onnx_export import export_onnx

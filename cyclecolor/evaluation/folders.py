@@ -1,7 +1,7 @@
 """Evaluation, audit and examination of folders: the text to print, and a record as JSON."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any

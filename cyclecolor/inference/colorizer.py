@@ -18,7 +18,7 @@ from ..checkpoint import Checkpoint
 from ..errors import CycleColorError
 from ..hardware import pick_device
 from ..methods import METHODS
-from ..networks import FilmGenerator, FilmResnet, fold_norms
+from ..networks import FilmGenerator, FilmResnet, fold_norms, stride_of
 from ..photos import Photo, decode_image, encode_image
 from .guided import resized
 from .hints import Hint

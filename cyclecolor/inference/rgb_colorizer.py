@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..color import SPACES, rgb_to_lab
+from ..color import SPACES, RGBSpace, rgb_to_lab
 from ..errors import CycleColorError
 from ..photos import Photo
 from .colorizer import Colorizer
@@ -28,6 +28,8 @@ class RGBColorizer(Colorizer):
     made at the size of the network's copy, which no setting takes above a megapixel, and enlarged to the
     photo's: detail that the copy does not hold is lost. Parameters are those of `Colorizer`.
     """
+
+    space: RGBSpace
 
     def colorize(self, photo: Photo, hints: Sequence[Hint] = ()) -> Photo:
         """Make a color photo of a gray one, of which only the lightness is used; same size and depth.

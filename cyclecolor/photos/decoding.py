@@ -5,6 +5,7 @@ from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, TiffImagePlugin
+from PIL.PpmImagePlugin import PpmImageFile
 
 from ..files import shown
 from . import jp2, metadata, profiles

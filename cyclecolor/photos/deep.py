@@ -11,6 +11,7 @@ from typing import BinaryIO
 import cv2
 import numpy as np
 from PIL import Image, ImageFile
+from PIL.PpmImagePlugin import PpmImageFile
 
 from .extras import INSTALL, archive, installed
 from .guard import Refused

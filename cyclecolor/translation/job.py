@@ -103,7 +103,7 @@ class Job:
                 "hints are for colors, and for checkpoints that keep lightness; leave them out", exit_code=2
             )
 
-    def run(self, stop: Callable[[], bool] = lambda: False) -> Iterator[Outcome]:
+    def run(self, stop: Callable[[], int] = lambda: False) -> Iterator[Outcome]:
         """Do it; outcomes come as they are ready. Once `stop()`, photos in hand are finished, none begun."""
         workers = self.options.workers
         with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
