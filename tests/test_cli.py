@@ -17,7 +17,7 @@ from cyclecolor.training import train
 OPTIONS = {
     "train": {"experiment", "overrides", "run_dir", "fresh", "device", "allow_changed_data"},
     "translate": {
-        "source",
+        "sources",
         "output",
         "checkpoint",
         "direction",

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import click
 
+from ..files import quoted
 from .group import Command
+from .paths import UserPath
 
 
 @click.command(cls=Command)
-@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("checkpoint", type=UserPath())
 def info(checkpoint: Path) -> None:
     """Show what CHECKPOINT is, what it was trained on, and how to use it."""
     import json
@@ -30,12 +32,12 @@ def info(checkpoint: Path) -> None:
         numbers = ", ".join(f"{name} {value:.2f}" for name, value in film.items())
         click.echo(f"film    {share:4.0%}  {numbers}")
     click.echo(f"experiment    {experiment.model_dump_json(exclude_defaults=True)}")
-    click.echo(f"use           cyclecolor translate PHOTOS --checkpoint {path}")
+    click.echo(f"use           cyclecolor translate PHOTOS --checkpoint {quoted(path)}")
 
 
 @click.command(cls=Command)
-@click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.argument("output", type=click.Path(path_type=Path))
+@click.argument("checkpoint", type=UserPath())
+@click.argument("output", type=UserPath())
 @click.option(
     "--saturation",
     type=click.FloatRange(0, 4),
@@ -86,8 +88,8 @@ def export(
 
 
 @click.command("import", cls=Command)
-@click.argument("source", type=click.Path(path_type=Path))
-@click.argument("output", type=click.Path(path_type=Path))
+@click.argument("source", type=UserPath())
+@click.argument("output", type=UserPath())
 def import_(source: Path, output: Path) -> None:
     """Convert SOURCE, a generator (.pth) of pytorch-CycleGAN-and-pix2pix, to a checkpoint."""
     from ..checkpoint import import_generator

@@ -11,3 +11,8 @@ def progress_bar(items: Iterable[Any] | None = None, **options: Any) -> Any:
 
     quiet = not logging.getLogger("cyclecolor").isEnabledFor(logging.INFO)
     return tqdm(items, disable=True if quiet else None, **options)
+
+
+def waiting(items: Iterable) -> Any:
+    """A bar over `items` that is gone once they are done."""
+    return progress_bar(items, leave=False)

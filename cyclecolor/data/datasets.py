@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ..errors import CycleColorError
 from ..film import render
+from ..hardware import STOP_SIGNALS
 from ..photos import PhotoError
 from .augment import Augment
 from .piles import Pile
@@ -148,7 +149,7 @@ def _loader(
             generator=torch.Generator(),
         )
         batches = iter(loader)
-    if workers:
+    if workers and hasattr(signal, "SIGCHLD"):
         # PyTorch would raise on a worker's death wherever training stands; `next` notices it too.
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     return batches
@@ -160,5 +161,5 @@ def _start_worker(_worker: int) -> None:
     Loader processes are the parallelism; OpenCV's own threads would fight them.
     """
     cv2.setNumThreads(0)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+    for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)

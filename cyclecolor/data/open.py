@@ -1,10 +1,12 @@
 """From an experiment's `data` table to piles and a data set."""
 
 from collections.abc import Callable, Sequence
+from os.path import expanduser
 from pathlib import Path
 
 from ..config import Data
 from ..errors import CycleColorError
+from ..files import quoted
 from .augment import Augment
 from .datasets import PairedDataset, UnpairedDataset
 from .piles import FolderPile, Pile, ScenePile
@@ -59,16 +61,16 @@ def open_dataset(
 def _folders(data: Data) -> dict[str, Path]:
     if data.root is None:
         return {
-            name: Path(folder)
+            name: Path(expanduser(folder))
             for name, folder in (("gray", data.gray), ("color", data.color))
             if folder is not None
         }
-    root = Path(data.root)
+    root = Path(expanduser(data.root))
     for gray, color in LAYOUTS:
         if (root / gray).is_dir() and (root / color).is_dir():
             return {"gray": root / gray, "color": root / color}
     raise CycleColorError(
         f"{root}: has no folders gray_train/ and color_train/ (or trainA/ and trainB/); "
-        f"make them with: cyclecolor prepare PHOTOS --output {root}",
+        f"make them with: cyclecolor prepare PHOTOS --output {quoted(root)}",
         exit_code=2,
     )

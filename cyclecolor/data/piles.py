@@ -51,6 +51,7 @@ class FolderPile:
         self.root, self.load_size = Path(root), load_size
         self.paths: list[Path] = []
         self.refused: list[PhotoError] = []
+        self.short_sides: list[int] = []  # in pixels, of the photos as they are kept
         self._shapes: list[tuple[int, ...]] = []
         self._starts: list[int] = []
         parts, used = [], 0
@@ -61,6 +62,7 @@ class FolderPile:
                     self.refused.append(image)
                     continue
                 self.paths.append(path)
+                self.short_sides.append(min(image.shape[:2]))
                 fits = used + image.size <= cache_bytes
                 self._shapes.append(image.shape if fits else ())
                 self._starts.append(used)

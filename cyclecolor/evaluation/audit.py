@@ -6,7 +6,7 @@ read was not in the photo but written there (steganography: Chu et al., 2017). E
 the other gray over the error on `G_gray`'s own; honest is about 1.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,6 +55,7 @@ def audit(
     photos: Sequence[np.ndarray],
     films: Sequence[np.ndarray] | None = None,
     scans: Sequence[np.ndarray] = (),
+    progress: Callable[[list], Iterable] = iter,
 ) -> dict[str, Figure]:
     """Audit the cycle of a checkpoint, at the size at which its networks were trained.
 
@@ -70,6 +71,8 @@ def audit(
     scans : sequence of (H, W, 3) uint8 arrays
         Real grays, of other scenes, whose fine detail `G_gray`'s output should resemble; without, what is
         swapped in. If there are scans and no films, `R_swap` is not judged: lightness is not their film.
+    progress : callable
+        Wraps the list of batches.
 
     Returns
     -------
@@ -91,7 +94,7 @@ def audit(
             exit_code=2,
         )
     measured: dict[str, list[Tensor]] = {}
-    for batch in same_size_batches(photos):
+    for batch in progress(list(same_size_batches(photos))):
         rgb = to_tensor([photos[i] for i in batch])
         swapped = rgb if films is None else to_tensor([films[i] for i in batch])
         for name, values in _measure(colorizer, rgb, swapped).items():

@@ -1,6 +1,6 @@
 """Scores of a checkpoint on photos of known color, each beside what doing nothing scores."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ def evaluate(
     pile: Iterable[np.ndarray] = (),
     only: Sequence[str] = tuple(STATISTICS),
     perceptual: Perceptual | None = None,
+    progress: Callable[[list], Iterable] = iter,
 ) -> Scores:
     """Score the colors of outputs, in 8 bits as they would be saved.
 
@@ -45,6 +46,8 @@ def evaluate(
         The metrics to compute: keys of `STATISTICS`.
     perceptual : Perceptual, optional
         Measures LPIPS, FID and KID too.
+    progress : callable
+        Wraps the list of batches.
 
     Returns
     -------
@@ -58,7 +61,7 @@ def evaluate(
     pile_means = _pile_means(pile)
     kept = [name for name in only if name in STATISTICS]
     measured: dict[str, dict[str, list[Tensor]]] = {name: {} for name in (*kept, FEATURES)}
-    for batch in same_size_batches(photos):
+    for batch in progress(list(same_size_batches(photos))):
         truth = to_tensor([photos[i] for i in batch])
         gray = None if grays is None else to_tensor([grays[i] for i in batch])
         for name, values in _measure_batch(colorizer, truth, gray, mean_ab, pile_means, perceptual).items():

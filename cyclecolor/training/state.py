@@ -1,7 +1,6 @@
 """Everything a run must remember, as named tensors, and back again."""
 
-import logging
-from collections.abc import Mapping
+from os.path import expanduser
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,8 @@ from torch.optim.swa_utils import AveragedModel
 
 from ..checkpoint import Checkpoint, open_checkpoint
 from ..config import Experiment, Generator
-from ..data import Pile
 from ..errors import CycleColorError
 from ..methods import Method
-
-logger = logging.getLogger("cyclecolor")
 
 # Settings that may differ between a run and its resumption.
 FREE_SETTINGS: dict[str, bool | set[str]] = {
@@ -29,7 +25,7 @@ FREE_SETTINGS: dict[str, bool | set[str]] = {
     "on_trouble": True,
     "saturation": True,
     "restraint": True,
-    # Where the piles lie is free; that they hold the same photos is looked at in `check_same_piles`.
+    # Where the piles lie is free; that they hold the same photos is looked at elsewhere.
     "data": {"workers", "cache_gb", "root", "gray", "color"},
 }
 
@@ -91,7 +87,7 @@ def start(method: Method) -> None:
         If they cannot be had, or are those of another network.
     """
     if method.experiment.init:
-        start_from(method, Path(method.experiment.init))
+        start_from(method, Path(expanduser(method.experiment.init)))
         method.load_pretrained(["G_gray"])
     else:
         method.load_pretrained()
@@ -137,38 +133,6 @@ def check_same(now: Experiment, then: Experiment, run_dir: Path) -> None:
             "choose another --run-dir, or start over with --fresh",
             exit_code=2,
         )
-
-
-def check_same_piles(
-    piles: Mapping[str, Pile], checkpoint: Checkpoint, run_dir: Path, *, accepted: bool
-) -> None:
-    """Refuse to go on with other photos than a run began with, unless that is `accepted`; then say so.
-
-    Raises
-    ------
-    CycleColorError
-        Naming the piles and how they changed.
-    """
-    changes = [_change(name, pile.fingerprint(), checkpoint.data.get(name)) for name, pile in piles.items()]
-    changes = [change for change in changes if change]
-    if not changes:
-        return
-    if not accepted:
-        raise CycleColorError(
-            f"{run_dir}: {' and '.join(changes)} since step {checkpoint.step:,}; put the photos back, "
-            "choose another --run-dir, or continue with --allow-changed-data",
-            exit_code=2,
-        )
-    logger.warning("%s since step %s; training continues", " and ".join(changes), f"{checkpoint.step:,}")
-
-
-def _change(name: str, now: dict[str, Any], then: dict[str, Any] | None) -> str:
-    """In words; empty if the photos are the same, whatever their folder is called."""
-    if then is None or {**now, "folder": ""} == {**then, "folder": ""}:
-        return ""
-    if "photos" in now and "photos" in then and now["photos"] != then["photos"]:
-        return f"the {name} pile changed from {then['photos']:,} to {now['photos']:,} photos"
-    return f"the {name} pile changed"
 
 
 def _lay_out_like_parameters(optimizer: torch.optim.Optimizer) -> None:

@@ -13,6 +13,7 @@ from PIL import Image
 from ..files import atomic_write
 from ..photos import PhotoError, read_rgb8
 from .manifest import Record
+from .refusals import refuse_foreign
 
 NAME = "report.html"
 PREVIEWS = "report_files"
@@ -62,7 +63,13 @@ def write_report(
     -------
     Path
         Of the page.
+
+    Raises
+    ------
+    CycleColorError
+        If another page has its name, or it cannot be written.
     """
+    refuse_foreign(output / NAME, PAGE.encode())
     records = list(records)
     shown = [record for record in records if record["status"] == "translated"]
     shown.sort(key=lambda record: (-record.get("doubt", 0), record["input"]))

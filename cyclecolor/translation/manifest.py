@@ -4,7 +4,6 @@ Jobs that share a folder write a manifest each (`manifest.2-of-4.jsonl`). The ne
 makes them one.
 """
 
-import fcntl
 import hashlib
 import json
 import os
@@ -15,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CycleColorError
-from ..files import TEMPORARY, atomic_write, shown
-from .plan import Shard, Task
+from ..files import TEMPORARY, Busy, atomic_write, hold_folder, shown
+from .plan import Task
+from .shard import Shard
 
 Record = dict[str, Any]
 """What a line says of an input, as listed at `Manifest`."""
@@ -59,7 +59,7 @@ class Manifest:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with ExitStack() as opened:
-                opened.callback(os.close, _locked(folder, shared=shard is not None))
+                opened.callback(hold_folder(folder, self.path.name if shard else None))
                 if not shard:
                     for leftover in folder.rglob(f"{TEMPORARY}*"):  # of a run that was killed
                         leftover.unlink()
@@ -69,9 +69,11 @@ class Manifest:
                 for part in self._parts:
                     self.records |= _read(part)
                 self._file = opened.enter_context(self.path.open("ab", buffering=0))
-                if shard:
-                    _lock(self._file.fileno(), self.path)
                 self._closing = opened.pop_all()
+        except Busy as held:
+            raise CycleColorError(
+                f"{shown(str(held))}: another translation writes here; wait for its end"
+            ) from None
         except OSError as error:
             raise _unwritable(self.path if folder.is_dir() else folder, error) from None
 
@@ -90,7 +92,7 @@ class Manifest:
         record = self.records.get(task.name, {})
         self.add({**record, "input": task.name, "status": "started"})
 
-    def announce(self, task: Task, digest: str) -> None:
+    def announce(self, task: Task, target: Path, digest: str) -> None:
         """Keep the checksum of a file before it is written: if the program ends here, it is known as ours."""
         record = self.records[task.name]
         self.add({**record, "writing": [*_checksums(record.get("writing")), digest]})
@@ -113,6 +115,7 @@ class Manifest:
         mine = (name for name in self.records if not self.shard or self.shard.holds(name))
         lines = [_line(self.records[name]) for name in sorted(mine)]
         with self._closing:
+            self._file.close()  # Windows replaces no file that is open
             atomic_write(self.path, lambda file: file.writelines(lines))
             if not self.shard:
                 for part in self._parts:
@@ -169,26 +172,6 @@ def _same_input(record: Record, source: Path) -> bool:
 
 def _unwritable(path: Path, error: OSError) -> CycleColorError:
     return CycleColorError(f"{shown(path)}: cannot be written: {error.strerror}")
-
-
-def _locked(folder: Path, *, shared: bool) -> int:
-    """A descriptor that holds the folder; jobs that share it hold it together."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        _lock(descriptor, folder, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
-    except CycleColorError:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-def _lock(descriptor: int, path: Path, kind: int = fcntl.LOCK_EX) -> None:
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise CycleColorError(f"{shown(path)}: another translation writes here; wait for its end") from None
-    except OSError:
-        pass  # a file system without locks
 
 
 def _read(path: Path) -> dict[str, Record]:
