@@ -20,7 +20,7 @@ class UserPath(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """From text, or from a path."""
-        return super().convert(os.path.expanduser(value), param, ctx)
+        return Path(os.fsdecode(super().convert(os.path.expanduser(value), param, ctx)))
 
 
 class OutputPath(UserPath):
@@ -32,7 +32,7 @@ class OutputPath(UserPath):
         return FolderToBe(path) if str(value).endswith(("/", os.sep)) else path
 
 
-class FolderToBe(type(Path())):
+class FolderToBe(type(Path())):  # type: ignore[misc]  # PosixPath or WindowsPath
     """A path that a user wrote with a slash at its end."""
 
 

@@ -257,7 +257,7 @@ def _say_what_else(job: "Job", *, report: bool) -> None:
     """Where the report is, and what was passed over."""
     from ..translation import write_report
 
-    if report:
+    if report and isinstance(job.output, Path) and isinstance(job.source, Path):
         records = job.manifest.records.values()
         logger.info("report: %s", write_report(job.output, job.source, records, progress=progress_bar))
     for kind, count in job.passed_over.most_common():

@@ -8,6 +8,7 @@ the other gray over the error on `G_gray`'s own; honest is about 1.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -55,7 +56,7 @@ def audit(
     photos: Sequence[np.ndarray],
     films: Sequence[np.ndarray] | None = None,
     scans: Sequence[np.ndarray] = (),
-    progress: Callable[[list], Iterable] = iter,
+    progress: Callable[[Any], Iterable[Any]] = iter,
 ) -> dict[str, Figure]:
     """Audit the cycle of a checkpoint, at the size at which its networks were trained.
 

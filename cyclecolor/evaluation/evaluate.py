@@ -1,6 +1,7 @@
 """Scores of a checkpoint on photos of known color, each beside what doing nothing scores."""
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,7 +28,7 @@ def evaluate(
     pile: Iterable[np.ndarray] = (),
     only: Sequence[str] = tuple(STATISTICS),
     perceptual: Perceptual | None = None,
-    progress: Callable[[list], Iterable] = iter,
+    progress: Callable[[Any], Iterable[Any]] = iter,
 ) -> Scores:
     """Score the colors of outputs, in 8 bits as they would be saved.
 

@@ -51,7 +51,7 @@ def evaluate_folder(
     json_path: Path | None = None,
     sheet_path: Path | None = None,
     perceptual: bool = False,
-    progress: Callable = iter,
+    progress: Callable[[Any], Iterable[Any]] = iter,
 ) -> str:
     """Score a checkpoint on a folder of color photos; returns the table."""
     networks = load_perceptual() if perceptual else None  # before any work: it may be missing
@@ -98,7 +98,7 @@ def audit_folder(
     gray: Path | None = None,
     film: str | None = None,
     json_path: Path | None = None,
-    progress: Callable = iter,
+    progress: Callable[[Any], Iterable[Any]] = iter,
 ) -> tuple[bool, str]:
     """Audit a checkpoint's cycle on a folder of color photos; returns whether it passes, and the table."""
     side = colorizer.experiment.data.load_size

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 try:
     import fcntl
 except ImportError:  # Windows
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]  # a module or none
 
 Release = Callable[[], None]
 CREATE = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)

@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import CycleColorError
@@ -21,12 +22,14 @@ class RunLock:
         self.path = Path(run_dir) / ".lock"
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._release = hold_file(self.path, f"process {os.getpid()} on {socket.gethostname()}\n")
+            self._release: Callable[[], None] | None = hold_file(
+                self.path, f"process {os.getpid()} on {socket.gethostname()}\n"
+            )
         except OSError as error:
             raise CycleColorError(f"{run_dir}: cannot be written: {error.strerror}") from None
-        except Busy as holder:
+        except Busy as busy:
             raise CycleColorError(
-                f"{run_dir}: another training is running there ({holder}); "
+                f"{run_dir}: another training is running there ({busy}); "
                 "stop it, or choose another --run-dir"
             ) from None
 

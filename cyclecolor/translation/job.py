@@ -56,7 +56,8 @@ class Job:
         if options.doubt and options.direction != "to-color":
             raise CycleColorError("--doubt does not work with --direction to-gray; leave it out", exit_code=2)
         self.passed_over: Counter[str] = Counter()
-        if isinstance(source, Path) and source.is_dir():
+        self.manifest: Manifest | NoManifest
+        if isinstance(source, Path) and isinstance(output, Path) and source.is_dir():
             tasks = self._open_folder(source, output)
         else:
             tasks = self._open_photos(
@@ -136,7 +137,7 @@ class Job:
     def _list_doubts(self) -> None:
         """The photos whose doubt is known, most doubtful first."""
         doubts = [(r["doubt"], r["output"]) for r in self.manifest.records.values() if "doubt" in r]
-        if doubts:
+        if doubts and isinstance(self.manifest, Manifest):
             rows = sorted(doubts, key=lambda row: (-row[0], row[1]))
             path = self.manifest.path.with_name(DOUBT_LIST)
             refuse_foreign(path, ",".join(DOUBT_HEADER).encode())

@@ -100,7 +100,7 @@ class PhotoTranslator:
         }
         said = {name: record[name] for name in ("reason", "luma") if name in record}
         notes = {name: tuple(record[name]) for name in ("lost", "warnings") if name in record}
-        return Outcome(task, record["status"], **said, **notes), record
+        return Outcome(task, record["status"], **said, **notes), record  # type: ignore[arg-type]  # by name
 
     def _make(self, task: Task) -> Record:
         options, status = self.options, os.stat(task.source)
