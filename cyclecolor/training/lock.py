@@ -29,8 +29,7 @@ class RunLock:
             raise CycleColorError(f"{run_dir}: cannot be written: {error.strerror}") from None
         except Busy as busy:
             raise CycleColorError(
-                f"{run_dir}: another training is running there ({busy}); "
-                "stop it, or choose another --run-dir"
+                f"{run_dir}: another training is running there ({busy}); stop it, or choose another --run-dir"
             ) from None
 
     def release(self) -> None:
