@@ -17,11 +17,18 @@ from cyclecolor.checkpoint import read_checkpoint
 from cyclecolor.config import Experiment
 from cyclecolor.distributed import process_group
 from cyclecolor.errors import CycleColorError
+from cyclecolor.methods import cyclegan
 from cyclecolor.training import Interrupted, Trainer, train, trainer
 from cyclecolor.training.state import state_tensors
 
 FUSION = {"type": "fusion", "stages": 1, "width": 4}
 SLOW = 1e-9
+
+
+@pytest.fixture(autouse=True)
+def few_crops(monkeypatch):
+    """A film is matched to eight crops at a time."""
+    monkeypatch.setattr(cyclegan, "MATCH_BATCH", 8)
 
 
 def small(**changes):
@@ -137,7 +144,7 @@ def test_one_killed_ends_the_others_in_a_line_and_the_last_checkpoint_is_whole(t
                 os.kill(os.getpid(), signal.SIGKILL)
             return super().advance(*batches)
 
-    experiment = small(num_steps=1000, save_every=2)
+    experiment = small(num_steps=8, save_every=2)
     codes = together(lambda rank: Killed(experiment, tmp_path).run())
     assert codes == [1, -signal.SIGKILL]
     assert "another process of this training has ended" in capfd.readouterr().out
