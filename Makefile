@@ -1,7 +1,7 @@
 # make train     trains the embedded default and shows its result; again: goes on where it was
 # make test      runs the tests, on the CPU
 # make test-gpu  runs those that need a GPU
-# make check     lint and format
+# make check     lint, format and types
 # Each sets up its own environment in .venv/ first; `make install` does only that.
 
 PYTHON ?= python3
@@ -21,8 +21,9 @@ install: .venv/installed
 train: install
 	$(BIN)/cyclecolor train $(EXPERIMENT) $(if $(GRAY),--set data.gray='$(GRAY)') $(if $(COLOR),--set data.color='$(COLOR)')
 
+# A process a core. A single file is quicker in one: `pytest tests/test_x.py`.
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 test-gpu: install
 	CUDA_VISIBLE_DEVICES=0 $(BIN)/python -m pytest tests/test_gpu.py tests/test_kernels.py
@@ -30,6 +31,7 @@ test-gpu: install
 check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 format: install
 	$(BIN)/ruff check --fix .

@@ -2,14 +2,17 @@
 
 import difflib
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from .errors import CycleColorError
 
-FilmName = Literal["panchromatic", "orthochromatic", "blue_plate", "faded_print", "worn_print", "generic"]
+FilmName = Literal[
+    "panchromatic", "orthochromatic", "blue_plate", "faded_print", "worn_print", "generic", "mixed_box"
+]
 
 
 class Section(BaseModel):
@@ -23,26 +26,28 @@ class Data(Section):
 
     root: str | None = None  # folder with gray_train/ and color_train/, or trainA/ and trainB/
     gray: str | None = None  # folder of gray photos
-    color: str | None = None  # folder of colour photos
+    color: str | None = None  # folder of color photos
     size: int = Field(64, ge=16, le=4096)  # pixels: side of the square crops that networks see
     load_size: int = Field(160, ge=16)  # pixels: short side at which photos are kept in memory
     min_scale: float = Field(0.5, gt=0, le=1)  # smallest crop, as a share of the photo's area
-    cache_gb: float = Field(4.0, ge=0)  # memory for decoded photos; the rest is read when needed
-    workers: int | None = Field(None, ge=0)  # loader processes [0 on CPU, up to 8 on a GPU]; speed alone
-    film: FilmName | None = None  # the grays of pairs are made by this built-in film, not lightness
+    cache_gb: float = Field(4.0, ge=0)  # GB of memory for decoded photos; others are read when needed
+    # Loader processes; only speed depends on it. If left out: none on a CPU, up to 8 on a GPU.
+    workers: int | None = Field(None, ge=0)
+    film: FilmName | None = None  # paired methods: grays as this built-in film shows them, not lightness
 
 
 class Generator(Section):
-    """`resnet` (width, blocks), `fusion` (all but blocks) or, for G_gray, `film` (none)."""
+    """`resnet` (width, blocks), `fusion` (all but blocks) or, for G_gray, `film` and `film_resnet` (none)."""
 
-    type: Literal["resnet", "fusion", "film"] = "fusion"
-    width: int = Field(64, ge=1, le=1024)
-    blocks: int = Field(9, ge=1, le=64)
+    type: Literal["resnet", "fusion", "film", "film_resnet"] = "fusion"
+    width: int = Field(64, ge=1, le=1024)  # resnet: channels after its first layer; fusion: of its decoder
+    blocks: int = Field(9, ge=1, le=64)  # resnet: residual blocks
+    # fusion: the network that looks at the photo
     encoder: Literal["resnet10", "resnet18", "resnet34", "resnet50", "efficientnet_lite0"] = "resnet10"
-    stages: int = Field(3, ge=1, le=4)
-    stride: Literal[1, 2, 4] = 4
-    pretrained: bool = False  # start from ImageNet's weights; there are some for all encoders but resnet10
-    encoder_rate: float = Field(0.2, gt=0, le=1)  # share of the rate at which a pretrained one learns
+    stages: int = Field(3, ge=1, le=4)  # fusion: stages of the encoder that are used
+    stride: Literal[1, 2, 4] = 4  # fusion: how many times smaller its output is than its input
+    pretrained: bool = False  # fusion: start from ImageNet's weights; there are none for resnet10
+    encoder_rate: float = Field(0.2, gt=0, le=1)  # share of learning_rate for a pretrained encoder
 
     @model_validator(mode="after")
     def _weights_exist(self) -> Self:
@@ -55,64 +60,68 @@ class Generator(Section):
 class Discriminator(Section):
     """Both discriminators."""
 
-    layers: int = Field(2, ge=1, le=5)
-    width: int = Field(32, ge=1, le=1024)
-    scales: int = Field(1, ge=1, le=4)
-    spectral_norm: bool = True
-    objective: Literal["least_squares", "hinge", "vanilla"] = "hinge"
-    learning_rate: float = Field(1e-3, gt=0)
-    pool_size: int = Field(50, ge=0)  # images of the past that the discriminators are shown
+    layers: int = Field(2, ge=1, le=5)  # strided layers: more of them look at larger patches
+    width: int = Field(32, ge=1, le=1024)  # channels after the first layer
+    scales: int = Field(1, ge=1, le=4)  # image sizes that are looked at, each half of the one before
+    spectral_norm: bool = True  # bounds how strongly a discriminator may react; steadier training
+    objective: Literal["least_squares", "hinge", "vanilla"] = "hinge"  # form of the adversarial loss
+    learning_rate: float = Field(1e-3, gt=0)  # of the discriminators
+    pool_size: int = Field(50, ge=0)  # generated images of earlier steps that are shown again
 
 
 class Weights(Section):
-    """Loss weights; chroma losses are absolute differences of scaled chroma, weighted towards vivid targets.
+    """Loss weights; chroma losses are absolute differences of scaled chroma.
 
     What has weight 0 is not computed. A film's fading and grain cannot be taken back, so `cycle_gray` and the
     identity are for a `G_gray` that is no film.
     """
 
-    lambda_gan: float = Field(0.01, ge=0)
-    lambda_cycle_color: float = Field(10.0, ge=0)
-    lambda_cycle_gray: float = Field(0.0, ge=0)
-    lambda_identity: float = Field(0.0, ge=0)
-    lambda_regression: float = Field(10.0, ge=0)  # pix2pix and regression
-    vivid: float = Field(10.0, ge=0)  # extra weight of a pixel's difference, per unit of its scaled chroma
+    lambda_gan: float = Field(0.01, ge=0)  # of gan_color and gan_gray
+    lambda_cycle_color: float = Field(10.0, ge=0)  # color to gray to color
+    lambda_cycle_gray: float = Field(0.0, ge=0)  # gray to color to gray
+    lambda_identity: float = Field(0.0, ge=0)  # of identity_gray and identity_color
+    lambda_regression: float = Field(10.0, ge=0)  # pix2pix and regression: difference from the true chroma
+    chroma_emphasis: float = Field(10.0, ge=0)  # how much more strong colors count than weak ones
 
 
-class Guard(Section):
-    """What stands between the generators, so that gray cannot smuggle colour."""
+class Bottleneck(Section):
+    """What stands between the generators, so that color cannot be hidden in gray."""
 
-    quantize: bool = True  # 8 bits, with a straight-through gradient
-    noise: float = Field(0.01, ge=0)  # standard deviation, where black is 0 and white 1
-    gradient: bool = False  # whether cycle_color teaches G_gray too; if so, it learns to hide colour
+    quantize: bool = True  # round the generated gray to 8 bits
+    noise: float = Field(0.01, ge=0)  # added to it: standard deviation, where black is 0 and white 1
+    gradient: bool = False  # let cycle_color teach G_gray too; it then learns to hide color
 
 
 class Experiment(Section):
     """Everything that defines a training run."""
 
-    name: str = "experiment"
-    seed: int = Field(0, ge=0, lt=1 << 31)
-    init: str | None = None  # checkpoint, or run folder, whose G_color to start from
-    method: Literal["cyclegan", "pix2pix", "regression"] = "cyclegan"
-    space: Literal["lab", "luv", "rgb"] = "lab"  # rgb: whole images, as the textbook's CycleGAN makes them
-    num_steps: int = Field(10_000, ge=1, lt=1 << 32)
-    batch_size: int = Field(16, ge=1)
-    accumulate: int = Field(1, ge=1)  # batches of a step: the gradients of so many are averaged
+    name: str = "experiment"  # of the run folder, runs/NAME; if left out, that of the file
+    seed: int = Field(0, ge=0, lt=1 << 31)  # another seed gives another training
+    init: str | None = None  # start from the G_color of this checkpoint file, run folder or released name
+    # How to train. paper_cyclegan: whole RGB images both ways, as in the paper of 2017; `space` is not used.
+    method: Literal["cyclegan", "paper_cyclegan", "pix2pix", "regression"] = "cyclegan"
+    space: Literal["lab", "luv"] = "lab"  # color space in which networks work
+    num_steps: int = Field(10_000, ge=1, lt=1 << 32)  # length of the training
+    batch_size: int = Field(16, ge=1)  # photos of each pile in a batch
+    accumulate: int = Field(1, ge=1)  # batches in a step, whose gradients are averaged
     learning_rate: float = Field(5e-4, gt=0)  # of the generators
-    match_steps: int = Field(100, ge=0)  # before training, by which a film is matched to the gray pile
-    film_rate: float = Field(0.05, ge=0)  # share of learning_rate at which a matched film then learns
-    damage: bool = False  # specks and scratches over all grays that D_gray judges and G_color learns from
-    decay_from: float = Field(0.5, ge=0, le=1)  # share of the steps after which the rate falls to 0
-    ema: float = Field(0.999, ge=0, lt=1)  # decay of the averaged generators
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    deterministic: bool = False  # on a GPU: sums in one order, more slowly; on CPU they are anyway
-    vividness: float = Field(1.0, ge=0, le=4)  # factor of all chroma when colors are made; training has none
-    restraint: float = Field(0.0, ge=0, le=2)  # likewise, how much paler pale colors become
-    checkpointing: bool = False  # less memory: generators keep no maps for the backward pass, but pass again
-    save_every: int = Field(500, ge=1)
-    save_every_minutes: float = Field(10.0, gt=0)  # besides, for machines that may be taken away
-    log_every: int = Field(10, ge=1)
-    keep: int = Field(3, ge=1)  # newest checkpoints that are kept, and the best
+    match_steps: int = Field(100, ge=0)  # steps of matching a film to the gray pile, before training
+    film_rate: float = Field(0.05, ge=0)  # share of learning_rate at which a matched film goes on learning
+    damage: bool = False  # draw dust and scratches over all grays that D_gray sees and G_color learns from
+    decay_from: float = Field(
+        0.5, ge=0, le=1
+    )  # share of the steps after which the rates fall, to 0 at the end
+    ema: float = Field(0.999, ge=0, lt=1)  # how slowly the averaged generators follow; these make the colors
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 where the hardware has it
+    deterministic: bool = False  # on a GPU: the same bits every time, more slowly; on a CPU it is always so
+    saturation: float = Field(1.0, ge=0, le=4)  # factor of all chroma when colors are made, not in training
+    restraint: float = Field(0.0, ge=0, le=2)  # how much paler pale colors become when colors are made
+    checkpointing: bool = False  # use less memory: compute parts of the generators twice
+    save_every: int = Field(500, ge=1)  # steps between checkpoints
+    save_every_minutes: float = Field(10.0, gt=0)  # minutes after which one is saved in any case
+    log_every: int = Field(10, ge=1)  # steps between lines of the log
+    keep: int = Field(3, ge=1)  # newest checkpoints that are kept; the best one is kept besides
+    tensorboard: bool = False  # event files in the run's folder too; needs the extra of that name
     # A step that is not finite or explodes is left out. And then, or if a discriminator wins outright or
     # the generator collapses: go on, go on at half the learning rate, or save and stop.
     on_trouble: Literal["skip", "halve", "stop"] = "skip"
@@ -121,12 +130,12 @@ class Experiment(Section):
     G_gray: Generator = Generator(type="film")
     discriminator: Discriminator = Discriminator()
     weights: Weights = Weights()
-    guard: Guard = Guard()
+    bottleneck: Bottleneck = Bottleneck()
 
     @field_validator("G_color")
     @classmethod
     def _colors(cls, options: Generator) -> Generator:
-        if options.type == "film":
+        if options.type.startswith("film"):
             raise ValueError("a film makes gray: choose resnet or fusion")
         return options
 
@@ -141,11 +150,47 @@ class Experiment(Section):
 
     @model_validator(mode="after")
     def _whole_images(self) -> Self:
-        if self.space == "rgb" and self.method != "cyclegan":
-            raise ValueError(f"space = 'rgb' is for method = 'cyclegan' alone, not for {self.method!r}")
-        if self.space == "rgb" and not self.G_color.type == self.G_gray.type == "resnet":
-            raise ValueError("space = 'rgb' is for G_color.type = 'resnet' and G_gray.type = 'resnet' alone")
+        if self.method == "paper_cyclegan" and not self.G_color.type == self.G_gray.type == "resnet":
+            raise ValueError(
+                "method = 'paper_cyclegan' is for G_color.type = 'resnet' and G_gray.type = 'resnet' alone"
+            )
         return self
+
+    @model_validator(mode="after")
+    def _maps_are_large_enough(self) -> Self:
+        least, cause, remedy = max([(0, "", ""), *_of_discriminators(self), *_of_batch_norms(self)])
+        if self.data.size < least:
+            raise ValueError(
+                f"data.size = {self.data.size} is too small for {cause}: use {least} or more, or {remedy}"
+            )
+        return self
+
+
+def _of_discriminators(experiment: Experiment) -> Iterator[tuple[int, str, str]]:
+    """The least `data.size` for the discriminators' layers, why, and what else would do.
+
+    Scales and strided layers halve a map; the two convolutions after them take a pixel each.
+    """
+    if experiment.method == "regression":
+        return
+    options, G_color = experiment.discriminator, experiment.G_color
+    stride = G_color.stride if G_color.type == "fusion" else 1  # `D_color` sees chroma as `G_color` makes it
+    least = 3 << (options.layers + options.scales - 1)
+    cause = f"discriminator.layers = {options.layers} and scales = {options.scales}"
+    cause += f" with G_color.stride = {stride}" if stride > 1 else ""
+    yield stride * (least - 1) + 1, cause, "fewer layers"
+
+
+def _of_batch_norms(experiment: Experiment) -> Iterator[tuple[int, str, str]]:
+    """Likewise for a batch of one image: of a map of one pixel, a batch norm knows no spread."""
+    unpaired, identity = experiment.method == "cyclegan", experiment.weights.lambda_identity > 0
+    images = {"G_color": 2 if unpaired and not identity else 1}  # real and fake gray pass together
+    images |= {"G_gray": 1} if unpaired else {}
+    for name, count in images.items():
+        options = getattr(experiment, name)
+        if options.type == "fusion" and count * experiment.batch_size == 1:
+            cause = f"{name}.stages = {options.stages} at batch_size = 1"
+            yield (1 << (options.stages + 1)) + 1, cause, "a larger batch_size"
 
 
 def load_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
@@ -170,7 +215,7 @@ def load_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
     return parse_experiment({"name": path.stem, **table}, source=str(path))
 
 
-def parse_experiment(table: dict, *, source: str) -> Experiment:
+def parse_experiment(table: dict[str, Any], *, source: str) -> Experiment:
     """Check a table of settings against the defaults; errors name `source` and the key."""
     try:
         return Experiment.model_validate(table)
@@ -178,24 +223,25 @@ def parse_experiment(table: dict, *, source: str) -> Experiment:
         raise CycleColorError(f"{source}: {_explain(error)}", exit_code=2) from None
 
 
-def _apply(table: dict, override: str) -> None:
+def _apply(table: dict[str, Any], override: str) -> None:
     key, equals, value = override.partition("=")
     *parents, last = key.strip().split(".")
     if not equals or not last:
-        raise CycleColorError(f"--set {override}: write key=value", exit_code=2)
+        raise CycleColorError(f"--set {override}: write it as KEY=VALUE", exit_code=2)
     for parent in parents:
         table = table.setdefault(parent, {})
         if not isinstance(table, dict):
-            raise CycleColorError(f"--set {override}: {parent} is not a table", exit_code=2)
-    table[last] = _parse_value(value)
+            raise CycleColorError(f"--set {override}: {parent} is a setting, not a table", exit_code=2)
+    table[last] = _parse_value(value, text_wanted=key.strip() in _text_keys())
 
 
-def _parse_value(text: str) -> object:
-    """A TOML value; what is none (`lab`, a path) is a string as it stands."""
+def _parse_value(text: str, *, text_wanted: bool) -> object:
+    """A TOML value; what is none (`lab`, a path) is a string as it stands, like a folder called `1911`."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+    return text if text_wanted and not isinstance(value, str) else value
 
 
 def _explain(error: ValidationError) -> str:
@@ -209,12 +255,22 @@ def _explain(error: ValidationError) -> str:
     return f"unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else "")
 
 
-def valid_keys(section: type[BaseModel] = Experiment, prefix: str = "") -> list[str]:
+def valid_keys() -> list[str]:
     """Every key of an experiment file, dotted."""
-    keys = []
+    return list(_types(Experiment))
+
+
+def _text_keys() -> list[str]:
+    """The keys whose values are any text: names and paths."""
+    return [key for key, kind in _types(Experiment).items() if kind in (str, str | None)]
+
+
+def _types(section: type[BaseModel], prefix: str = "") -> dict[str, object]:
+    """The type of each key of a table and of those within, dotted."""
+    types: dict[str, object] = {}
     for name, field in section.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            keys += valid_keys(field.annotation, f"{prefix}{name}.")
+            types |= _types(field.annotation, f"{prefix}{name}.")
         else:
-            keys.append(prefix + name)
-    return keys
+            types[prefix + name] = field.annotation
+    return types

@@ -1,5 +1,6 @@
 """Fixtures: a tiny experiment that trains in a second."""
 
+import logging
 import os
 
 # Numbers are those of a CPU, whatever the machine has; `make test-gpu` says otherwise.
@@ -37,18 +38,18 @@ def tiny_experiment(**changes) -> Experiment:
 
 # What makes a tiny experiment the textbook's.
 NETWORK = {"type": "resnet", "width": 4, "blocks": 1}
-TEXTBOOK = {
-    "space": "rgb",
+PAPER = {
+    "method": "paper_cyclegan",
     "G_color": NETWORK,
     "G_gray": NETWORK,
     "discriminator": {"layers": 1, "width": 8, "pool_size": 3, "spectral_norm": False},
     "weights": {"lambda_gan": 1.0, "lambda_cycle_gray": 10.0, "lambda_identity": 5.0},
-    "guard": {"quantize": False, "noise": 0.0, "gradient": True},
+    "bottleneck": {"quantize": False, "noise": 0.0, "gradient": True},
 }
 # Every class that trains, by what an experiment says to get it.
 KINDS = {
     **{method: {"method": method} for method in ("cyclegan", "pix2pix", "regression")},
-    "textbook": TEXTBOOK,
+    "paper_cyclegan": PAPER,
 }
 
 
@@ -62,6 +63,20 @@ def photo_folder(tmp_path):
         name = f"sub/{i}.png" if i == 5 else f"{i}.{'jpg' if i % 2 else 'png'}"
         image.save(folder / name)
     return folder
+
+
+@pytest.fixture
+def said():
+    """The messages of the program, as they come."""
+    lines, logger = [], logging.getLogger("cyclecolor")
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())
+    level = logger.level
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    yield lines
+    logger.removeHandler(handler)
+    logger.setLevel(level)
 
 
 @pytest.fixture

@@ -10,23 +10,26 @@ from conftest import tiny_experiment
 from PIL import Image
 
 import cyclecolor
-from cyclecolor.cli import main
+from cyclecolor.cli.main import main
 from cyclecolor.photos import read_photo
 from cyclecolor.training import train
 
 OPTIONS = {
-    "train": {"experiment", "overrides", "run_dir", "fresh"},
+    "train": {"experiment", "overrides", "run_dir", "fresh", "device", "allow_changed_data"},
     "translate": {
         "source",
         "output",
         "checkpoint",
         "direction",
         "size",
-        "vividness",
+        "saturation",
         "shard",
+        "hint_texts",
+        "hints_path",
         "denoise",
         "flip_average",
-        "confidence",
+        "doubt",
+        "device",
         "suffix",
         "quality",
         "subsampling",
@@ -38,12 +41,24 @@ OPTIONS = {
         "overwrite",
     },
     "prepare": {"photos", "output", "test_share", "gray_share", "seed", "film"},
-    "evaluate": {"checkpoint", "color", "gray", "film", "pile", "json_path", "sheet", "perceptual"},
-    "audit": {"checkpoint", "color", "gray", "film", "json_path"},
+    "evaluate": {
+        "checkpoint",
+        "color",
+        "gray",
+        "film",
+        "pile",
+        "json_path",
+        "sheet_path",
+        "perceptual",
+        "device",
+    },
+    "audit": {"checkpoint", "color", "gray", "film", "json_path", "device"},
+    "demo": {"checkpoints", "host", "port"},
+    "report": {"run_dirs", "output"},
     "doctor": {"gray", "color", "json_path"},
     "info": {"checkpoint"},
     "import": {"source", "output"},
-    "export": {"checkpoint", "output", "restraint", "statistics", "vividness"},
+    "export": {"checkpoint", "generator", "output", "restraint", "saturation", "statistics"},
 }
 
 
@@ -56,13 +71,13 @@ def call(*arguments, code: int = 0) -> str:
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory) -> Path:
-    return train(tiny_experiment(), tmp_path_factory.mktemp("run"), say=lambda text: None)
+    return train(tiny_experiment(), tmp_path_factory.mktemp("run"))
 
 
 def test_options_are_frozen():
     found = {name: {p.name for p in command.params} for name, command in main.commands.items()}
-    assert found == OPTIONS
-    assert sorted(cyclecolor.__all__) == ["Colorizer", "CycleColorError", "load"]
+    assert found == {name: options | {"quiet", "verbose"} for name, options in OPTIONS.items()}
+    assert sorted(cyclecolor.__all__) == ["Colorizer", "CycleColorError", "Hint", "load"]
 
 
 def test_translate_mirrors_a_folder(photo_folder, checkpoint, tmp_path):
@@ -123,8 +138,23 @@ def test_doctor_says_what_is_wrong(photo_folder, tmp_path):
     (photo_folder / "bad.png").write_bytes(b"bad")
     output = call("doctor", photo_folder, photo_folder, "--json", tmp_path / "d.json")
     assert "1 cannot be read" in output
-    assert "6 pictures in both piles" in output
+    assert "6 pictures are in both piles" in output
     assert "too few" in json.loads((tmp_path / "d.json").read_text())["advice"]
+
+
+def test_doctor_names_pictures_too_small_to_examine(photo_folder, tmp_path):
+    sizes = [(1, 1), (3, 2), (8, 8), (600, 8), (15, 40)]
+    for size in sizes:
+        Image.new("RGB", size, (200, 30, 30)).save(photo_folder / f"{size[0]}x{size[1]}.png")
+    output = call("doctor", photo_folder, photo_folder, "--json", tmp_path / "d.json")
+    assert "5 have a short side below 16 px: too small to be examined" in output
+    found = json.loads((tmp_path / "d.json").read_text())
+    assert set(found["color"]["too_small"]) == {f"{width}x{height}.png" for width, height in sizes}
+    assert found["color"]["photos"] == 6
+    for path in (photo_folder / "sub", *photo_folder.glob("?.*")):
+        path.rename(tmp_path / path.name)
+    output = call("doctor", photo_folder, tmp_path / "sub", code=1)
+    assert "none of its 5 photos can be used: 0 cannot be read, 5 have a short side below 16 px" in output
 
 
 def test_prepare_makes_disjoint_piles(photo_folder, tmp_path):
@@ -231,8 +261,8 @@ def test_too_little_memory_is_one_line(tmp_path, monkeypatch):
 
     from cyclecolor.methods import CycleGAN
 
-    monkeypatch.setattr(CycleGAN, "train_step", lambda *_: torch.empty(2**50))
+    monkeypatch.setattr(CycleGAN, "losses", lambda *_: torch.empty(2**50))
     experiment = tmp_path / "x.toml"
-    experiment.write_text("num_steps = 1\nbatch_size = 1\n[data]\nsize = 32\n")
+    experiment.write_text("num_steps = 1\nbatch_size = 1\n[data]\nsize = 32\n[discriminator]\nlayers = 1\n")
     output = call("train", experiment, "--run-dir", tmp_path / "run", code=1)
-    assert "too little memory; lower batch_size" in output.splitlines()[-1]
+    assert "not enough memory; close other programs" in output.splitlines()[-1]

@@ -14,12 +14,12 @@ from torch import Tensor
 from cyclecolor.cli import main
 from cyclecolor.errors import CycleColorError
 from cyclecolor.inference import load
-from cyclecolor.methods import method_of
+from cyclecolor.methods import METHODS
 from cyclecolor.networks import ENCODERS, FusionGenerator, imagenet
-from cyclecolor.networks.depthwise import depthwise
 from cyclecolor.networks.efficientnet_lite import package_names
 from cyclecolor.networks.encoder import Encoder
 from cyclecolor.networks.resnet_encoder import torchvision_names
+from cyclecolor.ops.depthwise import depthwise
 from cyclecolor.training import train
 
 LITE0 = {"encoder": "efficientnet_lite0", "pretrained": True, "stages": 2, "width": 8}
@@ -183,21 +183,21 @@ def test_a_changed_file_of_weights_is_not_read(tmp_path, monkeypatch):
 @needs_weights
 def test_what_was_trained_needs_no_package(tmp_path, monkeypatch):
     experiment = tiny_experiment(G_color=LITE0, method="regression", num_steps=2, save_every=1)
-    path = train(experiment, tmp_path / "run", say=lambda text: None)
+    path = train(experiment, tmp_path / "run")
     monkeypatch.setattr(imagenet, "find_spec", lambda name: None)
     assert load(path).chroma(torch.zeros(1, 1, 16, 16)).isfinite().all()
     longer = experiment.model_copy(update={"num_steps": 3})
-    train(longer, tmp_path / "run", say=lambda text: None)
+    train(longer, tmp_path / "run")
     started = tiny_experiment(G_color=LITE0, method="regression", num_steps=1, init=str(path))
-    train(started, tmp_path / "other", say=lambda text: None)
+    train(started, tmp_path / "other")
 
 
-@pytest.mark.parametrize("kind", [k for k in KINDS if k != "textbook"])
+@pytest.mark.parametrize("kind", [k for k in KINDS if k != "paper_cyclegan"])
 @pytest.mark.parametrize("pretrained", [True, False])
 def test_a_pretrained_encoder_learns_at_its_share_of_the_rate(kind, pretrained):
     options = {**LITE0, "pretrained": pretrained, "encoder_rate": 0.1}
     experiment = tiny_experiment(**KINDS[kind], G_color=options, learning_rate=1e-3)
-    method = method_of(experiment)(experiment, device=torch.device("cpu"))
+    method = METHODS[experiment.method](experiment, device=torch.device("cpu"))
     groups = method.optimizers["G"].param_groups
     rates = {parameter: group["initial_lr"] for group in groups for parameter in group["params"]}
     generator = method.networks["G_color"]

@@ -11,9 +11,9 @@ from cyclecolor.color import SPACES, rgb_to_lab
 from cyclecolor.data import render_scene
 from cyclecolor.errors import CycleColorError
 from cyclecolor.evaluation import evaluate
+from cyclecolor.evaluation.folders import table
 from cyclecolor.evaluation.inputs import read_inputs
 from cyclecolor.evaluation.pictures import STATISTICS
-from cyclecolor.evaluation.report import table
 
 SPACE = SPACES["lab"]
 
@@ -177,7 +177,7 @@ def test_a_film_renders_what_is_seen(folders):
         assert film.shape == photo.shape
         assert (film == same).all()
         assert abs(film.astype(float) - photo).mean() > 5
-    with pytest.raises(CycleColorError, match="not both"):
+    with pytest.raises(CycleColorError, match="exclude each other"):
         read_inputs(color, gray, film="blue_plate")
 
 

@@ -10,7 +10,7 @@ from cyclecolor.color import SPACES, rgb_to_lightness, srgb_to_linear
 from cyclecolor.config import Data, FilmName, parse_experiment
 from cyclecolor.data import open_dataset, open_piles, render_scene
 from cyclecolor.errors import CycleColorError
-from cyclecolor.film import FILMS, blur, damaged, grain, render, slow_field, tone, transmitted
+from cyclecolor.film import BOXES, FILMS, blur, damaged, film_of, grain, render, slow_field, tone, transmitted
 from cyclecolor.networks import FilmGenerator
 from cyclecolor.networks.film_generator import GAIN, LUMINANCE, STARTS
 
@@ -90,7 +90,7 @@ def test_damage_is_as_frequent_as_stated_and_hides_what_is_under_it():
 
 
 def test_config_names_the_films():
-    assert set(get_args(FilmName)) == set(FILMS)
+    assert set(get_args(FilmName)) == {*FILMS, *BOXES}
 
 
 @pytest.mark.parametrize("film", FILMS)
@@ -102,6 +102,17 @@ def test_a_scan_is_gray_and_a_pure_function_of_photo_and_seed(film):
     assert (scan == scan[..., :1]).all()
     assert (scan == render(photo, film, 7)).all()
     assert (scan != render(photo, film, 8)).any()
+
+
+def test_photos_of_a_box_are_each_on_one_of_its_films():
+    names, photo = BOXES["mixed_box"], render_scene(3, 0, size=40)
+    counts = dict.fromkeys(names, 0)
+    for seed in range(300):
+        name = next(name for name in names if FILMS[name] is film_of("mixed_box", seed))
+        counts[name] += 1
+        if seed < 6:
+            assert (render(photo, "mixed_box", seed) == render(photo, name, seed)).all()
+    assert min(counts.values()) > 70  # of 100 each: 3.7 standard deviations
 
 
 @pytest.mark.parametrize(

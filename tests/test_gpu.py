@@ -6,17 +6,16 @@ from conftest import KINDS, tiny_experiment
 
 from cyclecolor.checkpoint import export_checkpoint, read_checkpoint
 from cyclecolor.color import SPACES
-from cyclecolor.inference import Colorizer
-from cyclecolor.methods import held_back, method_of
-from cyclecolor.networks.norm import InstanceNorm
-from cyclecolor.training import Trainer, train, trainer
-from cyclecolor.training.precision import lay_out
+from cyclecolor.inference import ChromaColorizer
+from cyclecolor.methods import METHODS
+from cyclecolor.ops.instance_norm import InstanceNorm
+from cyclecolor.training import Trainer, step, train
+from cyclecolor.training.step import backward
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
-NO_NOISE = {"guard": {"noise": 0.0, "quantize": False}}  # noise is another on each device
-silent = {"say": lambda text: None}
+NO_NOISE = {"bottleneck": {"noise": 0.0, "quantize": False}}  # noise is another on each device
 
 
 @pytest.fixture(autouse=True)
@@ -33,11 +32,10 @@ def first_step(kind: str, device: torch.device, *, count: int = 2, bfloat16: boo
     torch.manual_seed(0)
     experiment = tiny_experiment(**{**KINDS[kind], **NO_NOISE, **changes})
     images = {name: torch.randint(256, (count, 3, 32, 32), dtype=torch.uint8) for name in ("gray", "color")}
-    method = method_of(experiment)(experiment, device=device, bfloat16=bfloat16)
+    method = METHODS[experiment.method](experiment, device=device, bfloat16=bfloat16)
     for network in method.networks.values():
-        lay_out(network)
-    with held_back():
-        losses = method.train_step(images)
+        network.to(memory_format=torch.channels_last)
+    losses = backward(method, images)
     networks = method.networks.items()
     gradients = {f"{n}.{k}": p.grad for n, network in networks for k, p in network.named_parameters()}
     return ({k: v.detach().float().cpu() for k, v in x.items() if v is not None} for x in (losses, gradients))
@@ -102,11 +100,11 @@ def test_a_recorded_step_is_the_step(tmp_path, kind, bfloat16, monkeypatch):
     experiment = tiny_experiment(**changes, deterministic=True, num_steps=8)
     recorded, ends = [], []
     for record in (True, False):
-        monkeypatch.setattr(trainer, "can_record", lambda method, record=record: record)
-        run = Trainer(experiment, tmp_path / str(record), **silent)
+        monkeypatch.setattr(step, "can_record", lambda method, record=record: record)
+        run = Trainer(experiment, tmp_path / str(record))
         ends.append(read_checkpoint(run.run()).tensors)
         run.close()
-        recorded.append(getattr(run._train_step, "graph", None) is not None)
+        recorded.append(getattr(run.take_step.backward, "graph", None) is not None)
     assert recorded == [True, False]
     assert all(torch.equal(ends[1][name], tensor) for name, tensor in ends[0].items())
 
@@ -116,8 +114,8 @@ def test_a_step_left_out_leaves_a_recorded_one_whole(tmp_path, monkeypatch):
     experiment = tiny_experiment(deterministic=True, num_steps=8, precision="float32")
     ends = []
     for record in (True, False):
-        monkeypatch.setattr(trainer, "can_record", lambda method, record=record: record)
-        run = Trainer(experiment, tmp_path / str(record), **silent)
+        monkeypatch.setattr(step, "can_record", lambda method, record=record: record)
+        run = Trainer(experiment, tmp_path / str(record))
         bad_step = run.watch.bad_step
         run.watch.bad_step = lambda *a, bad=bad_step, run=run: "bad" if run.step == 6 else bad(*a)
         ends.append(read_checkpoint(run.run()).tensors)
@@ -130,29 +128,29 @@ def test_stopped_equals_never_stopped_in_one_order(tmp_path, kind):
     network = {"type": "resnet", "width": 4, "blocks": 1}
     changes = {"G_color": network, "G_gray": network, **KINDS[kind]}
     experiment = tiny_experiment(**changes, deterministic=True, num_steps=9, data={"size": 32})
-    whole = read_checkpoint(train(experiment, tmp_path / "whole", **silent))
-    parts = Trainer(experiment, tmp_path / "parts", **silent)
+    whole = read_checkpoint(train(experiment, tmp_path / "whole"))
+    parts = Trainer(experiment, tmp_path / "parts")
     walk = parts._walk()
     for _ in range(6):
         parts.advance(*next(walk))
     parts.save()
     parts.close()
-    resumed = read_checkpoint(train(experiment, tmp_path / "parts", **silent))
+    resumed = read_checkpoint(train(experiment, tmp_path / "parts"))
     assert all(torch.equal(resumed.tensors[name], tensor) for name, tensor in whole.tensors.items())
 
 
 def test_the_default_networks_have_one_order(tmp_path):
     networks = {"G_color": {"type": "fusion"}, "G_gray": {"type": "film"}}
     experiment = tiny_experiment(deterministic=True, num_steps=6, match_steps=3, **networks)
-    runs = [read_checkpoint(train(experiment, tmp_path / str(i), **silent)) for i in range(2)]
+    runs = [read_checkpoint(train(experiment, tmp_path / str(i))) for i in range(2)]
     assert all(torch.equal(runs[1].tensors[name], tensor) for name, tensor in runs[0].tensors.items())
 
 
 def test_what_a_gpu_trained_colors_alike_on_cpu(tmp_path, monkeypatch):
-    checkpoint = read_checkpoint(train(tiny_experiment(precision="auto"), tmp_path / "run", **silent))
+    checkpoint = read_checkpoint(train(tiny_experiment(precision="auto"), tmp_path / "run"))
     export_checkpoint(checkpoint, tmp_path / "small.safetensors")
     exported = read_checkpoint(tmp_path / "small.safetensors")
     lightness = torch.rand(1, 1, 40, 40) * 2 - 1
-    on_gpu = Colorizer(exported).chroma(lightness.to(GPU)).cpu()
+    on_gpu = ChromaColorizer(exported).chroma(lightness.to(GPU)).cpu()
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    torch.testing.assert_close(on_gpu, Colorizer(exported).chroma(lightness), rtol=0, atol=1e-4)
+    torch.testing.assert_close(on_gpu, ChromaColorizer(exported).chroma(lightness), rtol=0, atol=1e-4)

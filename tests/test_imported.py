@@ -10,9 +10,9 @@ from click.testing import CliRunner
 from hostile import Canary, payloads
 from torch import nn
 
-from cyclecolor.cli import main
+from cyclecolor.checkpoint.import_pix2pix import LUMA, import_generator
+from cyclecolor.cli.main import main
 from cyclecolor.errors import CycleColorError
-from cyclecolor.imported import LUMA, import_generator
 from cyclecolor.inference import load
 from cyclecolor.photos import Photo, read_photo, write_photo
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from cyclecolor.networks.norm import EPSILON
+from cyclecolor.ops.instance_norm import EPSILON
 
 pytest.importorskip("triton", reason="PyTorch brings Triton along on Linux alone")
 

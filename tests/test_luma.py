@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import TEXTBOOK, tiny_experiment
+from conftest import PAPER, tiny_experiment
 from PIL import Image
 from test_photos import gamma_curve, gray_profile
 
-from cyclecolor.cli import main
+from cyclecolor.cli.main import main
 from cyclecolor.photos import Metadata, Photo, PhotoError, read_luma, read_photo, write_photo
 from cyclecolor.photos.luma import luma_of
 from cyclecolor.training import train
@@ -163,7 +163,7 @@ def test_damaged_files_that_are_read_keep_their_luma(tmp_path):
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory) -> Path:
-    return train(tiny_experiment(num_steps=2), tmp_path_factory.mktemp("run"), say=lambda text: None)
+    return train(tiny_experiment(num_steps=2), tmp_path_factory.mktemp("run"))
 
 
 def call(*arguments, code=0) -> str:
@@ -190,7 +190,7 @@ def test_an_archive_says_whose_luma_was_kept(checkpoint, tmp_path):
     Image.fromarray(pixels).save(scans / "gray.png")
     out = tmp_path / "out"
     arguments = scans, "-o", out, "-c", checkpoint, "--lossless-luma", "--subsampling", "4:2:0"
-    assert "luma of gray JPEGs kept: 2; encoded anew: 4" in call(*arguments, "--vividness", 3)
+    assert "luma of gray JPEGs kept: 2, encoded again: 4" in call(*arguments, "--saturation", 3)
     records = [json.loads(line) for line in (out / "manifest.jsonl").read_text().splitlines()]
     assert {r["input"] for r in records if r["luma"] == "kept"} == {"plain.jpg", "progressive.jpg"}
     for name in ("plain.jpg", "progressive.jpg"):
@@ -202,18 +202,18 @@ def test_an_archive_says_whose_luma_was_kept(checkpoint, tmp_path):
     with Image.open(out / "plain.jpg") as image:
         assert image.info["dpi"] == (300, 300)
     assert read_photo(out / "turned.jpg").pixels.shape == (64, 48, 3)
-    assert "6 skipped" in call(*arguments, "--vividness", 3)
-    assert "6 translated" in call(*arguments[:-3], "--vividness", 3)
+    assert "6 skipped" in call(*arguments, "--saturation", 3)
+    assert "6 translated" in call(*arguments[:-3], "--saturation", 3)
 
 
 def test_lossless_luma_is_refused_where_it_means_nothing(checkpoint, tmp_path):
     scan = tmp_path / "a.jpg"
     scan.write_bytes(gray_jpeg(grain((24, 24))))
-    whole = train(tiny_experiment(num_steps=1, **TEXTBOOK), tmp_path / "run", say=lambda text: None)
+    whole = train(tiny_experiment(num_steps=1, **PAPER), tmp_path / "run")
     for arguments in (
         ("-c", checkpoint, "--direction", "to-gray"),
         ("-c", checkpoint, "--format", "png"),
         ("-c", checkpoint, "-o", tmp_path / "a.png"),
         ("-c", whole),
     ):
-        assert "--lossless-luma is for JPEGs" in call(scan, "--lossless-luma", *arguments, code=2)
+        assert "--lossless-luma works only for JPEG" in call(scan, "--lossless-luma", *arguments, code=2)

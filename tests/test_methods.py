@@ -1,13 +1,16 @@
 """Methods: every one with every generator in every space, and that something is learned."""
 
+import math
+
 import pytest
 import torch
 from conftest import tiny_experiment
 
 from cyclecolor.methods import METHODS
-from cyclecolor.methods.guard import guard
+from cyclecolor.methods.bottleneck import bottleneck
 from cyclecolor.methods.image_pool import ImagePool
 from cyclecolor.methods.losses import chroma_l1, discriminator_loss, generator_loss
+from cyclecolor.training import TrainingStep
 
 CPU = torch.device("cpu")
 
@@ -17,8 +20,10 @@ def batch(size: int = 32) -> dict[str, torch.Tensor]:
     return {name: torch.randint(256, (2, 3, size, size), dtype=torch.uint8) for name in ("gray", "color")}
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("generator", ["resnet", "fusion"])
+@pytest.mark.parametrize(
+    ("method", "generator"),
+    [(m, g) for m in METHODS for g in ("resnet", "fusion") if (m, g) != ("paper_cyclegan", "fusion")],
+)
 @pytest.mark.parametrize("space", ["lab", "luv"])
 def test_every_combination_trains(method, generator, space):
     options = {"type": generator, "width": 4, "blocks": 1, "stages": 2}
@@ -28,8 +33,8 @@ def test_every_combination_trains(method, generator, space):
     )
     trained = METHODS[method](experiment, device=CPU)
     before = {name: [p.clone() for p in net.parameters()] for name, net in trained.networks.items()}
-    losses = trained.train_step(batch())
-    assert all(loss.isfinite() for loss in losses.values())
+    losses = TrainingStep(trained)(0, batch()).losses
+    assert all(math.isfinite(loss) for loss in losses.values())
     for name, network in trained.networks.items():
         pairs = zip(before[name], network.parameters(), strict=True)
         assert any(not torch.equal(old, new) for old, new in pairs), name
@@ -42,7 +47,7 @@ def test_a_film_is_learned_by_its_discriminator_alone(space):
         experiment = tiny_experiment(space=space, G_gray={"type": "film"}, weights={"lambda_gan": lambda_gan})
         trained = METHODS["cyclegan"](experiment, device=CPU)
         before = trained.G_gray.mean.detach().clone()
-        losses = trained.train_step(batch())
+        losses = TrainingStep(trained)(0, batch()).losses
         assert torch.equal(before, trained.G_gray.mean) is not moves
     assert set(losses) == {"gan_color", "gan_gray", "cycle_color", "D_color", "D_gray"}
 
@@ -54,7 +59,7 @@ def test_a_matched_film_learns_at_its_share_of_the_rate(match_steps, film_step):
     trained = METHODS["cyclegan"](tiny_experiment(G_gray={"type": "film"}, **changes), device=CPU)
     steps = {trained.G_gray.mean: film_step, trained.networks["G_color"].output.weight: 1e-3}
     before = [p.detach().clone() for p in steps]
-    trained.train_step(batch())
+    TrainingStep(trained)(0, batch())
     for old, (new, step) in zip(before, steps.items(), strict=True):
         assert (new - old).abs().max().item() == pytest.approx(step, rel=1e-2)
 
@@ -69,7 +74,7 @@ def two_steps(**changes) -> tuple[list, dict[str, torch.Tensor], int]:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        losses = [trained.train_step(batch()) for _ in range(2)]
+        losses = [TrainingStep(trained)(0, batch()).losses for _ in range(2)]
     state = {f"{n}.{k}": v for n, net in trained.networks.items() for k, v in net.state_dict().items()}
     return losses, state, sum(kept)
 
@@ -93,7 +98,7 @@ def test_regression_learns_a_color_it_is_shown(bfloat16):
     method = METHODS["regression"](experiment, device=CPU, bfloat16=bfloat16)
     images = batch()
     images["color"][:, 0], images["color"][:, 1:] = 200, 60
-    losses = [method.train_step(images)["regression"].item() for _ in range(30)]
+    losses = [TrainingStep(method)(0, images).losses["regression"] for _ in range(30)]
     assert losses[-1] < 0.2 * losses[0]
 
 
@@ -120,17 +125,17 @@ def test_chroma_loss_by_closed_form():
     assert chroma_l1(output, target, 10.0).item() == pytest.approx(weighted)
 
 
-def test_guard_leaves_256_levels_and_the_gradient():
+def test_bottleneck_leaves_256_levels_and_the_gradient():
     gray = torch.linspace(-1.2, 1.2, 5000).view(1, 1, 50, 100).requires_grad_()
-    guarded = guard(gray, quantize=True, noise=0, gradient=True)
-    assert len(guarded.detach().round(decimals=4).unique()) == 256
-    guarded.sum().backward()
+    passed = bottleneck(gray, quantize=True, noise=0, gradient=True)
+    assert len(passed.detach().round(decimals=4).unique()) == 256
+    passed.sum().backward()
     assert torch.equal(gray.grad, torch.ones_like(gray))
 
 
-def test_guard_noise_has_the_stated_size():
+def test_bottleneck_noise_has_the_stated_size():
     torch.manual_seed(0)
-    noise = guard(torch.zeros(1, 1, 200, 200), quantize=False, noise=0.05, gradient=False) / 2
+    noise = bottleneck(torch.zeros(1, 1, 200, 200), quantize=False, noise=0.05, gradient=False) / 2
     assert noise.std().item() == pytest.approx(0.05, rel=0.02)
 
 

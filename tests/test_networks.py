@@ -8,9 +8,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from cyclecolor.networks import ENCODERS, FusionGenerator, PatchDiscriminator, ResnetGenerator, fold_norms
-from cyclecolor.networks.few_channels import ConvFromFew, ConvToFew
-from cyclecolor.networks.norm import InstanceNorm
-from cyclecolor.training.precision import lay_out
+from cyclecolor.ops.conv_by_rows import ConvFromFew, ConvToFew
+from cyclecolor.ops.instance_norm import InstanceNorm
 
 SIZES = [(1, 1), (7, 5), (33, 64), (50, 47)]
 
@@ -125,7 +124,7 @@ def test_gradients_in_the_layout_of_training(count):
     image = torch.randn(count, 3, 48, 48)
     for network in (ResnetGenerator(3, 3, width=8, blocks=1), PatchDiscriminator(3, layers=2, width=8)):
         exact = copy.deepcopy(network).double()
-        lay_out(network)
+        network.to(memory_format=torch.channels_last)
         assert next(network.parameters()).is_contiguous(memory_format=torch.channels_last)
         gradients = []
         for one, values in ((network, image), (exact, image.double())):

@@ -18,8 +18,8 @@ RGB16 = np.dstack([RAMP, RAMP[::-1], RAMP.T])
 def test_pages_of_every_kind_go_out_and_come_back(tmp_path):
     meta = Metadata("TIFF", None, None, (300.0, 300.0), "made by a test")
     pages = [Photo(GRAY8, None, meta), Photo(RGB16, None, meta), Photo(RAMP[..., None]), Photo(RGB16, RAMP)]
-    data = write_pages(pages, tmp_path / "a.tif")
-    assert data == (tmp_path / "a.tif").read_bytes()
+    written = write_pages(pages, tmp_path / "a.tif")
+    assert written.content == (tmp_path / "a.tif").read_bytes()
     back = list(read_pages(tmp_path / "a.tif"))
     assert len(back) == 4
     for page, photo in zip(back, pages, strict=True):
@@ -123,10 +123,19 @@ def test_provenance_replaces_an_older_one():
     assert b"old" not in with_provenance(attribute, "new")
 
 
-def test_provenance_outlives_a_packet_too_long():
-    metadata = Metadata(xmp=FOREIGN + b" " * 70_000, provenance=SENTENCE)
-    assert b"inferred" in packet(metadata, limit=65_500)
-    assert len(packet(metadata, limit=65_500)) < 2000
+def test_a_packet_longer_than_a_segment_goes_into_extensions(tmp_path):
+    long = FOREIGN.replace(b"box 12", b"box 12 " + b"x" * 200_000)
+    photo = Photo(GRAY8, metadata=Metadata(xmp=long, provenance=SENTENCE))
+    write_pages([photo], tmp_path / "a.jpg")
+    with Image.open(tmp_path / "a.jpg") as image:
+        assert b"inferred" in image.info["xmp"]  # where every reader looks
+    xmp = ElementTree.fromstring(read_photo(tmp_path / "a.jpg").metadata.xmp)
+    assert xmp.find(".//{http://purl.org/dc/elements/1.1/}source").text == "box 12 " + "x" * 200_000
+    assert xmp.find(".//{http://ns.adobe.com/photoshop/1.0/}History").text == SENTENCE
+    assert xmp.find(".//*[@{http://ns.adobe.com/xmp/note/}HasExtendedXMP]") is None
+
+
+def test_no_packet_without_something_to_say():
     assert packet(Metadata(xmp=FOREIGN)) == FOREIGN
     assert packet(Metadata()) is None
 

@@ -8,16 +8,17 @@ from conftest import tiny_experiment
 from PIL import Image
 
 from cyclecolor.color import SPACES, quantize_rgb
-from cyclecolor.inference import Colorizer, compiled, load, painting
+from cyclecolor.inference import ChromaColorizer, chroma_colorizer, compiled, load, painting
+from cyclecolor.inference.colorizer import one_channel
 from cyclecolor.inference.guided import EPSILON, apply_lines, denoised, grain_of, guided_lines
 from cyclecolor.photos import Photo, read_photo, write_photo
 from cyclecolor.training import train
 
 
 @pytest.fixture(scope="module", params=["lab", "luv"])
-def colorizer(request, tmp_path_factory) -> Colorizer:
+def colorizer(request, tmp_path_factory) -> ChromaColorizer:
     path = tmp_path_factory.mktemp(request.param)
-    return load(train(tiny_experiment(num_steps=1, space=request.param), path, say=lambda text: None))
+    return load(train(tiny_experiment(num_steps=1, space=request.param), path))
 
 
 def lightness_in_levels(pixels) -> np.ndarray:
@@ -158,33 +159,33 @@ def test_alpha_and_metadata_go_along(colorizer):
 # --- the look -----------------------------------------------------------------------------------
 
 
-def other(colorizer, **options) -> Colorizer:
-    made = Colorizer.__new__(Colorizer)
+def other(colorizer, **options) -> ChromaColorizer:
+    made = ChromaColorizer.__new__(ChromaColorizer)
     made.__dict__ = {**colorizer.__dict__, **options}
     return made
 
 
-def test_vividness_scales_chroma(colorizer):
+def test_saturation_scales_chroma(colorizer):
     lightness = torch.linspace(-0.5, 0.5, 64 * 64).view(1, 1, 64, 64)
     chroma = colorizer.chroma(lightness)
-    torch.testing.assert_close(other(colorizer, vividness=2.0).chroma(lightness), 2 * chroma)
+    torch.testing.assert_close(other(colorizer, saturation=2.0).chroma(lightness), 2 * chroma)
     photo = Photo(np.full((32, 32, 1), 120, np.uint8))
-    pale = other(colorizer, vividness=0.0).colorize(photo).pixels
+    pale = other(colorizer, saturation=0.0).colorize(photo).pixels
     assert np.ptp(pale.astype(int), axis=2).max() <= 1
 
 
 def test_restraint_makes_pale_colors_paler(tmp_path):
-    path = train(tiny_experiment(num_steps=1, restraint=1.0), tmp_path, say=lambda text: None)
-    colorizer = load(path, vividness=1.5)
+    path = train(tiny_experiment(num_steps=1, restraint=1.0), tmp_path)
+    colorizer = load(path, saturation=1.5)
     strong, half, pale = colorizer.space.chroma_scale[0] ** -1 * torch.tensor([25.0, 12.5, 1.0])
     said = torch.stack([strong, half, pale]).view(1, 1, 1, 3) * torch.tensor([1.0, 0.0]).view(1, 2, 1, 1)
     factors = (colorizer.shown(said)[0, 0] / said[0, 0]).flatten().tolist()
     assert factors == pytest.approx([1.5, 0.75, 0.375])  # the last as pale as pale becomes
 
 
-def test_vividness_is_the_experiments_unless_asked_for(tmp_path):
-    path = train(tiny_experiment(num_steps=1, vividness=1.5), tmp_path, say=lambda text: None)
-    assert [load(path, vividness=v).vividness for v in (None, 0.5, 0.0)] == [1.5, 0.5, 0.0]
+def test_saturation_is_the_experiments_unless_asked_for(tmp_path):
+    path = train(tiny_experiment(num_steps=1, saturation=1.5), tmp_path)
+    assert [load(path, saturation=v).saturation for v in (None, 0.5, 0.0)] == [1.5, 0.5, 0.0]
 
 
 def test_flip_average_sees_no_left_and_right(colorizer):
@@ -246,3 +247,39 @@ def test_color_stops_at_edges():
 def test_python_images(colorizer):
     image = Image.new("RGBA", (30, 20), (90, 80, 70, 40))
     assert colorizer(image).mode == "RGBA"
+
+
+class Seeing(torch.nn.Module):
+    """`G_color` that remembers what it was shown."""
+
+    stride = 1
+
+    def forward(self, lightness):
+        self.seen = lightness
+        return torch.zeros(len(lightness), 2, *lightness.shape[-2:])
+
+
+@pytest.mark.parametrize("side", [32, 48, 64, 76, 200])
+def test_the_copy_that_a_network_sees_is_averaged(colorizer, monkeypatch, side):
+    """Of lines as wide as a pixel it sees their mean, however much smaller it is."""
+    network = Seeing()
+    monkeypatch.setitem(colorizer.generators, "G_color", network)
+    monkeypatch.setattr(colorizer, "size", 16)
+    monkeypatch.setattr(chroma_colorizer, "paint", lambda pixels, *_: pixels)
+    lines = np.zeros((side, side, 1), np.uint8)
+    lines[::2] = 200
+    colorizer.colorize(Photo(lines))
+    assert network.seen.shape[-2:] == (16, 16)
+    even = colorizer.space.gray(torch.full((1, 3, 1, 1), 100 / 255)).item()
+    margin = 0.4 if side % 32 else 0.01  # where an area ends within a line
+    assert (network.seen - even).abs().max() < margin
+    colorizer.chroma(torch.from_numpy(lines[None, None, ..., 0] / 100 - 1).float())
+    assert network.seen.abs().max() < margin
+
+
+@pytest.mark.parametrize("row", [0, 63, 64, 130, 199])
+def test_a_colored_pixel_anywhere_makes_three_channels(row):
+    gray = np.full((200, 30, 3), 90, np.uint8)
+    assert one_channel(gray).shape == (200, 30, 1)
+    gray[row, 29, 2] = 91
+    assert one_channel(gray) is gray

@@ -16,12 +16,12 @@ from conftest import tiny_experiment
 from PIL import Image
 from test_evaluate import Known
 
-from cyclecolor.cli import main
+from cyclecolor.cli.main import main
 from cyclecolor.data import render_scene
 from cyclecolor.errors import CycleColorError
 from cyclecolor.evaluation import evaluate, perceptual, report
+from cyclecolor.evaluation.folders import table
 from cyclecolor.evaluation.perceptual import Perceptual, fid_biased, kid_x1000, load_perceptual
-from cyclecolor.evaluation.report import table
 from cyclecolor.training import train
 
 ALEXNET, INCEPTION = perceptual.WEIGHTS
@@ -196,7 +196,7 @@ def test_they_are_scored_beside_the_other_metrics():
 
 def test_the_command_writes_them(photo_folder, tmp_path, monkeypatch):
     monkeypatch.setattr(report, "load_perceptual", tiny)
-    checkpoint = train(tiny_experiment(num_steps=1), tmp_path / "run", say=lambda text: None)
+    checkpoint = train(tiny_experiment(num_steps=1), tmp_path / "run")
     Image.fromarray(render_scene(7, 9, size=48)).save(photo_folder / "wide.png")
     arguments = [
         "evaluate",

@@ -7,6 +7,7 @@ import struct
 import threading
 import warnings
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -15,20 +16,22 @@ import pytest
 from PIL import Image, ImageFile, JpegImagePlugin, TiffImagePlugin
 
 from cyclecolor.errors import CycleColorError
+from cyclecolor.files import atomic_write
 from cyclecolor.photos import (
     Metadata,
     Photo,
     PhotoError,
-    atomic_write,
     decode_image,
     encode_image,
     find_photos,
     narrow,
-    profiles,
     read_photo,
     read_rgb8,
     write_photo,
 )
+from cyclecolor.photos import icc as icc_format
+from cyclecolor.photos.png import encode_png16
+from cyclecolor.photos.tiff.writing import encode_tiff
 
 H, W = 48, 64
 RAMP = np.add.outer(2 * np.arange(H), 2 * np.arange(W)).astype(np.uint8)  # 0 to 220, smooth for JPEG
@@ -140,7 +143,7 @@ def ycbcr():
 
 def lab():
     colors = np.array([[[255, 255, 255], [119, 119, 119], [180, 120, 90], [90, 130, 160]]])
-    xyz = srgb_decoded(colors / 255) @ profiles._SRGB_COLORANTS / (0.9642, 1, 0.8249)
+    xyz = srgb_decoded(colors / 255) @ icc_format.SRGB_COLORANTS / (0.9642, 1, 0.8249)
     x, y, z = np.moveaxis(np.cbrt(xyz), 2, 0)  # none of them is near black
     codes = np.rint(np.dstack([2.55 * (116 * y - 16), 500 * (x - y), 200 * (y - z)])).astype(int)
     codes = (codes & 255).astype(np.uint8)  # a and b as signed bytes: TIFF 6.0, section 23
@@ -243,6 +246,25 @@ def test_16_bit_color_keeps_all_levels(tmp_path, channels, suffix):
         np.testing.assert_array_equal(photo.alpha, RAMP16)
 
 
+@pytest.mark.parametrize("wrong", ["a pixel", "the order of channels", "the size", "another depth"])
+def test_16_bits_that_two_readers_see_differently_are_not_believed(tmp_path, monkeypatch, wrong):
+    """The second reader errs; what comes back is right all the same, or the photo is refused."""
+    path = tmp_path / "a.png"
+    cv2.imwrite(str(path), np.ascontiguousarray(RGB16[..., ::-1]))
+    decode = cv2.imdecode
+
+    def err(content, flags):
+        pixels = decode(content, flags).copy()
+        pixels[200, 100, 1] ^= 0x0100 if wrong == "a pixel" else 0
+        changed = {"the order of channels": pixels[..., ::-1], "the size": pixels[1:]}
+        changed["another depth"] = (pixels >> 8).astype(np.uint8)
+        return np.ascontiguousarray(changed.get(wrong, pixels))
+
+    monkeypatch.setattr(cv2, "imdecode", err)
+    with suppress(PhotoError):
+        np.testing.assert_array_equal(read_photo(path).pixels, RGB16)
+
+
 def test_16_bit_gray_alpha_png(tmp_path):
     rows = np.dstack([RAMP16, RAMP16[::-1]]).astype(">u2")
     path = png_file(tmp_path / "a.png", 256, 256, 16, 4, [row.tobytes() for row in rows])
@@ -250,8 +272,9 @@ def test_16_bit_gray_alpha_png(tmp_path):
     np.testing.assert_array_equal(photo.pixels, RAMP16[..., None])
     np.testing.assert_array_equal(photo.alpha, RAMP16[::-1])
     with Image.open(path) as image:
-        shallow = decode_image(image)
-    np.testing.assert_array_equal(shallow.pixels, (RAMP16 >> 8)[..., None])
+        np.testing.assert_array_equal(decode_image(image).pixels, RAMP16[..., None])
+        # Loaded by now, as RGBA of 8 bits.
+        np.testing.assert_array_equal(decode_image(image).pixels[..., :1], (RAMP16 >> 8)[..., None])
 
 
 def test_16_bit_transparent_color(tmp_path):
@@ -404,7 +427,7 @@ P3 = ((0.51512, 0.24120, -0.00105), (0.29198, 0.69225, 0.04189), (0.15710, 0.066
 ADOBE_D65 = [[0.57667, 0.18556, 0.18823], [0.29734, 0.62736, 0.07529], [0.02703, 0.07069, 0.99134]]
 P3_D65 = [[0.48657, 0.26567, 0.19822], [0.22897, 0.69174, 0.07929], [0.0, 0.04511, 1.04394]]
 SRGB_D65 = [[0.41246, 0.35758, 0.18044], [0.21267, 0.71515, 0.07217], [0.01933, 0.11919, 0.95030]]
-SRGB_CURVE = b"para\0\0\0\0\0\3\0\0" + profiles._fixed(2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+SRGB_CURVE = b"para\0\0\0\0\0\3\0\0" + icc_format.fixed(2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 
 
 def gamma_curve(gamma):
@@ -412,16 +435,16 @@ def gamma_curve(gamma):
 
 
 def rgb_profile(colorants, curve):
-    tags = {b"desc": profiles._text("test"), b"wtpt": profiles._xyz((0.9642, 1, 0.8249))}
+    tags = {b"desc": icc_format.text("test"), b"wtpt": icc_format.xyz((0.9642, 1, 0.8249))}
     for name, colorant in zip("rgb", colorants, strict=True):
-        tags[name.encode() + b"XYZ"] = profiles._xyz(colorant)
+        tags[name.encode() + b"XYZ"] = icc_format.xyz(colorant)
         tags[name.encode() + b"TRC"] = curve
-    return profiles._make_profile(b"RGB ", tags)
+    return icc_format.make_profile(b"RGB ", tags)
 
 
 def gray_profile(curve):
-    tags = {b"desc": profiles._text("test"), b"wtpt": profiles._xyz((0.9642, 1, 0.8249))}
-    return profiles._make_profile(b"GRAY", tags | {b"kTRC": curve})
+    tags = {b"desc": icc_format.text("test"), b"wtpt": icc_format.xyz((0.9642, 1, 0.8249))}
+    return icc_format.make_profile(b"GRAY", tags | {b"kTRC": curve})
 
 
 def srgb_encoded(linear):
@@ -462,10 +485,8 @@ def test_wide_gamut_becomes_srgb(tmp_path, space, suffix, deep):
 
 
 def write_with_profile(path, samples, icc):
-    from cyclecolor.photos import deep
-
     page = (samples, Metadata(), icc)
-    path.write_bytes(deep.encode_png16(*page) if path.suffix == ".png" else deep.encode_tiff([page]))
+    path.write_bytes(encode_png16(*page) if path.suffix == ".png" else encode_tiff([page]))
 
 
 @pytest.mark.parametrize("curve", ["gamma", "table", "para"])
@@ -477,12 +498,12 @@ def test_tone_curves_at_16_bits(tmp_path, curve):
             b"curv\0\0\0\0" + struct.pack(">L3H", 3, 0, 16384, 65535),
             np.interp(x, [0, 0.5, 1], [0, 16384 / 65535, 1]),
         ),
-        "para": (b"para\0\0\0\0\0\0\0\0" + profiles._fixed(1.8), x**1.8),
+        "para": (b"para\0\0\0\0\0\0\0\0" + icc_format.fixed(1.8), x**1.8),
     }
     tag, linear = curves[curve]
     expected = np.rint(65535 * srgb_encoded(linear)).reshape(256, 256)
     samples = np.dstack([RAMP16] * 3)
-    write_with_profile(tmp_path / "a.png", samples, rgb_profile(profiles._SRGB_COLORANTS, tag))
+    write_with_profile(tmp_path / "a.png", samples, rgb_profile(icc_format.SRGB_COLORANTS, tag))
     photo = read_photo(tmp_path / "a.png")
     assert np.abs(photo.pixels - expected[..., None]).max() <= 3
 
@@ -520,8 +541,8 @@ def test_gray_with_an_rgb_profile_follows_its_curve(tmp_path):
 @pytest.mark.parametrize(
     "icc",
     [
-        profiles.SRGB_ICC,
-        rgb_profile(profiles._SRGB_COLORANTS, SRGB_CURVE),
+        icc_format.SRGB_ICC,
+        rgb_profile(icc_format.SRGB_COLORANTS, SRGB_CURVE),
         b"nonsense",
         rgb_profile(ADOBE, gamma_curve(2.2))[:300],
         gray_profile(gamma_curve(1.0)),
@@ -761,7 +782,7 @@ def test_profile_and_metadata_go_along(tmp_path, kind, suffix):
     write_photo(PHOTOS[kind], tmp_path / f"a{suffix}")
     with Image.open(tmp_path / f"a{suffix}") as image:
         gray = not image.mode.startswith("RGB")
-        assert image.info["icc_profile"] == (profiles.GRAY_ICC if gray else profiles.SRGB_ICC)
+        assert image.info["icc_profile"] == (icc_format.GRAY_ICC if gray else icc_format.SRGB_ICC)
         assert image.getexif()[0x010E] == "a barn"
         assert image.getexif().get_ifd(0x8769)[0x9003] == "1911:05:03 10:00:00"
         assert image.info["xmp"].rstrip(b"\0") == XMP
@@ -788,9 +809,10 @@ def test_equal_photos_make_equal_files(tmp_path, suffix):
     assert files[0] == files[1]
 
 
-def test_metadata_that_does_not_fit_is_left_out(tmp_path):
-    huge = Metadata("", b"Exif\0\0II*\0" + bytes(70_000), XMP + bytes(70_000), None)
-    write_photo(Photo(RGB, None, huge), tmp_path / "a.jpg")
+def test_metadata_that_does_not_fit_is_left_out_and_named(tmp_path):
+    huge = Metadata("", b"Exif\0\0II*\0" + bytes(70_000), iptc=b"\x1c" + bytes(70_000), comment=bytes(70_000))
+    written = write_photo(Photo(RGB, None, huge), tmp_path / "a.jpg")
+    assert written.lost == ("EXIF", "IPTC", "comment")
     assert read_photo(tmp_path / "a.jpg").metadata == Metadata("JPEG")
     broken = Metadata("", b"Exif\0\0nonsense", None, None)
     write_photo(Photo(RGB, None, broken), tmp_path / "a.tif")
@@ -900,6 +922,20 @@ def test_atomic_write_replaces_with_usual_permissions(tmp_path):
     assert target.read_bytes() == b"new"
     assert (tmp_path / "other").read_bytes() == b"old"  # replaced, not overwritten
     assert target.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_name_survives_a_cut_of_power(tmp_path, monkeypatch):
+    """The file is synced before it gets its name, the folder after."""
+    done, replace = [], os.replace
+
+    def fsync(descriptor):
+        place = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        done.append("folder" if place == tmp_path.resolve() else f"file of {place.stat().st_size} bytes")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", lambda *paths: done.append("name") or replace(*paths))
+    atomic_write(tmp_path / "a.json", lambda file: file.write(b"new"))
+    assert done == ["file of 3 bytes", "name", "folder"]
 
 
 @pytest.mark.parametrize("name", ["folder", "fifo", "missing/a.json", "nul\0", "y" * 256])

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from cyclecolor.training import precision
+from cyclecolor.hardware import description, precision
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -23,21 +23,21 @@ def test_gpus_are_asked(monkeypatch):
 
 
 def test_a_gpu_has_loaders_and_a_cpu_has_none(monkeypatch):
-    assert precision.loader_processes(None, CPU) == 0
+    assert description.loader_workers(None, CPU) == 0
     for cores, loaders in ((1, 0), (4, 3), (64, 8)):
-        monkeypatch.setattr(precision, "cores", lambda cores=cores: cores)
-        assert precision.loader_processes(None, GPU) == loaders
-    monkeypatch.setattr(precision.share, "count", lambda: 16)
-    assert precision.loader_processes(None, GPU) == 3
-    assert precision.loader_processes(0, GPU) == 0
-    assert precision.loader_processes(5, CPU) == 5
+        monkeypatch.setattr(description, "cores", lambda cores=cores: cores)
+        assert description.loader_workers(None, GPU) == loaders
+    monkeypatch.setattr(description, "world_size", lambda: 16)
+    assert description.loader_workers(None, GPU) == 3
+    assert description.loader_workers(0, GPU) == 0
+    assert description.loader_workers(5, CPU) == 5
 
 
 def test_the_choice_is_said_in_one_line(monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "GPU of the test")
     for device in (CPU, GPU):
         for bfloat16 in (True, False):
-            line = precision.describe(device, bfloat16=bfloat16, workers=2)
+            line = description.describe(device, bfloat16=bfloat16, workers=2)
             assert "\n" not in line
             assert ("bfloat16" in line.split(",")[0] + line.split(":")[1].split(",")[0]) is bfloat16
             assert line.endswith("2 loader processes")
@@ -46,8 +46,8 @@ def test_the_choice_is_said_in_one_line(monkeypatch):
 def test_threads_that_do_not_pay_are_said(monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
     for gain, advice in ((5.2, False), (0.3, True)):
-        monkeypatch.setattr(precision, "threads_gain", lambda gain=gain: gain)
-        line = precision.describe(CPU, bfloat16=False, workers=0)
+        monkeypatch.setattr(description, "threads_gain", lambda gain=gain: gain)
+        line = description.describe(CPU, bfloat16=False, workers=0)
         assert f"8 threads ({gain} x" in line
         assert ("OMP_NUM_THREADS=1" in line) is advice
 
@@ -56,16 +56,7 @@ def test_the_trial_of_threads_leaves_them_as_they_were():
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        assert precision.threads_gain() > 0
+        assert description.threads_gain() > 0
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
-
-
-def test_layout_keeps_names_and_values():
-    network = torch.nn.Sequential(torch.nn.Conv2d(4, 8, 3))
-    before = {name: value.clone() for name, value in network.state_dict().items()}
-    after = precision.lay_out(network).state_dict()
-    assert after.keys() == before.keys()
-    assert all(torch.equal(after[name], before[name]) for name in before)
-    assert after["0.weight"].is_contiguous(memory_format=torch.channels_last)

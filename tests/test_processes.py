@@ -12,23 +12,29 @@ import torch
 from conftest import tiny_experiment
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+from cyclecolor import distributed
 from cyclecolor.checkpoint import read_checkpoint
 from cyclecolor.config import Experiment
+from cyclecolor.distributed import process_group
 from cyclecolor.errors import CycleColorError
-from cyclecolor.training import Interrupted, Trainer, processes, train
+from cyclecolor.training import Interrupted, Trainer, train, trainer
 from cyclecolor.training.state import state_tensors
 
 FUSION = {"type": "fusion", "stages": 1, "width": 4}
-silent = {"say": lambda text: None}
+SLOW = 1e-9
 
 
 def small(**changes):
     """Every source of difference: batch statistics, noise of guard and film, pools that swap.
 
     But for the guard's 8 bits: a last digit that tips a level over makes two runs of one process differ too.
+    And at next to no rate: Adam steps as far down a slope that is but rounding as down any other, and from
+    there two runs part. Its moments, the averages, statistics and pools are those of every step all the same.
     """
     least = {"G_color": FUSION, "G_gray": {"type": "film", "stages": 1}, "batch_size": 4, "num_steps": 4}
-    least |= {"data": {"size": 32}, "guard": {"quantize": False}, "match_steps": 2}
+    judges = {"layers": 1, "width": 8, "pool_size": 3, "learning_rate": SLOW}
+    least |= {"learning_rate": SLOW, "discriminator": judges}
+    least |= {"data": {"size": 32}, "bottleneck": {"quantize": False}, "match_steps": 2}
     return tiny_experiment(**{**least, **changes})
 
 
@@ -47,7 +53,7 @@ def together(work, count: int = 2) -> list[int]:
             MASTER_PORT=str(port),
         )
         try:
-            with processes.joined():
+            with process_group():
                 work(rank)
         except Interrupted as interrupted:
             raise SystemExit(interrupted.exit_code) from None
@@ -60,75 +66,55 @@ def together(work, count: int = 2) -> list[int]:
     for process in started:
         process.start()
     for process in started:
-        process.join(120)
+        process.join()
     return [process.exitcode for process in started]
 
 
 def distance(one: Path, other: Path) -> float:
-    """The largest distance of two runs' networks, averages, moments or pools, as a share of their size."""
+    """The largest distance of networks, averages, pools and either moment, as a share of their size."""
     first, second = read_checkpoint(one), read_checkpoint(other)
     assert first.tensors.keys() == second.tensors.keys()
     groups: dict[str, list[torch.Tensor]] = {}
     for name, tensor in first.tensors.items():
+        place, *_, last = name.split("/")
+        if last == "step":
+            assert torch.equal(tensor, second.tensors[name])
+            continue
         pair = torch.stack([tensor.double().flatten(), second.tensors[name].double().flatten()])
-        groups.setdefault(name.split("/")[0], []).append(pair)
+        groups.setdefault(last if place == "optimizers" else place, []).append(pair)
     pairs = [torch.cat(tensors, dim=1) for tensors in groups.values()]
     return max(((a - b).norm() / a.norm()).item() for a, b in pairs)
 
 
-def nearest(distance_of, folder: Path) -> float:
-    """The least of `distance_of(folder, seed)` for some seeds, or the first that is nothing.
-
-    Where a gradient jumps (absolute value, hinge, ReLU), a last digit can tip it, and some hundredths come of
-    it; which seeds meet that depends on the processor. What is not shared is seen with every seed.
-    """
-    found = []
-    for seed in range(4):
-        found.append(distance_of(folder / str(seed), seed))
-        if found[-1] < 1e-4:
-            break
-    return min(found)
-
-
 @pytest.mark.parametrize("method", ["cyclegan", "pix2pix", "regression"])
 def test_two_processes_end_where_one_does(tmp_path, method):
-    def apart(folder: Path, seed: int) -> float:
-        experiment = small(method=method, seed=seed)
-        one = train(experiment, folder / "1", **silent)
-        assert together(lambda rank: train(experiment, folder / "2", **silent)) == [0, 0]
-        return distance(one, folder / "2" / "checkpoints" / one.name)
-
-    assert nearest(apart, tmp_path) < 1e-4
+    experiment = small(method=method)
+    one = train(experiment, tmp_path / "1")
+    assert together(lambda rank: train(experiment, tmp_path / "2")) == [0, 0]
+    assert distance(one, tmp_path / "2" / "checkpoints" / one.name) < 1e-3
 
 
 def test_the_distance_sees_what_is_not_shared(tmp_path, monkeypatch):
-    monkeypatch.setattr(processes, "share_batch_norms", lambda method: None)
-
-    def apart(folder: Path, seed: int) -> float:
-        experiment = small(method="regression", seed=seed)
-        one = train(experiment, folder / "1", **silent)
-        together(lambda rank: train(experiment, folder / "2", **silent))
-        return distance(one, folder / "2" / "checkpoints" / one.name)
-
-    assert nearest(apart, tmp_path) > 0.1
+    monkeypatch.setattr(trainer, "synchronize_batch_norms", lambda network: None)
+    experiment = small(method="regression")
+    one = train(experiment, tmp_path / "1")
+    assert together(lambda rank: train(experiment, tmp_path / "2")) == [0, 0]
+    assert distance(one, tmp_path / "2" / "checkpoints" / one.name) > 0.03
 
 
 def test_two_then_one_then_two_processes(tmp_path):
-    def apart(folder: Path, seed: int) -> float:
-        run, experiment = folder / "run", small(num_steps=6, seed=seed)
-        whole = train(experiment, folder / "whole", **silent)
-        assert together(lambda rank: stopped_at(2, experiment, run, signal_to=1)) == [143, 143]
-        saved = read_checkpoint(run / "checkpoints" / "step_00000002.safetensors").tensors
-        with closing(Trainer(experiment, run, **silent)) as alone:
-            found = state_tensors(alone.method, alone.ema)
-            assert found.keys() == saved.keys()
-            assert all(torch.equal(found[name], saved[name]) for name in saved)
-        with pytest.raises(Interrupted):
-            stopped_at(4, experiment, run, signal_to=0)
-        assert together(lambda rank: train(experiment, run, **silent)) == [0, 0]
-        return distance(whole, run / "checkpoints" / whole.name)
-
-    assert nearest(apart, tmp_path) < 1e-4
+    run, experiment = tmp_path / "run", small(num_steps=6)
+    whole = train(experiment, tmp_path / "whole")
+    assert together(lambda rank: stopped_at(2, experiment, run, signal_to=1)) == [143, 143]
+    saved = read_checkpoint(run / "checkpoints" / "step_00000002.safetensors").tensors
+    with closing(Trainer(experiment, run)) as alone:
+        found = state_tensors(alone.method, alone.averages)
+        assert found.keys() == saved.keys()
+        assert all(torch.equal(found[name], saved[name]) for name in saved)
+    with pytest.raises(Interrupted):
+        stopped_at(4, experiment, run, signal_to=0)
+    assert together(lambda rank: train(experiment, run)) == [0, 0]
+    assert distance(whole, run / "checkpoints" / whole.name) < 1e-3
 
 
 def stopped_at(step: int, experiment: Experiment, run: Path, *, signal_to: int) -> None:
@@ -136,39 +122,39 @@ def stopped_at(step: int, experiment: Experiment, run: Path, *, signal_to: int) 
 
     class Stopping(Trainer):
         def advance(self, *batches):
-            if self.step == step - 1 and processes.share.rank() == signal_to:
+            if self.step == step - 1 and distributed.rank() == signal_to:
                 os.kill(os.getpid(), signal.SIGTERM)
             return super().advance(*batches)
 
-    with closing(Stopping(experiment, run, **silent)) as trainer:
+    with closing(Stopping(experiment, run)) as trainer:
         trainer.run()
 
 
 def test_one_killed_ends_the_others_in_a_line_and_the_last_checkpoint_is_whole(tmp_path, capfd):
     class Killed(Trainer):
         def advance(self, *batches):
-            if self.step == 3 and processes.share.rank() == 1:
+            if self.step == 3 and distributed.rank() == 1:
                 os.kill(os.getpid(), signal.SIGKILL)
             return super().advance(*batches)
 
     experiment = small(num_steps=1000, save_every=2)
-    codes = together(lambda rank: Killed(experiment, tmp_path, **silent).run())
+    codes = together(lambda rank: Killed(experiment, tmp_path).run())
     assert codes == [1, -signal.SIGKILL]
-    assert "another process of this training is gone" in capfd.readouterr().out
-    assert Trainer(experiment, tmp_path, **silent).step == 2
+    assert "another process of this training has ended" in capfd.readouterr().out
+    assert Trainer(experiment, tmp_path).step == 2
 
 
 def test_processes_that_torchrun_starts_anew_go_on(tmp_path):
     class Killed(Trainer):
         def advance(self, *batches):
-            if self.step == 3 and processes.share.rank() == 1 and not dead.exists():
+            if self.step == 3 and distributed.rank() == 1 and not dead.exists():
                 dead.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
             return super().advance(*batches)
 
     def work() -> None:
-        with processes.joined():
-            Killed(experiment, tmp_path / "2", **silent).run()
+        with process_group():
+            Killed(experiment, tmp_path / "2").run()
 
     def launch() -> None:
         # What `torchrun --standalone --nproc-per-node 2 --max-restarts 1` does.
@@ -177,16 +163,14 @@ def test_processes_that_torchrun_starts_anew_go_on(tmp_path):
         elastic_launch(LaunchConfig(**numbers, **found, monitor_interval=0.1), work)()
 
     dead, experiment = tmp_path / "dead", small(method="regression", save_every=2)
-    whole = train(experiment, tmp_path / "1", **silent)
+    whole = train(experiment, tmp_path / "1")
     launcher = multiprocessing.get_context("fork").Process(target=launch)
     launcher.start()
-    launcher.join(60)
-    launcher.terminate()
     launcher.join()
     assert (launcher.exitcode, dead.exists()) == (0, True)
     assert distance(whole, tmp_path / "2" / "checkpoints" / whole.name) < 1e-3
 
 
 def test_a_batch_that_cannot_be_shared_is_refused(tmp_path, capfd):
-    assert together(lambda rank: train(small(batch_size=3), tmp_path, **silent)) == [2, 2]
-    assert "batch_size = 3 cannot be shared by 2 processes" in capfd.readouterr().out
+    assert together(lambda rank: train(small(batch_size=3), tmp_path)) == [2, 2]
+    assert "batch_size = 3 cannot be divided among 2 processes" in capfd.readouterr().out

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from conftest import TEXTBOOK, tiny_experiment
+from conftest import PAPER, tiny_experiment
 from PIL import Image
 
 from cyclecolor.checkpoint import read_checkpoint
 from cyclecolor.color import SPACES
 from cyclecolor.errors import CycleColorError
-from cyclecolor.methods import build_generator
+from cyclecolor.methods import METHODS
 from cyclecolor.training import train
 from cyclecolor.training.statistics import renew_statistics
 
@@ -24,9 +24,9 @@ def flat_photos(tmp_path):
 
 
 def test_statistics_are_those_of_the_photos(tmp_path, flat_photos):
-    checkpoint = read_checkpoint(train(tiny_experiment(num_steps=1), tmp_path / "run", say=lambda text: None))
+    checkpoint = read_checkpoint(train(tiny_experiment(num_steps=1), tmp_path / "run"))
     renewed = renew_statistics(checkpoint, flat_photos)
-    network = build_generator("G_color", checkpoint.experiment)
+    network = METHODS[checkpoint.experiment.method].build_generator("G_color", checkpoint.experiment)
     network.load_state_dict(renewed.averaged("G_color"))
     image = torch.full((1, 3, 32, 32), 180 / 255)
     with torch.inference_mode():
@@ -37,7 +37,7 @@ def test_statistics_are_those_of_the_photos(tmp_path, flat_photos):
 
 
 def test_nothing_else_changes(tmp_path, flat_photos):
-    checkpoint = read_checkpoint(train(tiny_experiment(num_steps=1), tmp_path / "run", say=lambda text: None))
+    checkpoint = read_checkpoint(train(tiny_experiment(num_steps=1), tmp_path / "run"))
     renewed = renew_statistics(checkpoint, flat_photos)
     changed = {n for n, t in renewed.tensors.items() if not torch.equal(t, checkpoint.tensors[n])}
     assert changed
@@ -50,7 +50,7 @@ def test_nothing_else_changes(tmp_path, flat_photos):
 
 
 def test_whole_images_have_none(tmp_path, flat_photos):
-    experiment = tiny_experiment(**{**TEXTBOOK, "num_steps": 1})
-    checkpoint = read_checkpoint(train(experiment, tmp_path / "run", say=lambda text: None))
-    with pytest.raises(CycleColorError, match="lab or luv"):
+    experiment = tiny_experiment(**{**PAPER, "num_steps": 1})
+    checkpoint = read_checkpoint(train(experiment, tmp_path / "run"))
+    with pytest.raises(CycleColorError, match="paper_cyclegan"):
         renew_statistics(checkpoint, flat_photos)

@@ -12,25 +12,24 @@ from cyclecolor.checkpoint import export_checkpoint, read_checkpoint
 from cyclecolor.data import ScenePile, UnpairedDataset, batches
 from cyclecolor.data.augment import Augment
 from cyclecolor.errors import CycleColorError
-from cyclecolor.inference import Colorizer
-from cyclecolor.training import Trainer, show_result, train
+from cyclecolor.inference import ChromaColorizer
+from cyclecolor.training import Trainer, summarize, train
 from cyclecolor.training.ema import average_of
+from cyclecolor.training.step import StepResult
 from cyclecolor.training.trainer import rate_scale
-
-silent = {"say": lambda text: None}
 
 
 def test_resumed_equals_uninterrupted_with_batch_statistics(tmp_path):
     network = {"type": "fusion", "stages": 1, "width": 4}
     experiment = tiny_experiment(G_color=network, G_gray=network, num_steps=4)
-    whole = read_checkpoint(train(experiment, tmp_path / "whole", **silent))
+    whole = read_checkpoint(train(experiment, tmp_path / "whole"))
 
-    first = Trainer(experiment, tmp_path / "parts", **silent)
+    first = Trainer(experiment, tmp_path / "parts")
     steps = first._walk()
     for _ in range(2):
         first.advance(*next(steps))
     first.save()
-    parts = read_checkpoint(train(experiment, tmp_path / "parts", **silent))
+    parts = read_checkpoint(train(experiment, tmp_path / "parts"))
 
     assert whole.tensors.keys() == parts.tensors.keys()
     assert all(torch.equal(whole.tensors[name], parts.tensors[name]) for name in whole.tensors)
@@ -39,36 +38,33 @@ def test_resumed_equals_uninterrupted_with_batch_statistics(tmp_path):
 
 
 def test_starting_from_another_run_takes_its_averaged_color_generator(tmp_path):
-    first = train(tiny_experiment(), tmp_path / "first", **silent)
+    first = train(tiny_experiment(), tmp_path / "first")
     export_checkpoint(read_checkpoint(first), tmp_path / "small.safetensors")
     weights = read_checkpoint(tmp_path / "small.safetensors").averaged("G_color")
-    second = Trainer(
-        tiny_experiment(seed=1, init=str(tmp_path / "small.safetensors")), tmp_path / "s", **silent
-    )
-    for networks in (second.method.networks, {"G_color": second.ema["G_color"].module}):
+    second = Trainer(tiny_experiment(seed=1, init=str(tmp_path / "small.safetensors")), tmp_path / "s")
+    for networks in (second.method.networks, {"G_color": second.averages["G_color"].module}):
         state = networks["G_color"].state_dict()
         assert state.keys() == weights.keys()
         assert all(torch.equal(state[name], weights[name].to(state[name])) for name in state)
     for changes, reason in (({"space": "luv"}, "lab"), ({"G_color": {"stages": 1}}, "stages")):
         experiment = tiny_experiment(init=str(first), **changes)
         with pytest.raises(CycleColorError, match=reason):
-            Trainer(experiment, tmp_path / reason, **silent)
+            Trainer(experiment, tmp_path / reason)
 
 
 def test_a_start_is_no_reason_not_to_resume(tmp_path):
-    first = train(tiny_experiment(), tmp_path / "first", **silent)
+    first = train(tiny_experiment(), tmp_path / "first")
     experiment = tiny_experiment(num_steps=4, save_every=2, init=str(first))
-    whole = train(experiment, tmp_path / "whole", **silent)
+    whole = train(experiment, tmp_path / "whole")
     first.unlink()
     Path(whole).unlink()
-    again = read_checkpoint(train(experiment, tmp_path / "whole", **silent))
+    again = read_checkpoint(train(experiment, tmp_path / "whole"))
     assert again.step == 4
 
 
 def test_different_steps_differ(tmp_path):
     paths = [
-        train(tiny_experiment(num_steps=steps, decay_from=1.0), tmp_path / str(steps), **silent)
-        for steps in (2, 3)
+        train(tiny_experiment(num_steps=steps, decay_from=1.0), tmp_path / str(steps)) for steps in (2, 3)
     ]
     two, three = (read_checkpoint(path).tensors for path in paths)
     assert any(not torch.equal(two[name], three[name]) for name in two)
@@ -107,15 +103,17 @@ def test_every_photo_once_an_epoch_while_the_number_of_processes_changes():
     drawn = []
     for start, count in ((0, 2), (1, 1), (2, 2)):
         for rank in range(count):
-            walk = batches(dataset, start=start, stop=start + 1, batch_size=4, workers=0, share=(rank, count))
+            walk = batches(
+                dataset, start=start, stop=start + 1, batch_size=4, workers=0, rank=rank, world_size=count
+            )
             drawn += [int(image[0, 0, 0]) for batch in walk for image in batch["gray"]]
     assert sorted(drawn) == list(range(12))
 
 
 def test_other_settings_are_refused(tmp_path):
-    train(tiny_experiment(num_steps=1), tmp_path, **silent)
+    train(tiny_experiment(num_steps=1), tmp_path)
     with pytest.raises(CycleColorError, match="learning_rate"):
-        Trainer(tiny_experiment(learning_rate=1.0), tmp_path, **silent)
+        Trainer(tiny_experiment(learning_rate=1.0), tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"\x08\0\0\0\0\0\0\0{}      "])
@@ -127,15 +125,15 @@ def test_foreign_files_are_refused(tmp_path, content):
 
 
 def test_exported_checkpoint_colors_alike(tmp_path):
-    checkpoint = read_checkpoint(train(tiny_experiment(), tmp_path / "run", **silent))
+    checkpoint = read_checkpoint(train(tiny_experiment(), tmp_path / "run"))
     export_checkpoint(checkpoint, tmp_path / "small.safetensors")
     exported = read_checkpoint(tmp_path / "small.safetensors")
     lightness = torch.rand(1, 1, 40, 40) * 2 - 1
-    ours, theirs = (Colorizer(c).chroma(lightness) for c in (checkpoint, exported))
+    ours, theirs = (ChromaColorizer(c).chroma(lightness) for c in (checkpoint, exported))
     assert (ours - theirs).abs().max() < 2e-3
     assert len(exported.tensors) < len(checkpoint.tensors) / 2
-    export_checkpoint(checkpoint, tmp_path / "vivid.safetensors", vividness=1.5)
-    vivid = Colorizer(read_checkpoint(tmp_path / "vivid.safetensors")).chroma(lightness)
+    export_checkpoint(checkpoint, tmp_path / "vivid.safetensors", saturation=1.5)
+    vivid = ChromaColorizer(read_checkpoint(tmp_path / "vivid.safetensors")).chroma(lightness)
     torch.testing.assert_close(vivid, 1.5 * theirs)
 
 
@@ -143,15 +141,35 @@ def test_rate_schedule():
     assert [rate_scale(p, 0.5) for p in (0, 0.49, 0.75, 1)] == [1, 1, 0.5, 0]
 
 
+def test_every_step_is_taken_at_the_rate_of_the_schedule(tmp_path):
+    """Of eight steps the last four are slower; a watch that halves the rate halves what is left of it."""
+    film = {"G_gray": {"type": "film"}, "learning_rate": 0.8, "film_rate": 0.5, "match_steps": 1}
+    experiment = tiny_experiment(**film, method="cyclegan", num_steps=8, decay_from=0.5, data={"size": 16})
+    trainer, rates = Trainer(experiment, tmp_path), []
+
+    def take_step(step, *batches):
+        groups = [group["lr"] for o in trainer.method.optimizers.values() for group in o.param_groups]
+        rates.append([rate / start for rate, start in zip(groups, (0.8, 0.4, 1e-3, 1e-3), strict=True)])
+        return StepResult({}, None)
+
+    trainer.take_step = take_step
+    for step in range(8):
+        if step == 6:
+            trainer.watch.halve_rate()
+        trainer.advance({})
+    trainer.close()
+    for found, expected in zip(rates, (1, 1, 1, 1, 1, 0.75, 0.25, 0.125), strict=True):
+        assert found == pytest.approx([expected] * 4)
+
+
 def test_a_training_on_the_smallest_crops_has_a_result_to_show(tmp_path):
     experiment = tiny_experiment(method="regression", num_steps=1, data={"size": 16})
-    said = []
-    show_result(experiment, tmp_path, train(experiment, tmp_path, **silent), say=said.append)
-    assert any(line.startswith("score       CIEDE2000") for line in said)
+    lines = summarize(experiment, tmp_path, train(experiment, tmp_path)).splitlines()
+    assert any(line.startswith("score       CIEDE2000") for line in lines)
 
 
 def test_log_has_a_line_each_step(tmp_path):
-    train(tiny_experiment(), tmp_path, **silent)
+    train(tiny_experiment(), tmp_path)
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
 
@@ -168,6 +186,18 @@ def test_average_forgets_the_start_and_follows_its_decay():
     assert average.module.weight.item() == pytest.approx(expected, rel=1e-6)
 
 
+def test_averages_are_of_buffers_too_and_count_batches_alike():
+    network = torch.nn.BatchNorm2d(1)
+    average = average_of(network, 0.9)
+    for value in (1.0, 3.0, 5.0):
+        network.running_mean.fill_(value)
+        network.num_batches_tracked += 1
+        average.update_parameters(network)
+    expected = (1.0 * 2 / 11 + 3.0 * 9 / 11) * 3 / 12 + 5.0 * 9 / 12
+    assert average.module.running_mean.item() == pytest.approx(expected, rel=1e-6)
+    assert average.module.num_batches_tracked.item() == 3
+
+
 def test_deterministic_asks_for_one_order_and_learns_the_same(tmp_path, monkeypatch):
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")  # so that what is set goes with the test
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
@@ -176,7 +206,7 @@ def test_deterministic_asks_for_one_order_and_learns_the_same(tmp_path, monkeypa
         for deterministic in (False, True):
             changes = {"num_steps": 2, "match_steps": 3, "G_gray": {"type": "film"}}
             experiment = tiny_experiment(deterministic=deterministic, **changes)
-            path = train(experiment, tmp_path / str(deterministic), **silent)
+            path = train(experiment, tmp_path / str(deterministic))
             weights.append(read_checkpoint(path).below("networks"))
         assert torch.are_deterministic_algorithms_enabled()
         assert os.environ["CUBLAS_WORKSPACE_CONFIG"]

@@ -9,6 +9,7 @@ from cyclecolor.errors import CycleColorError
 from cyclecolor.methods import METHODS, cyclegan, pix2pix, regression
 from cyclecolor.training import Trainer
 from cyclecolor.training.state import state_tensors
+from cyclecolor.training.step import backward
 from cyclecolor.training.watch import GIVE_UP, Watch
 
 NETWORK = {"type": "resnet", "width": 4, "blocks": 1}
@@ -48,17 +49,16 @@ def poison(monkeypatch, method: str, which: int) -> None:
 def names_of(method: str) -> list[str]:
     """The losses of a method in the order in which they are computed."""
     one = {name: torch.zeros(2, 3, 16, 16, dtype=torch.uint8) for name in ("gray", "color")}
-    return list(METHODS[method](small(method=method), device=torch.device("cpu")).train_step(one))
+    return list(backward(METHODS[method](small(method=method), device=torch.device("cpu")), one))
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize(
-    ("method", "which"), [(m, i) for m in METHODS for i in range(len(names_of(m)))], ids=str
+    ("method", "which"), [(m, i) for m in MODULES for i in range(len(names_of(m)))], ids=str
 )
 def test_a_loss_that_is_not_finite_is_named_and_leaves_no_trace(
-    tmp_path, monkeypatch, method, which, precision
+    tmp_path, monkeypatch, method, which, precision, said
 ):
-    said = []
     fusion = {
         "type": "fusion",
         "stages": 1,
@@ -66,19 +66,20 @@ def test_a_loss_that_is_not_finite_is_named_and_leaves_no_trace(
         "stride": 1,
     }  # batch statistics must not be touched either
     experiment = small(method=method, precision=precision, G_color=fusion)
-    trainer = Trainer(experiment, tmp_path, say=said.append)
+    trainer = Trainer(experiment, tmp_path)
     steps = trainer._walk()
     trainer.advance(*next(steps))
-    before = {name: t.clone() for name, t in state_tensors(trainer.method, trainer.ema).items()}
+    before = {name: t.clone() for name, t in state_tensors(trainer.method, trainer.averages).items()}
     name = names_of(method)[which]
     poison(monkeypatch, method, which)
     trainer.advance(*next(steps))
-    after = state_tensors(trainer.method, trainer.ema)
+    after = state_tensors(trainer.method, trainer.averages)
     assert before.keys() == after.keys()
     assert all(torch.equal(before[key], after[key]) for key in before)
     assert said[-1].startswith(f"step 2: the loss {name} is nan; the step is left out")
     trainer.advance(*next(steps))  # the poison is gone, training goes on
-    assert any(not torch.equal(before[k], t) for k, t in state_tensors(trainer.method, trainer.ema).items())
+    moved = state_tensors(trainer.method, trainer.averages)
+    assert any(not torch.equal(before[name], tensor) for name, tensor in moved.items())
 
 
 def test_gradients_that_are_not_finite_are_noticed():
@@ -126,10 +127,9 @@ def test_collapse_is_noticed_at_the_third_look(made, says):
     assert (says in looks[2]) if says else looks[2] is None
 
 
-def test_a_training_sees_its_generator_collapse_and_its_discriminator_win(tmp_path, monkeypatch):
-    said = []
+def test_a_training_sees_its_generator_collapse_and_its_discriminator_win(tmp_path, monkeypatch, said):
     experiment = small(learning_rate=1e-12, num_steps=6)
-    trainer = Trainer(experiment, tmp_path, say=said.append)
+    trainer = Trainer(experiment, tmp_path)
     last = list(trainer.method.networks["G_color"].parameters())[-2:]
     with torch.no_grad():
         torch._foreach_zero_(last)  # no color from now on
@@ -144,20 +144,20 @@ def test_a_training_sees_its_generator_collapse_and_its_discriminator_win(tmp_pa
 @pytest.mark.parametrize("on_trouble", ["skip", "halve", "stop"])
 def test_trouble_is_met_as_configured(tmp_path, monkeypatch, on_trouble):
     experiment = small(method="regression", on_trouble=on_trouble)
-    trainer = Trainer(experiment, tmp_path, say=lambda text: None)
+    trainer = Trainer(experiment, tmp_path)
     steps = trainer._walk()
     poison(monkeypatch, "regression", 0)
     if on_trouble == "stop":
         with pytest.raises(CycleColorError, match=r"step 1: the loss regression is nan.*step_00000001"):
             trainer.run()
-        assert Trainer(experiment, tmp_path, say=lambda text: None).step == 1
+        assert Trainer(experiment, tmp_path).step == 1
         return
     trainer.advance(*next(steps))
     trainer.advance(*next(steps))
     rate = trainer.method.optimizers["G"].param_groups[0]["lr"]
     assert rate == experiment.learning_rate * (0.5 if on_trouble == "halve" else 1)
     trainer.save()
-    assert Trainer(experiment, tmp_path, say=lambda text: None).watch.state == trainer.watch.state
+    assert Trainer(experiment, tmp_path).watch.state == trainer.watch.state
 
 
 def test_a_run_that_leaves_out_every_step_stops():

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from cyclecolor.networks import FusionGenerator, winograd
-from cyclecolor.networks.winograd import WinogradConv2d, tile_side, transforms
+from cyclecolor.ops.winograd import WinogradConv2d, tile_side, transforms
 
 CASES = [
     (3, 64, 64, (24, 24), 3, 1),

@@ -1,4 +1,4 @@
-"""Colour: sRGB, XYZ, Lab and Luv as pure, batched, differentiable torch functions."""
+"""Color: sRGB, XYZ, Lab and Luv as pure, batched, differentiable torch functions."""
 
 from .constants import constant
 from .lab import lab_to_rgb, lab_to_xyz, rgb_to_lab, xyz_to_lab

@@ -43,11 +43,11 @@ def rgb_to_lab(rgb: Tensor) -> Tensor:
 
 @by_blocks
 def lab_to_linear(lab: Tensor) -> Tensor:
-    """Lab (N, 3, H, W) to linear sRGB; colours outside the gamut leave [0, 1]."""
+    """Lab (N, 3, H, W) to linear sRGB; colors outside the gamut leave [0, 1]."""
     return xyz_to_linear(lab_to_xyz(lab))
 
 
 @by_blocks
 def lab_to_rgb(lab: Tensor) -> Tensor:
-    """Lab (N, 3, H, W) to sRGB; colours outside the gamut leave [0, 1]."""
+    """Lab (N, 3, H, W) to sRGB; colors outside the gamut leave [0, 1]."""
     return xyz_to_rgb(lab_to_xyz(lab))

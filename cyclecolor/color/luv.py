@@ -11,7 +11,7 @@ WHITE_U = 4 * WHITE[0] / _DENOMINATOR
 WHITE_V = 9 * WHITE[1] / _DENOMINATOR
 
 # Luv is singular at black: u' and v' are 0/0. Both denominators are kept off zero by less than what
-# the darkest 8-bit colours, (0, 0, 1) and its like, ever reach.
+# the darkest 8-bit colors, (0, 0, 1) and its like, ever reach.
 TINY = 1e-7
 
 
@@ -45,11 +45,11 @@ def rgb_to_luv(rgb: Tensor) -> Tensor:
 
 @by_blocks
 def luv_to_linear(luv: Tensor) -> Tensor:
-    """Luv (N, 3, H, W) to linear sRGB; colours outside the gamut leave [0, 1]."""
+    """Luv (N, 3, H, W) to linear sRGB; colors outside the gamut leave [0, 1]."""
     return xyz_to_linear(luv_to_xyz(luv))
 
 
 @by_blocks
 def luv_to_rgb(luv: Tensor) -> Tensor:
-    """Luv (N, 3, H, W) to sRGB; colours outside the gamut leave [0, 1]."""
+    """Luv (N, 3, H, W) to sRGB; colors outside the gamut leave [0, 1]."""
     return xyz_to_rgb(luv_to_xyz(luv))

@@ -1,4 +1,4 @@
-"""Rounding colours to levels without losing lightness."""
+"""Rounding colors to levels without losing lightness."""
 
 import torch
 from torch import Tensor
@@ -11,14 +11,14 @@ def quantize_rgb(rgb: Tensor, lightness: Tensor, levels: int) -> Tensor:
     """Round sRGB to `levels` + 1 levels a channel such that lightness stays.
 
     Red and blue are rounded; green, which carries 72% of luminance, is then chosen so that the
-    rounded colour has the wanted lightness to within half a level of green.
+    rounded color has the wanted lightness to within half a level of green.
 
     Parameters
     ----------
     rgb : Tensor
         (N, 3, H, W) in [0, 1].
     lightness : Tensor
-        (N, 1, H, W), the CIE L* that the colours must keep, in [0, 100].
+        (N, 1, H, W), the CIE L* that the colors must keep, in [0, 100].
     levels : int
         255 or 65535.
 

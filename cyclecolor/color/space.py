@@ -57,7 +57,7 @@ class ColorSpace:
     def merge(self, lightness: Tensor, chroma: Tensor) -> Tensor:
         """Scaled lightness and chroma to sRGB (N, 3, H, W) in [0, 1].
 
-        Colours outside the gamut give up chroma, at constant lightness and hue angle.
+        Colors outside the gamut give up chroma, at constant lightness and hue angle.
         """
         units = self.units(chroma)
         return self.fit_gamut(torch.cat([(lightness + 1) * 50, units], dim=1))
@@ -123,11 +123,11 @@ class ColorSpace:
 
 
 def _inside(linear: Tensor) -> Tensor:
-    """Whether each pixel (N, H, W) of linear sRGB (N, 3, H, W) is a colour that sRGB holds."""
+    """Whether each pixel (N, H, W) of linear sRGB (N, 3, H, W) is a color that sRGB holds."""
     return ((linear >= DARKEST) & (linear <= BRIGHTEST)).all(dim=1)
 
 
-# Scales: the largest |a|, |b| and |u|, |v| over all 8-bit sRGB colours (98.3, 107.9; 175.0, 134.1),
+# Scales: the largest |a|, |b| and |u|, |v| over all 8-bit sRGB colors (98.3, 107.9; 175.0, 134.1),
 # with a little room.
 SPACES = {
     "lab": ColorSpace("lab", (110.0, 110.0), rgb_to_lab, lab_to_linear),

@@ -21,7 +21,7 @@ EPSILON = (6 / 29) ** 3  # light below which the cube root gives way to a straig
 KAPPA = (29 / 3) ** 3  # slope of L* on that line
 
 
-def _apply(matrix: tuple, image: Tensor) -> Tensor:
+def _apply(matrix: tuple[tuple[float, ...], ...], image: Tensor) -> Tensor:
     mixed = constant(matrix, image.device, image.dtype) @ image.flatten(2)
     return mixed.unflatten(2, image.shape[2:])
 
@@ -32,12 +32,12 @@ def rgb_to_xyz(rgb: Tensor) -> Tensor:
 
 
 def xyz_to_linear(xyz: Tensor) -> Tensor:
-    """XYZ (N, 3, H, W) to linear sRGB. Colours outside the gamut leave [0, 1]: nothing is clipped."""
+    """XYZ (N, 3, H, W) to linear sRGB. Colors outside the gamut leave [0, 1]: nothing is clipped."""
     return _apply(_XYZ_TO_RGB, xyz)
 
 
 def xyz_to_rgb(xyz: Tensor) -> Tensor:
-    """XYZ (N, 3, H, W) to sRGB. Colours outside the gamut leave [0, 1]: nothing is clipped."""
+    """XYZ (N, 3, H, W) to sRGB. Colors outside the gamut leave [0, 1]: nothing is clipped."""
     return linear_to_srgb(xyz_to_linear(xyz))
 
 

@@ -2,15 +2,13 @@
 
 import os
 
+import cv2
 import numpy as np
 
 # Its import asks the network for a newer release unless told not to; nothing of ours phones out.
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
 
 import albumentations
-import cv2
-
-cv2.setNumThreads(0)  # loader processes are the parallelism; OpenCV's own threads fight them
 
 
 class Augment:

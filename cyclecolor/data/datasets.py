@@ -1,10 +1,12 @@
 """Data sets whose every sample is a function of (seed, position): there is no loader state to save."""
 
+import logging
 import signal
 import warnings
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -15,15 +17,19 @@ from ..film import render
 from ..photos import PhotoError
 from .augment import Augment
 from .piles import Pile
+from .seeds import Stream, mixed_seed
 
-GRAY, COLOR, FILM = 0, 1, 2  # streams of random numbers
 UNREADABLE = "unreadable"  # in a sample: why another photo stands in for one, or ""
 STAND_INS = 100  # photos in a row that may have become unreadable
 DEATHS = 3  # of loader processes in a row, without a batch in between
 
+logger = logging.getLogger("cyclecolor")
 
-class UnpairedDataset(Dataset):
-    """Position k of an endless walk through a gray pile and, independently, a colour pile.
+Sample = dict[str, Tensor | str]  # `gray` and `color`, (3, H, W) uint8; and `UNREADABLE`
+
+
+class UnpairedDataset(Dataset[Sample]):
+    """Position k of an endless walk through a gray pile and, independently, a color pile.
 
     Each pile is walked in a fresh random order an epoch; the shorter one starts over sooner. For a photo
     that became unreadable since the pile was scanned stands in the one at the next position.
@@ -33,19 +39,19 @@ class UnpairedDataset(Dataset):
         self.gray, self.color, self.augment, self.seed = gray, color, augment, seed
 
     def __getitem__(self, position: int) -> dict[str, Tensor | str]:
-        gray, no_gray = self._draw(self.gray, GRAY, position)
-        color, no_color = self._draw(self.color, COLOR, position)
+        gray, no_gray = self._draw(self.gray, Stream.GRAY, position)
+        color, no_color = self._draw(self.color, Stream.COLOR, position)
         return {"gray": gray, "color": color, UNREADABLE: no_gray or no_color}
 
-    def _draw(self, pile: Pile, stream: int, position: int, film: str | None = None) -> tuple[Tensor, str]:
+    def _draw(self, pile: Pile, stream: Stream, position: int, film: str | None = None) -> tuple[Tensor, str]:
         index, image, unreadable = self._photo(pile, stream, position)
         if film:
             # A photo has one scan, the same in every epoch; the generic mixture is augmentation, ever new.
-            image = render(image, film, self._seed(FILM, position if film == "generic" else index))
+            image = render(image, film, self._seed(Stream.FILM, position if film == "generic" else index))
         image = self.augment(image, self._seed(stream, position))
         return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1), unreadable
 
-    def _photo(self, pile: Pile, stream: int, position: int) -> tuple[int, np.ndarray, str]:
+    def _photo(self, pile: Pile, stream: Stream, position: int) -> tuple[int, np.ndarray, str]:
         unreadable = ""
         for stand_in in range(position, position + STAND_INS):
             epoch, place = divmod(stand_in, len(pile))
@@ -54,14 +60,14 @@ class UnpairedDataset(Dataset):
                 return index, pile[index], unreadable
             except PhotoError as error:
                 unreadable = unreadable or str(error)
-        raise CycleColorError(f"{unreadable}; nor can the {STAND_INS - 1} photos after it")
+        raise CycleColorError(f"{unreadable}; the {STAND_INS - 1} photos after it cannot be read either")
 
-    def _seed(self, stream: int, number: int) -> int:
-        return int(np.random.SeedSequence((self.seed, stream, number)).generate_state(1)[0])
+    def _seed(self, stream: Stream, number: int) -> int:
+        return mixed_seed(self.seed, stream, number) % (1 << 32)  # all that albumentations takes
 
 
 class PairedDataset(UnpairedDataset):
-    """Colour photos, each its own gray: `gray` and `color` are one image, or its film and itself.
+    """Color photos, each its own gray: `gray` and `color` are one image, or its film and itself.
 
     A `film` is a key of `cyclecolor.film.FILMS`.
     """
@@ -71,40 +77,42 @@ class PairedDataset(UnpairedDataset):
         self.film = film
 
     def __getitem__(self, position: int) -> dict[str, Tensor | str]:
-        color, unreadable = self._draw(self.color, COLOR, position)
-        gray = self._draw(self.color, COLOR, position, self.film)[0] if self.film else color
+        color, unreadable = self._draw(self.color, Stream.COLOR, position)
+        gray = self._draw(self.color, Stream.COLOR, position, self.film)[0] if self.film else color
         return {"gray": gray, "color": color, UNREADABLE: unreadable}
 
 
 @lru_cache(maxsize=8)
-def _order(seed: int, stream: int, epoch: int, count: int) -> np.ndarray:
+def _order(seed: int, stream: Stream, epoch: int, count: int) -> np.ndarray:
     return np.random.default_rng((seed, stream, epoch)).permutation(count)
 
 
 def batches(
-    dataset: Dataset,
+    dataset: Dataset[Sample],
     *,
     start: int,
     stop: int,
     batch_size: int,
     workers: int,
-    share: tuple[int, int] = (0, 1),
-    say: Callable[[str], None] = print,
+    rank: int = 0,
+    world_size: int = 1,
+    worker_died: Callable[[str], None] = logger.warning,
 ) -> Iterator[dict[str, Tensor]]:
     """Batches start, ..., stop - 1; batch k is the same wherever one starts and whatever dies.
 
-    Of each batch comes share r of n, for `share` = (r, n). Loader processes that die (out of memory, say)
-    are said and started anew.
+    Of each batch comes part `rank` of `world_size` equal ones. Loader processes that die (out of memory,
+    for example) are reported to `worker_died` and started anew.
 
     Raises
     ------
     CycleColorError
-        If they die over and over, or `batch_size` does not divide by n.
+        If they die over and over, or `batch_size` does not divide by `world_size`.
     """
-    rank, count = share
-    if batch_size % count:
-        raise CycleColorError(f"batch_size = {batch_size} cannot be shared by {count} processes", exit_code=2)
-    deaths, each = 0, batch_size // count
+    if batch_size % world_size:
+        raise CycleColorError(
+            f"batch_size = {batch_size} cannot be divided among {world_size} processes", exit_code=2
+        )
+    deaths, each = 0, batch_size // world_size
     while start < stop:
         firsts = range(start * batch_size + rank * each, stop * batch_size, batch_size)
         loader = _loader(dataset, (range(first, first + each) for first in firsts), workers)
@@ -118,23 +126,25 @@ def batches(
                 if deaths == DEATHS:
                     raise CycleColorError(
                         f"loader processes died {DEATHS} times in a row ({error}); "
-                        "if memory is short, try fewer data.workers"
+                        "if memory is short, lower data.workers"
                     ) from None
-                say(f"a loader process died at batch {start:,}")
+                worker_died(f"a loader process died at batch {start:,}")
                 break
             yield batch
             start, deaths = start + 1, 0
 
 
-def _loader(dataset: Dataset, positions: Iterator[range], workers: int) -> Iterator[dict[str, Tensor]]:
+def _loader(
+    dataset: Dataset[Sample], positions: Iterator[range], workers: int
+) -> Iterator[dict[str, Tensor]]:
     # Its own generator: the loader takes nothing from the one that training uses.
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "This DataLoader will create")  # more workers than cores: asked for
         loader = DataLoader(
             dataset,
-            batch_sampler=positions,
+            batch_sampler=positions,  # type: ignore[arg-type]  # a range serves as well as a list
             num_workers=workers,
-            worker_init_fn=_leave_signals_to_the_trainer,
+            worker_init_fn=_start_worker,
             generator=torch.Generator(),
         )
         batches = iter(loader)
@@ -144,7 +154,11 @@ def _loader(dataset: Dataset, positions: Iterator[range], workers: int) -> Itera
     return batches
 
 
-def _leave_signals_to_the_trainer(_worker: int) -> None:
-    """Ctrl-C and job schedulers signal every process; batches must still come until all is saved."""
+def _start_worker(_worker: int) -> None:
+    """Leave signals to the trainer, who gets them too: batches must come until all is saved.
+
+    Loader processes are the parallelism; OpenCV's own threads would fight them.
+    """
+    cv2.setNumThreads(0)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)

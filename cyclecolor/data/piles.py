@@ -28,7 +28,7 @@ class ScenePile:
             self._rendered[index] = render_scene(self.seed, index, size=self.size)
         return self._rendered[index]
 
-    def fingerprint(self) -> dict:
+    def fingerprint(self) -> dict[str, int]:
         """What this pile is, for the checkpoint."""
         return {"scenes": self.count, "seed": self.seed, "size": self.size}
 
@@ -89,7 +89,7 @@ class FolderPile:
         start = self._starts[index]
         return self._cache[start : start + int(np.prod(shape))].numpy().reshape(shape)
 
-    def fingerprint(self) -> dict:
+    def fingerprint(self) -> dict[str, str | int]:
         """What this pile is, for the checkpoint: how many photos, and a hash of names and sizes."""
         names = [f"{p.relative_to(self.root).as_posix()}:{p.stat().st_size}" for p in self.paths]
         digest = sha256("\n".join(names).encode("utf-8", "surrogateescape")).hexdigest()[:16]

@@ -1,7 +1,5 @@
-"""From one folder of colour photos, the unpaired piles of an experiment."""
+"""From one folder of color photos, the unpaired piles of an experiment."""
 
-import csv
-import io
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -12,19 +10,19 @@ import torch
 
 from ..color import SPACES, quantize_rgb, rgb_to_lab
 from ..errors import CycleColorError
-from ..film import film_named, render
+from ..files import write_csv
+from ..film import film_of, render
 from ..photos import (
     Photo,
     PhotoError,
-    atomic_write,
     find_photos,
     read_photo,
     read_rgb8,
     write_photo,
 )
 
-NEAR_GRAY = 4.0  # mean chroma in Lab below which a photo teaches no colour
-THUMBNAIL = 64  # pixels, enough to tell gray from colour
+NEAR_GRAY = 4.0  # mean chroma in Lab below which a photo teaches no color
+THUMBNAIL = 64  # pixels, enough to tell gray from color
 
 
 @dataclass(frozen=True)
@@ -45,28 +43,28 @@ def prepare(
     film: str | None = None,
     progress: Callable[[list[Path]], Iterable[Path]] = iter,
 ) -> Prepared:
-    """Split colour photos into `gray_train/`, `color_train/`, `gray_test/` and `color_test/`.
+    """Split color photos into `gray_train/`, `color_train/`, `gray_test/` and `color_test/`.
 
-    No gray of the training piles has its colour twin in them. The test piles hold twins of equal name, so
-    that results can be scored. Colour photos are copied; grays are their lightness as PNG, or, with a
-    `film`, a key of `cyclecolor.film.FILMS`, what that film shows of them. What is near gray or unreadable
-    is listed in `set_aside.csv`.
+    No gray of the training piles has its color twin in them. The test piles hold twins of equal name, so
+    that results can be scored. Color photos are copied; grays are their lightness as PNG, or, with a
+    `film`, a key of `cyclecolor.film.FILMS` or `BOXES`, what that film shows of them. What is near gray or
+    unreadable is listed in `set_aside.csv`.
 
     `test_share` is of all photos, `gray_share` of the rest: a film of few numbers needs no more than some
-    hundred grays, and `G_color` learns from photos in colour.
+    hundred grays, and `G_color` learns from photos in color.
 
     Raises
     ------
     CycleColorError
-        If the output exists already, there is no such film, or fewer than four colour photos are left.
+        If the output exists already, there is no such film, or fewer than four color photos are left.
     """
     if film is not None:
-        film_named(film)
+        film_of(film, 0)  # to say at once if there is none
     if output.exists() and any(output.iterdir()):
         raise CycleColorError(f"{output}: exists and is not empty; choose another --output", exit_code=2)
     kept, set_aside = _sort(find_photos(photos), progress)
     if len(kept) < 4:
-        raise CycleColorError(f"{photos}: {len(kept)} colour photos are too few to make piles of")
+        raise CycleColorError(f"{photos}: only {len(kept)} color photos; at least 4 are needed")
     shuffled = [kept[i] for i in np.random.default_rng(seed).permutation(len(kept))]
     tests = max(1, round(test_share * len(kept)))
     test, train = shuffled[:tests], shuffled[tests:]
@@ -86,7 +84,7 @@ def prepare(
                 write_photo(photo, _as_png(target))
             else:
                 shutil.copyfile(path, target)
-    _list(set_aside, output / "set_aside.csv")
+    write_csv([("file", "reason"), *set_aside], output / "set_aside.csv")
     return Prepared({name: len(paths) for name, paths in piles.items()}, set_aside)
 
 
@@ -95,13 +93,13 @@ def lightness_photo(photo: Photo) -> Photo:
     levels = int(np.iinfo(photo.pixels.dtype).max)
     samples = torch.from_numpy(photo.pixels.astype(np.float32) / levels).permute(2, 0, 1)[None]
     lab = rgb_to_lab(samples.expand(-1, 3, -1, -1))
-    # Of a neutral colour, green is the gray level itself.
+    # Of a neutral color, green is the gray level itself.
     gray = _neutral(lab[:, :1], levels)
     return Photo(gray.numpy().astype(photo.pixels.dtype)[..., None], metadata=photo.metadata)
 
 
 def film_photo(path: Path, film: str, seed: int) -> Photo:
-    """What a film of `FILMS` shows of a colour photo, one channel of 8 bits."""
+    """What a film of `FILMS` or `BOXES` shows of a color photo, one channel of 8 bits."""
     return Photo(np.ascontiguousarray(render(read_rgb8(path), film, seed)[..., :1]))
 
 
@@ -110,7 +108,9 @@ def _neutral(lightness: torch.Tensor, levels: int) -> torch.Tensor:
     return quantize_rgb(gray, lightness, levels)[0, 1]
 
 
-def _sort(paths: list[Path], progress: Callable) -> tuple[list[Path], list[tuple[Path, str]]]:
+def _sort(
+    paths: list[Path], progress: Callable[[list[Path]], Iterable[Path]]
+) -> tuple[list[Path], list[tuple[Path, str]]]:
     kept, set_aside = [], []
     for path in progress(paths):
         try:
@@ -135,9 +135,3 @@ def _as_png(target: Path) -> Path:
     """The name with `.png`; with its old suffix kept if another photo has that name."""
     renamed = target.with_suffix(".png")
     return target.with_name(target.name + ".png") if renamed.exists() else renamed
-
-
-def _list(set_aside: list[tuple[Path, str]], path: Path) -> None:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([("file", "reason"), *set_aside])
-    atomic_write(path, lambda file: file.write(text.getvalue().encode("utf-8", "surrogateescape")))

@@ -1,6 +1,6 @@
-"""How honest the cycle is: whether `G_gray` hides colour in its gray image for `G_color` to find.
+"""How honest the cycle is: whether `G_gray` hides color in its gray image for `G_color` to find.
 
-`G_color` is given the gray that `G_gray` made of a colour photo, and others that show the same: one made
+`G_color` is given the gray that `G_gray` made of a color photo, and others that show the same: one made
 without `G_gray`, and `G_gray`'s own after what any gray photo survives. If its chroma error grows, what it
 read was not in the photo but written there (steganography: Chu et al., 2017). Each ratio is the error on
 the other gray over the error on `G_gray`'s own; honest is about 1.
@@ -16,7 +16,8 @@ from torch import Tensor
 
 from ..color import rgb_to_lab
 from ..errors import CycleColorError
-from ..inference import Translator
+from ..inference import Colorizer
+from ..networks import stride_of
 from .inputs import same_size_batches, to_tensor
 from .pictures import SMALLEST
 from .scores import Score, mean, ratio, score
@@ -50,7 +51,7 @@ class Figure:
 
 
 def audit(
-    colorizer: Translator,
+    colorizer: Colorizer,
     photos: Sequence[np.ndarray],
     films: Sequence[np.ndarray] | None = None,
     scans: Sequence[np.ndarray] = (),
@@ -59,10 +60,10 @@ def audit(
 
     Parameters
     ----------
-    colorizer : Translator
+    colorizer : Colorizer
         With both generators.
     photos : sequence of (H, W, 3) uint8 arrays
-        Colour photos.
+        Color photos.
     films : sequence of (H, W, 3) uint8 arrays, optional
         For `R_swap`: each photo as the gray pile's film shows it. Without, its own lightness, which is only
         fair if the gray pile is lightness.
@@ -85,8 +86,8 @@ def audit(
     """
     if "G_gray" not in colorizer.generators:
         raise CycleColorError(
-            f"this checkpoint ({colorizer.experiment.method}) has no G_gray and so no cycle to audit; "
-            "train one with method cyclegan",
+            f"this checkpoint ({colorizer.experiment.method}) has no G_gray, so there is no cycle to "
+            "audit; train with method = cyclegan",
             exit_code=2,
         )
     measured: dict[str, list[Tensor]] = {}
@@ -112,12 +113,12 @@ def audit(
 
 
 @torch.inference_mode()
-def _measure(colorizer: Translator, rgb: Tensor, swapped: Tensor) -> dict[str, Tensor]:
+def _measure(colorizer: Colorizer, rgb: Tensor, swapped: Tensor) -> dict[str, Tensor]:
     """What the figures are made of, for each photo of a batch (N, 3, H, W)."""
     space, G_color, G_gray = colorizer.space, *(colorizer.generators[n] for n in ("G_color", "G_gray"))
     small = shrink(rgb, colorizer.size).to(colorizer.device)
     color = space.color(small)
-    chroma = space.units(F.avg_pool2d(space.target(color), G_color.stride, ceil_mode=True))
+    chroma = space.units(F.avg_pool2d(space.target(color), stride_of(G_color), ceil_mode=True))
     gray = G_gray(color).clamp(-1, 1)
     other = space.gray(shrink(swapped, colorizer.size).to(colorizer.device))
     generator = torch.Generator().manual_seed(0)
@@ -153,7 +154,7 @@ def shrink(rgb: Tensor, size: int) -> Tensor:
     return F.interpolate(rgb, size=[round(side * scale) for side in rgb.shape[-2:]], mode="area")
 
 
-def _fine_power(colorizer: Translator, scan: Tensor) -> Tensor:
+def _fine_power(colorizer: Colorizer, scan: Tensor) -> Tensor:
     return fine_power((colorizer.space.gray(shrink(scan, colorizer.size)) + 1) / 2)
 
 

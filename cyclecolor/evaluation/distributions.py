@@ -85,6 +85,6 @@ def _slices(scale: int) -> tuple[Tensor, Tensor, Tensor]:
     """Directions (3 * 7 * 7, 32), and where the bins of each projection begin and how wide they are."""
     generator = torch.Generator().manual_seed(scale)
     directions = F.normalize(torch.randn(3 * PATCH**2, DIRECTIONS, generator=generator), dim=0)
-    flat = directions.view(3, PATCH**2, DIRECTIONS).sum(dim=1)  # what a patch of one colour weighs
+    flat = directions.view(3, PATCH**2, DIRECTIONS).sum(dim=1)  # what a patch of one color weighs
     spread = (flat * torch.tensor(SPREAD)[:, None]).norm(dim=0) + DETAIL
     return directions, -REACH * spread, 2 * REACH * spread / BINS

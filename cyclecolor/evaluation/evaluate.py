@@ -1,4 +1,4 @@
-"""Scores of a checkpoint on photos of known colour, each beside what doing nothing scores."""
+"""Scores of a checkpoint on photos of known color, each beside what doing nothing scores."""
 
 from collections.abc import Iterable, Sequence
 
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ..color import SPACES, quantize_rgb, rgb_to_lab, rgb_to_lightness
-from ..inference import Translator
+from ..inference import Colorizer
 from .inputs import same_size_batches, to_tensor
 from .perceptual import BETWEEN_SETS, FEATURES, Perceptual
 from .pictures import OF_LIGHTNESS, SET_DISTANCES, STATISTICS, judge, measure
@@ -20,7 +20,7 @@ Scores = dict[str, dict[str, Score | None]]
 
 
 def evaluate(
-    colorizer: Translator,
+    colorizer: Colorizer,
     photos: Sequence[np.ndarray],
     grays: Sequence[np.ndarray] | None = None,
     *,
@@ -28,19 +28,19 @@ def evaluate(
     only: Sequence[str] = tuple(STATISTICS),
     perceptual: Perceptual | None = None,
 ) -> Scores:
-    """Score the colours of outputs, in 8 bits as they would be saved.
+    """Score the colors of outputs, in 8 bits as they would be saved.
 
     Parameters
     ----------
-    colorizer : Translator
+    colorizer : Colorizer
     photos : sequence of (H, W, 3) uint8 arrays
         The truth, in sRGB; sides of at least 32.
     grays : sequence of (H, W, 3) uint8 arrays, optional
         The input of each photo, of equal size; only its lightness is used. Without, the truth's own
-        lightness is the input. With, colours are judged at the truth's lightness, and the metrics in which
+        lightness is the input. With, colors are judged at the truth's lightness, and the metrics in which
         lightness takes part are called `..._at_true_lightness`.
     pile : iterable of (H, W, 3) uint8 arrays
-        Colour photos to which the set's colours are compared.
+        Color photos to which the set's colors are compared.
     only : sequence of str
         The metrics to compute: keys of `STATISTICS`.
     perceptual : Perceptual, optional
@@ -50,7 +50,7 @@ def evaluate(
     -------
     dict
         Metric to the scores of `ours`, `do_nothing` (gray), `mean_color` (the mean chroma of the truth on
-        every pixel: nobody who colours knows it), `truth` itself, and `floor` (one half of the truth
+        every pixel: nobody who colors knows it), `truth` itself, and `floor` (one half of the truth
         against the other); None where a score is undefined. `ciede2000_gain` has the baselines alone: by how
         much ours is nearer to the truth, whose interval is that of paired differences.
     """
@@ -82,7 +82,7 @@ def evaluate(
 
 
 def _measure_batch(
-    colorizer: Translator,
+    colorizer: Colorizer,
     truth: Tensor,
     gray: Tensor | None,
     mean_ab: Tensor,
@@ -91,7 +91,7 @@ def _measure_batch(
 ) -> dict[str, dict[str, Tensor]]:
     """Metric to column to what was measured on each image (N, k)."""
     same = gray is None
-    lightness = rgb_to_lightness(truth if same else gray)
+    lightness = rgb_to_lightness(truth if gray is None else gray)
     true_picture = judge(truth, lightness, truth, same_lightness=same)
     pictures = {
         name: judge(saved, lightness, truth, same_lightness=same)
@@ -113,7 +113,7 @@ def _measure_batch(
     return measured
 
 
-def outputs(colorizer: Translator, lightness: Tensor, mean_ab: Tensor) -> dict[str, Tensor]:
+def outputs(colorizer: Colorizer, lightness: Tensor, mean_ab: Tensor) -> dict[str, Tensor]:
     """From CIE L* (N, 1, H, W): ours and the baselines in 8-bit levels, as sRGB (N, 3, H, W) in [0, 1]."""
     scaled = lightness / 50 - 1
     chroma = mean_ab.view(1, 2, 1, 1).expand(len(lightness), -1, *lightness.shape[2:])

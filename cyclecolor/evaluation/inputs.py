@@ -1,4 +1,4 @@
-"""What is scored: colour photos, and the gray input that belongs to each."""
+"""What is scored: color photos, and the gray input that belongs to each."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import CycleColorError
-from ..film import film_named, render
+from ..film import film_of, render
 from ..photos import PhotoError, find_photos, read_rgb8
 from .pictures import SMALLEST
 
@@ -21,7 +21,7 @@ ASPECT_TOLERANCE = 0.02  # how far a scan's aspect may be off its truth's
 
 @dataclass
 class Inputs:
-    """Colour photos, their grays (None: the photos' own lightness), and what could not be used and why."""
+    """Color photos, their grays (None: the photos' own lightness), and what could not be used and why."""
 
     names: list[str]
     photos: list[np.ndarray]
@@ -32,18 +32,18 @@ class Inputs:
 def read_inputs(
     color: Path, gray: Path | None = None, *, film: str | None = None, short_side: int = SHORT_SIDE
 ) -> Inputs:
-    """Read colour photos and what the network is to see of each: the one place that decides it.
+    """Read color photos and what the network is to see of each: the one place that decides it.
 
     Parameters
     ----------
     color : Path
-        Folder of colour photos.
+        Folder of color photos.
     gray : Path, optional
         Folder of scans of the same relative names, whatever their suffixes. A scan of another size is
         resized to its truth's.
     film : str, optional
-        One of `FILMS`, which renders the gray of each photo, seeded by the photo's place in the list. With
-        neither `gray` nor `film`, the network sees the photo's own lightness.
+        One of `FILMS` or `BOXES`, which renders the gray of each photo, seeded by the photo's place in the
+        list. With neither `gray` nor `film`, the network sees the photo's own lightness.
 
     Raises
     ------
@@ -51,28 +51,29 @@ def read_inputs(
         If a folder is missing or empty, a photo has no partner, none can be used, or there is no such film.
     """
     if gray is not None and film is not None:
-        raise CycleColorError("choose --gray or --film, not both", exit_code=2)
+        raise CycleColorError("--gray and --film exclude each other; use one", exit_code=2)
     if film is not None:
-        film_named(film)
+        film_of(film, 0)  # to say at once if there is none
     truths = _by_stem(color)
     scans = truths if gray is None else _by_stem(gray)
     missing = [name for name in truths if name not in scans]
     if missing:
         shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
         raise CycleColorError(
-            f"{gray}: no scan for {len(missing)} of the {len(truths)} photos in {color} ({shown}); names "
-            "must be equal up to the suffix",
+            f"{gray}: no scan for {len(missing)} of the {len(truths)} photos in {color} ({shown}); give "
+            "both the same name, the suffix aside",
             exit_code=2,
         )
-    inputs = Inputs([], [], None if gray is None and film is None else [], [])
+    grays: list[np.ndarray] = []
+    inputs = Inputs([], [], None if gray is None and film is None else grays, [])
     for seed, (name, path) in enumerate(truths.items()):
         try:
             photo = read_large_enough(path, short_side)
             if gray is not None:
                 scan = read_rgb8(scans[name], short_side=short_side)
-                inputs.grays.append(_fitted(scan, photo, scans[name]))
+                grays.append(_fitted(scan, photo, scans[name]))
             elif film is not None:
-                inputs.grays.append(render(photo, film, seed))
+                grays.append(render(photo, film, seed))
         except PhotoError as error:
             inputs.skipped.append(str(error))
             continue

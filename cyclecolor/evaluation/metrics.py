@@ -1,15 +1,15 @@
-"""Metrics of colour, as pure torch functions of batches."""
+"""Metrics of color, as pure torch functions of batches."""
 
 import torch
 from torch import Tensor
 
-HUE_CHROMA = 10.0  # chroma above which a colour has a hue worth comparing
-TINT_LEVELS = 16  # of lightness, each of which a toned print gives one colour
+HUE_CHROMA = 10.0  # chroma above which a color has a hue worth comparing
+TINT_LEVELS = 16  # of lightness, each of which a toned print gives one color
 NO_CHROMA = 1.0  # chroma below which there is none: about just noticeable
 
 
 def ciede2000(first: Tensor, second: Tensor) -> Tensor:
-    """CIEDE2000 colour difference (CIE 142-2001; Sharma et al., 2005), with kL = kC = kH = 1.
+    """CIEDE2000 color difference (CIE 142-2001; Sharma et al., 2005), with kL = kC = kH = 1.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def chroma_of(lab: Tensor) -> Tensor:
 def hue_agreement(lab: Tensor, true_lab: Tensor) -> Tensor:
     """How well hue angles agree where the truth has one: its chroma is above `HUE_CHROMA`.
 
-    A pixel without colour (chroma below `NO_CHROMA`) has no hue; it scores as chance does, 90 degrees and
+    A pixel without color (chroma below `NO_CHROMA`) has no hue; it scores as chance does, 90 degrees and
     a cosine of 0.
 
     Parameters
@@ -97,8 +97,8 @@ def hue_agreement(lab: Tensor, true_lab: Tensor) -> Tensor:
 def cast(lab: Tensor) -> Tensor:
     """Mean a*, mean b* and mean chroma of Lab images (N, 3, H, W): (N, 3).
 
-    Over a set, the length of the mean a*b* as a share of the mean chroma says how much of the colour is
-    one tint: 1 for a sepia print, near 0 where colours balance.
+    Over a set, the length of the mean a*b* as a share of the mean chroma says how much of the color is
+    one tint: 1 for a sepia print, near 0 where colors balance.
     """
     return torch.cat([lab[:, 1:], chroma_of(lab)[:, None]], dim=1).mean(dim=(2, 3))
 
@@ -106,8 +106,8 @@ def cast(lab: Tensor) -> Tensor:
 def color_beyond_tint(lab: Tensor) -> Tensor:
     """Root mean square distance of a*b* from their mean among pixels of like lightness, Lab (N, 3, H, W).
 
-    One value an image. A toned or yellowed gray photo has one colour for each lightness, so about 0 is left
-    of it, whatever its tint; a colour photo has many.
+    One value an image. A toned or yellowed gray photo has one color for each lightness, so about 0 is left
+    of it, whatever its tint; a color photo has many.
     """
     level = (lab[:, 0] / 100 * (TINT_LEVELS - 1)).round().long().clamp(0, TINT_LEVELS - 1).flatten(1)
     ab = lab[:, 1:].flatten(2)
@@ -119,9 +119,9 @@ def color_beyond_tint(lab: Tensor) -> Tensor:
 
 
 def colorfulness(rgb: Tensor) -> Tensor:
-    """Colourfulness of Hasler and Süsstrunk (2003), signed opponents; sRGB (N, 3, H, W) in [0, 1].
+    """Colorfulness of Hasler and Süsstrunk (2003), signed opponents; sRGB (N, 3, H, W) in [0, 1].
 
-    One value an image, in units of 8-bit levels: 0 is gray, 33 moderately and 82 highly colourful.
+    One value an image, in units of 8-bit levels: 0 is gray, 33 moderately and 82 highly colorful.
     """
     return _colorfulness(_opponents(rgb))
 

@@ -44,7 +44,9 @@ class Perceptual:
         Of images (N, 3, H, W) uint8 of any size, to a tuple with their features (N, k).
     """
 
-    def __init__(self, lpips: Callable[[Tensor, Tensor], Tensor], inception: Callable):
+    def __init__(
+        self, lpips: Callable[[Tensor, Tensor], Tensor], inception: Callable[[Tensor], tuple[Tensor, ...]]
+    ):
         self.lpips, self.inception = lpips, inception
 
     @torch.no_grad()
@@ -137,7 +139,7 @@ def _require() -> None:
         commands.append(shlex.join(["curl", "-fL", "--create-dirs", "-o", str(path), url]))
     if missing:
         raise CycleColorError(
-            f"--perceptual lacks {', '.join(missing)}; get what is missing with: {' && '.join(commands)}",
+            f"--perceptual needs {', '.join(missing)}; get it with: {' && '.join(commands)}",
             exit_code=2,
         )
 

@@ -45,7 +45,7 @@ def judge(saved: Tensor, lightness: Tensor, truth: Tensor, *, same_lightness: bo
     lightness : Tensor
         CIE L* (N, 1, H, W) of the input, which the output should have kept.
     truth : Tensor
-        The colour photo, sRGB (N, 3, H, W) in [0, 1].
+        The color photo, sRGB (N, 3, H, W) in [0, 1].
     same_lightness : bool
         Whether the input's lightness is the truth's. If not, the output's a*b* are put on the truth's L*,
         so that only chroma is judged.
@@ -88,7 +88,7 @@ def measure(picture: Picture, truth: Picture) -> dict[str, Tensor]:
 
 def _cast_ratio(weights: Tensor, measured: Tensor) -> Tensor:
     means = weights @ measured
-    # Without colour there is no cast: what rounding leaves of gray has chroma below 1.
+    # Without color there is no cast: what rounding leaves of gray has chroma below 1.
     return torch.where(means[:, 2] < 1, torch.nan, means[:, :2].norm(dim=1) / means[:, 2])
 
 

@@ -9,15 +9,15 @@ import torch.nn.functional as F
 from PIL import Image
 
 from ..color import SPACES
-from ..inference import Translator
-from ..photos import atomic_write
+from ..files import atomic_write
+from ..inference import Colorizer
 from .inputs import to_tensor
 
 SHEET_PHOTOS = 10
 
 
 def contact_sheet(
-    colorizer: Translator,
+    colorizer: Colorizer,
     photos: Sequence[np.ndarray],
     grays: Sequence[np.ndarray] | None = None,
     *,
@@ -26,7 +26,7 @@ def contact_sheet(
 ) -> Image.Image:
     """A row for each kind (gray, ours, and truth if it is known), a column for each photo.
 
-    What is coloured is `grays`, or the photos' own lightness.
+    What is colored is `grays`, or the photos' own lightness.
     """
     columns = []
     for photo, gray in zip(photos, photos if grays is None else grays, strict=True):
@@ -41,7 +41,7 @@ def contact_sheet(
 
 
 def save_sheet(
-    colorizer: Translator,
+    colorizer: Colorizer,
     photos: Sequence[np.ndarray],
     path: Path,
     grays: Sequence[np.ndarray] | None = None,

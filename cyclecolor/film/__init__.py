@@ -1,15 +1,16 @@
-"""Film: how emulsions, age and scanners turn colour into gray, as pure torch functions, and some by name."""
+"""Film: how emulsions, age and scanners turn color into gray, as pure torch functions, and some by name."""
 
-from .films import FILMS, Film, film_named, render
+from .films import BOXES, FILMS, Film, film_of, render
 from .physics import Noise, blur, damaged, grain, slow_field, tone, transmitted
 
 __all__ = [
+    "BOXES",
     "FILMS",
     "Film",
     "Noise",
     "blur",
     "damaged",
-    "film_named",
+    "film_of",
     "grain",
     "render",
     "slow_field",

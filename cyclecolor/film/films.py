@@ -1,4 +1,4 @@
-"""Films by name: test domains whose colours are known, and a generic mixture for augmentation.
+"""Films by name: test domains whose colors are known, and a generic mixture for augmentation.
 
 A film here is not of the family that `FilmGenerator` learns: its curve is a straight line in log exposure
 between a toe and a shoulder, its grain lives in density, its blur is a true Gaussian.
@@ -103,21 +103,27 @@ FILMS = {
 }
 
 
-def film_named(name: str) -> Film:
-    """One of `FILMS`.
+# Archives that hold several films: each photo is on one of them, whichever its seed says.
+BOXES = {"mixed_box": ("blue_plate", "faded_print", "worn_print")}
+
+
+def film_of(name: str, seed: int) -> Film:
+    """A film of `FILMS`, or that of photo `seed` in one of `BOXES`, where all its films are as likely.
 
     Raises
     ------
     CycleColorError
         Naming those that there are.
     """
-    if name not in FILMS:
-        raise CycleColorError(f"{name}: no such film; built in are {', '.join(FILMS)}", exit_code=2)
-    return FILMS[name]
+    names = BOXES.get(name, (name,))
+    if names[0] not in FILMS:
+        built_in = ", ".join([*FILMS, *BOXES])
+        raise CycleColorError(f"{name}: no such film; built in are {built_in}", exit_code=2)
+    return FILMS[names[np.random.default_rng((seed, len(names))).integers(len(names))]]
 
 
 def render(photo: np.ndarray, film: str, seed: int) -> np.ndarray:
-    """A colour photo as a film of `FILMS` shows it.
+    """A color photo as a film of `FILMS`, or its film in one of `BOXES`, shows it.
 
     Parameters
     ----------
@@ -125,16 +131,16 @@ def render(photo: np.ndarray, film: str, seed: int) -> np.ndarray:
         (H, W, 3) uint8 sRGB.
     film : str
     seed : int
-        Of all that varies from photo to photo.
+        At least 0; of all that varies from photo to photo.
 
     Returns
     -------
     np.ndarray
         (H, W, 3) uint8, three equal channels.
     """
-    generator, film = torch.Generator().manual_seed(seed), film_named(film)
+    generator, stock = torch.Generator().manual_seed(seed), film_of(film, seed)
     linear = _linear_levels()[torch.from_numpy(photo).long()].permute(2, 0, 1)[None]
-    gray = _scan(_expose(linear, film, generator), film, generator)
+    gray = _scan(_expose(linear, stock, generator), stock, generator)
     level = (_gray_level(gray)[0, 0] * 255).round().byte().numpy()
     return np.repeat(level[..., None], 3, axis=2)
 

@@ -1,24 +1,9 @@
-"""Inference: one class behind every entry point, and folders of photos."""
+"""Inference: a checkpoint and one photo. One class behind every entry point."""
 
+from .chroma_colorizer import ChromaColorizer
 from .colorizer import Colorizer
-from .loading import load, translator_of
-from .plan import Shard, output_name
-from .repainter import Repainter
-from .report import write_report
-from .translate import Job, Options, Outcome, provenance_of
-from .translator import Translator
+from .hints import Hint, read_hints
+from .loading import colorizer_of, load
+from .rgb_colorizer import RGBColorizer
 
-__all__ = [
-    "Colorizer",
-    "Job",
-    "Options",
-    "Outcome",
-    "Repainter",
-    "Shard",
-    "Translator",
-    "load",
-    "output_name",
-    "provenance_of",
-    "translator_of",
-    "write_report",
-]
+__all__ = ["ChromaColorizer", "Colorizer", "Hint", "RGBColorizer", "colorizer_of", "load", "read_hints"]

@@ -1,18 +1,20 @@
-"""Which class translates with a checkpoint."""
+"""From a checkpoint to a `Colorizer`."""
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 from ..checkpoint import Checkpoint, open_checkpoint
+from ..methods import METHODS
+from .chroma_colorizer import ChromaColorizer
 from .colorizer import Colorizer
-from .repainter import Repainter
-from .translator import Translator
+from .rgb_colorizer import RGBColorizer
 
 
-def load(checkpoint: str | Path | None = None, **options) -> Translator:
+def load(checkpoint: str | Path | None = None, **options: Any) -> Colorizer:
     """Load a checkpoint file, a run's newest whole one, or a released one by name; by default `default`.
 
-    Options are those of `Translator`.
+    Options are those of `Colorizer`.
 
     Raises
     ------
@@ -22,9 +24,10 @@ def load(checkpoint: str | Path | None = None, **options) -> Translator:
     path, loaded = open_checkpoint(None if checkpoint is None else Path(checkpoint))
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return translator_of(loaded, name=f"{path.name} sha256:{digest}", **options)
+    return colorizer_of(loaded, name=f"{path.name} sha256:{digest}", **options)
 
 
-def translator_of(checkpoint: Checkpoint, **options) -> Translator:
-    """A `Colorizer`, or for generators of whole images a `Repainter`."""
-    return (Repainter if checkpoint.experiment.space == "rgb" else Colorizer)(checkpoint, **options)
+def colorizer_of(checkpoint: Checkpoint, **options: Any) -> Colorizer:
+    """A `ChromaColorizer`, or for generators of whole images an `RGBColorizer`."""
+    in_rgb = METHODS[checkpoint.experiment.method].in_rgb
+    return (RGBColorizer if in_rgb else ChromaColorizer)(checkpoint, **options)

@@ -1,28 +1,16 @@
-"""Training methods: each owns its networks and one `train_step`."""
+"""Training methods: each owns its networks, and computes the losses of a batch."""
 
-from ..config import Experiment
 from .cyclegan import CycleGAN
-from .method import Method, build_generator, held_back
+from .method import Losses, Method
+from .paper_cyclegan import PaperCycleGAN
 from .pix2pix import Pix2Pix
 from .regression import Regression
-from .textbook import Textbook
 
-METHODS = {"cyclegan": CycleGAN, "pix2pix": Pix2Pix, "regression": Regression}
+METHODS: dict[str, type[Method]] = {
+    "cyclegan": CycleGAN,
+    "paper_cyclegan": PaperCycleGAN,
+    "pix2pix": Pix2Pix,
+    "regression": Regression,
+}
 
-
-def method_of(experiment: Experiment) -> type[Method]:
-    """The class that trains an experiment; RGB is the textbook's."""
-    return Textbook if experiment.space == "rgb" else METHODS[experiment.method]
-
-
-__all__ = [
-    "METHODS",
-    "CycleGAN",
-    "Method",
-    "Pix2Pix",
-    "Regression",
-    "Textbook",
-    "build_generator",
-    "held_back",
-    "method_of",
-]
+__all__ = ["METHODS", "CycleGAN", "Losses", "Method", "PaperCycleGAN", "Pix2Pix", "Regression"]

@@ -1,51 +1,57 @@
 """Unpaired training: the CycleGAN of Zhu et al. (2017), chroma-native and with an honest cycle."""
 
+import logging
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
+from ..data.seeds import Stream, mixed_seed
+from ..distributed import normal
 from ..film import blur, damaged
-from ..networks import FilmGenerator
-from ..share import normal
-from .guard import guard
+from ..networks import FilmGenerator, FilmResnet
+from ..networks.content import content_of, reader_of
+from .archive_matching import HELD_TO, Archive, Progress, match_archive, said_films
+from .bottleneck import bottleneck
+from .content import chances
+from .film_matching import match_film
 from .image_pool import ImagePool
-from .losses import chroma_l1, discriminator_loss, generator_loss, l1, weighted_sum
-from .matching import match_film
-from .method import Method, build_discriminator, build_generator, frozen, update
+from .losses import chroma_l1, discriminator_loss, generator_loss, l1
+from .method import Losses, Method, frozen, make_discriminator
 
 DETAIL = 5.0  # detail is some fifth of tones in size
 # Crops of each pile to which a film is matched, of them at a time, and the side of the middle that is looked
 # at. With a quarter as many, a third at a time, lightness was found to be green by 0.91 (it is by 0.72).
 MATCHED, MATCH_BATCH, MATCH_SIDE = 4096, 192, 48
 
+logger = logging.getLogger("cyclecolor")
+
 
 class CycleGAN(Method):
     """Two generators, two discriminators, cycle consistency and identity in the shared space.
 
-    `G_color` sees gray and emits chroma: the lightness of a coloured photo is the gray itself. So
-    `fake_color`, `rec_color` and `real_color` are chroma. `D_color` judges chroma on the gray it belongs
-    to; its real examples stand on `fake_gray`, so that gray never tells real from fake.
+    `G_color` sees gray and emits chroma: the lightness of a colored photo is the gray itself. `D_color` sees
+    chroma on the gray it belongs to; its real examples stand on `fake_gray`, so that gray never tells real
+    from fake.
     """
 
     paired = False
 
     def build(self) -> None:
         """Make `G_color`, `G_gray`, `D_color`, `D_gray`, one optimizer a side, one pool a domain."""
-        experiment = self.experiment
-        self.G_color = self.add("G_color", build_generator("G_color", experiment))
-        self.G_gray = self.add("G_gray", build_generator("G_gray", experiment))
-        self.D_color = self.add("D_color", build_discriminator(3, experiment))
-        self.D_gray = self.add("D_gray", build_discriminator(2, experiment))
+        experiment, weights = self.experiment, self.experiment.weights
+        self.G_color = self.add("G_color", self.build_generator("G_color", experiment))
+        self.G_gray = self.add("G_gray", self.build_generator("G_gray", experiment))
+        self.D_color = self.add("D_color", make_discriminator(3, experiment))
+        self.D_gray = self.add("D_gray", make_discriminator(2, experiment))
         rate, D_rate = experiment.learning_rate, experiment.discriminator.learning_rate
-        matched = experiment.G_gray.type == "film" and experiment.match_steps > 0
-        gray_rate = rate * experiment.film_rate if matched else rate
+        gray_rate = rate * experiment.film_rate if self._matches_film else rate
         self.add_optimizer("G", (self.G_color, rate), (self.G_gray, gray_rate))
         self.add_optimizer("D", (self.D_color, D_rate), (self.D_gray, D_rate))
         size = experiment.discriminator.pool_size
         self.pools = {"color": ImagePool(size), "gray": ImagePool(size)}
-
-        weights = experiment.weights
         self.lambdas = {
             **dict.fromkeys(("gan_color", "gan_gray"), weights.lambda_gan),
             "cycle_color": weights.lambda_cycle_color,
@@ -53,49 +59,33 @@ class CycleGAN(Method):
             **dict.fromkeys(("identity_gray", "identity_color"), weights.lambda_identity),
         }
 
-    def prepare(self, dataset: Dataset) -> str:
-        """Match a film to the gray pile, on crops that the first steps will see; say what it is."""
-        film, experiment = self.networks["G_gray"], self.experiment
-        if not isinstance(film, FilmGenerator) or not experiment.match_steps:
-            return ""
-        count = min(MATCHED, experiment.num_steps * experiment.accumulate * experiment.batch_size)
-        samples = (dataset[position] for position in range(count))
-        crops = default_collate([{k: middle(s[k], MATCH_SIDE) for k in ("gray", "color")} for s in samples])
-        picks = torch.randint(count, (experiment.match_steps, 2, MATCH_BATCH))
-        batches = (self.read({"gray": crops["gray"][i], "color": crops["color"][j]}) for i, j in picks)
-        match_film(film, batches, steps=experiment.match_steps, seed=experiment.seed)
-        numbers = ", ".join(f"{name} {value:.2f}" for name, value in film.describe().items())
-        return f"a film like the gray pile's: {numbers}"
-
-    def train_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Update both generators, then both discriminators."""
-        objective, vivid = self.experiment.discriminator.objective, self.experiment.weights.vivid
-        real_gray, real_photo = self.read(batch)
-        real_color = self.shrink(real_photo[:, 1:])
+    def losses(self, batch: dict[str, Tensor]) -> Losses:
+        """Of both generators, then of both discriminators."""
+        objective, emphasis = self.experiment.discriminator.objective, self.experiment.weights.chroma_emphasis
+        real_gray, real_color = self.read(batch)
+        real_chroma = self.shrink(real_color[:, 1:])
         with self.autocast(), frozen(self.D_color, self.D_gray):
-            fake_gray = self.damaged(self.G_gray(real_photo))
-            seen_gray = guard(fake_gray, **self.experiment.guard.model_dump())
-            fake_color, rec_color = self.G_color(torch.cat([real_gray, seen_gray])).chunk(2)
-            fake_photo = self.judged(real_gray, fake_color)
-            losses = {
-                "gan_color": generator_loss(self.D_color(fake_photo), objective),
+            fake_gray = self.damaged(self.G_gray(real_color))
+            seen_gray = bottleneck(fake_gray, **self.experiment.bottleneck.model_dump())
+            fake_chroma, rec_chroma = self.G_color(torch.cat([real_gray, seen_gray])).chunk(2)
+            fake_color = self.discriminator_input(real_gray, fake_chroma)
+            generators = {
+                "gan_color": generator_loss(self.D_color(fake_color), objective),
                 "gan_gray": generator_loss(self.D_gray(with_detail(fake_gray)), objective),
-                "cycle_color": chroma_l1(rec_color, real_color, vivid),
-                **self.gray_losses(real_gray, real_photo, fake_color, real_color),
+                "cycle_color": chroma_l1(rec_chroma, real_chroma, emphasis),
+                **self.gray_losses(real_gray, real_color, fake_chroma, real_chroma),
             }
-        update(self.optimizers["G"], weighted_sum(losses, self.lambdas))
 
-        fake_photo = self.pools["color"].query(fake_photo.float())
+        fake_color = self.pools["color"].query(fake_color.float())
         fake_gray = self.pools["gray"].query(fake_gray.float())
         with self.autocast():
-            seen_photo = self.judged(seen_gray.detach(), real_color)
+            seen_color = self.discriminator_input(seen_gray.detach(), real_chroma)
             real_scan, fake_scan = with_detail(self.damaged(real_gray)), with_detail(fake_gray)
-            losses |= {
-                "D_color": discriminator_loss(self.D_color(seen_photo), self.D_color(fake_photo), objective),
+            discriminators = {
+                "D_color": discriminator_loss(self.D_color(seen_color), self.D_color(fake_color), objective),
                 "D_gray": discriminator_loss(self.D_gray(real_scan), self.D_gray(fake_scan), objective),
             }
-        update(self.optimizers["D"], losses["D_color"] + losses["D_gray"])
-        return losses
+        return Losses(generators, discriminators)
 
     def damaged(self, gray: Tensor) -> Tensor:
         """Gray (N, 1, H, W) in [-1, 1] with specks and scratches, if the experiment wants it.
@@ -108,24 +98,69 @@ class CycleGAN(Method):
         return 2 * damaged((gray.float() + 1) / 2, normal) - 1
 
     def gray_losses(
-        self, real_gray: Tensor, real_photo: Tensor, fake_color: Tensor, real_color: Tensor
+        self, real_gray: Tensor, real_color: Tensor, fake_chroma: Tensor, real_chroma: Tensor
     ) -> dict[str, Tensor]:
-        """The losses of the textbook that suppose gray to be lightness, where they have weight."""
+        """The losses of the paper that suppose gray to be lightness, where they have weight."""
         losses = {}
         if self.lambdas["cycle_gray"]:
-            losses["cycle_gray"] = l1(self.G_gray(self.join(real_gray, fake_color)), real_gray)
+            losses["cycle_gray"] = l1(self.G_gray(self.join(real_gray, fake_chroma)), real_gray)
         if self.lambdas["identity_gray"]:
-            no_chroma = torch.zeros_like(real_photo[:, 1:])
+            no_chroma = torch.zeros_like(real_color[:, 1:])
             losses["identity_gray"] = l1(self.G_gray(self.join(real_gray, no_chroma)), real_gray)
-            vivid = self.experiment.weights.vivid
-            losses["identity_color"] = chroma_l1(self.G_color(real_photo[:, :1]), real_color, vivid)
+            emphasis = self.experiment.weights.chroma_emphasis
+            losses["identity_color"] = chroma_l1(self.G_color(real_color[:, :1]), real_chroma, emphasis)
         return losses
 
     def join(self, lightness: Tensor, chroma: Tensor) -> Tensor:
-        """A colour image as `G_gray` sees it: (N, 3, H, W) at the size of the lightness."""
+        """A color image as `G_gray` sees it: (N, 3, H, W) at the size of the lightness."""
         if chroma.shape[-2:] != lightness.shape[-2:]:
             chroma = F.interpolate(chroma.float(), size=lightness.shape[-2:], mode="bilinear")
         return torch.cat([lightness, chroma], dim=1)
+
+    @property
+    def _matches_film(self) -> bool:
+        return self.experiment.G_gray.type.startswith("film") and self.experiment.match_steps > 0
+
+    def before_training(self, dataset: Dataset[Any], progress: Progress) -> None:
+        """Match the film, or the films, to the gray pile, on crops that the first steps will see; say it."""
+        film, experiment = self.networks["G_gray"], self.experiment
+        if not isinstance(film, FilmGenerator | FilmResnet) or not experiment.match_steps:
+            return
+        count = min(MATCHED, experiment.num_steps * experiment.accumulate * experiment.batch_size)
+        if isinstance(film, FilmResnet):
+            count = min(HELD_TO, count)
+        samples = (dataset[position] for position in progress(range(count)))
+        crops = default_collate([{pile: sample[pile] for pile in ("gray", "color")} for sample in samples])
+        if isinstance(film, FilmResnet):
+            logger.info(self._find_films(film, crops, progress))
+            return
+        crops = {pile: middle(images, MATCH_SIDE) for pile, images in crops.items()}
+        picks = torch.randint(count, (experiment.match_steps, 2, MATCH_BATCH))
+        batches = (
+            self.read({"gray": crops["gray"][i], "color": crops["color"][j]}) for i, j in progress(picks)
+        )
+        seed = mixed_seed(experiment.seed, Stream.BEFORE, 1)
+        match_film(film, batches, steps=experiment.match_steps, seed=seed)
+        numbers = ", ".join(f"{name} {value:.2f}" for name, value in film.describe().items())
+        logger.info("a film like the gray pile's: %s", numbers)
+
+    def _find_films(self, film: FilmResnet, crops: dict[str, Tensor], progress: Progress) -> str:
+        """Find the films of the gray pile, with photos drawn so that they show what the scans do."""
+        grays, photos = self.read({pile: middle(images, MATCH_SIDE) for pile, images in crops.items()})
+        archive = Archive.of(grays, photos, film.to_linear, self._chances(crops))
+        match_archive(
+            film, archive, steps=self.experiment.match_steps, seed=self.experiment.seed, progress=progress
+        )
+        return said_films(film)
+
+    def _chances(self, crops: dict[str, Tensor]) -> Tensor | None:
+        """How often each color crop is to be drawn, where `G_color` starts from an encoder that sees."""
+        knows = self.experiment.G_color.pretrained or self.experiment.init
+        encoder = reader_of(self.networks["G_color"])
+        if not knows or encoder is None:
+            return None
+        scans, photos = self.read(crops)
+        return chances(content_of(encoder, scans), content_of(encoder, photos[:, :1])).cpu()
 
 
 def middle(image: Tensor, side: int) -> Tensor:

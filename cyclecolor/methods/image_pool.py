@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ..share import own, whole
+from ..distributed import all_gather, local_part
 
 
 class ImagePool:
@@ -11,7 +11,7 @@ class ImagePool:
 
     Until `size` images are held, fresh ones are kept and returned. Then each fresh image is, with
     probability one half, exchanged for a random one of the past. Draws from torch's global generators.
-    Processes that share a batch hold the same pool: each sees all fakes and returns its share.
+    Processes that work on one batch hold the same pool: each sees all fakes and returns its part.
 
     Attributes
     ----------
@@ -33,13 +33,13 @@ class ImagePool:
         fresh = fresh.detach().contiguous()  # one layout, whatever was restored
         if not self.size:
             return fresh
-        fresh = whole(fresh)
+        fresh = all_gather(fresh)
         if self.full:
-            return own(self._exchange(fresh))
+            return local_part(self._exchange(fresh))
         held = fresh[:0] if self.images is None else self.images
         room = self.size - len(held)
         self.images = torch.cat([held, fresh[:room]])
-        return own(torch.cat([fresh[:room], self._exchange(fresh[room:])]))
+        return local_part(torch.cat([fresh[:room], self._exchange(fresh[room:])]))
 
     def _exchange(self, fresh: Tensor) -> Tensor:
         """Some of the fresh for some of the past; no two of them for the same, until all have been."""
@@ -47,6 +47,7 @@ class ImagePool:
         for some in fresh.split(self.size):
             slots = torch.rand(self.size, device=fresh.device).argsort()[: len(some)]
             swap = torch.rand(len(some), 1, 1, 1, device=fresh.device) < 0.5
+            assert self.images is not None
             past = self.images[slots]
             self.images[slots] = torch.where(swap, some, past)
             shown.append(torch.where(swap, past, some))

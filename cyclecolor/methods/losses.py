@@ -1,5 +1,7 @@
 """Losses as free functions of tensors; none keeps state, none calls `backward`."""
 
+from collections.abc import Iterable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -28,20 +30,22 @@ def l1(output: Tensor, target: Tensor) -> Tensor:
     return F.l1_loss(output.float(), target.float())
 
 
-def chroma_l1(output: Tensor, target: Tensor, vivid: float) -> Tensor:
-    """Mean absolute difference of chroma (N, 2, h, w), weighted by 1 + `vivid` times the target's norm.
+def chroma_l1(output: Tensor, target: Tensor, emphasis: float) -> Tensor:
+    """Mean absolute difference of chroma (N, 2, h, w), weighted by 1 + `emphasis` times the target's norm.
 
     Most pixels of most photos are nearly gray, and the plain mean rewards leaving the others gray too
     (class rebalancing: Zhang et al., 2016). Over photos of usual chroma, weights are 1 on average.
     """
     target = target.float()
-    weight = (1 + vivid * target.norm(dim=1, keepdim=True)) / (1 + vivid * USUAL_CHROMA)
+    weight = (1 + emphasis * target.norm(dim=1, keepdim=True)) / (1 + emphasis * USUAL_CHROMA)
     return (weight * (output.float() - target).abs()).mean()
 
 
 def weighted_sum(losses: dict[str, Tensor], weights: dict[str, float]) -> Tensor:
     """Sum of named losses, each times the weight of the same name."""
-    return sum(weights[name] * loss for name, loss in losses.items())
+    total = sum(weights[name] * loss for name, loss in losses.items())
+    assert isinstance(total, Tensor)
+    return total
 
 
 _GENERATOR = {
@@ -57,5 +61,5 @@ _DISCRIMINATOR = {
 }
 
 
-def _mean(values) -> Tensor:
+def _mean(values: Iterable[Tensor]) -> Tensor:
     return torch.stack(list(values)).mean()

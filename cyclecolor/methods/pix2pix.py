@@ -3,8 +3,8 @@
 from torch import Tensor
 
 from .image_pool import ImagePool
-from .losses import chroma_l1, discriminator_loss, generator_loss, weighted_sum
-from .method import Method, build_discriminator, build_generator, frozen, update
+from .losses import chroma_l1, discriminator_loss, generator_loss
+from .method import Losses, Method, frozen, make_discriminator
 
 
 class Pix2Pix(Method):
@@ -12,31 +12,29 @@ class Pix2Pix(Method):
 
     def build(self) -> None:
         """Make `G_color`, `D_color` and their optimizers."""
-        self.G_color = self.add("G_color", build_generator("G_color", self.experiment))
-        self.D_color = self.add("D_color", build_discriminator(3, self.experiment))
-        self.add_optimizer("G", (self.G_color, self.experiment.learning_rate))
-        self.add_optimizer("D", (self.D_color, self.experiment.discriminator.learning_rate))
-        self.pools = {"color": ImagePool(self.experiment.discriminator.pool_size)}
-        weights = self.experiment.weights
+        experiment, weights = self.experiment, self.experiment.weights
+        self.G_color = self.add("G_color", self.build_generator("G_color", experiment))
+        self.D_color = self.add("D_color", make_discriminator(3, experiment))
+        self.add_optimizer("G", (self.G_color, experiment.learning_rate))
+        self.add_optimizer("D", (self.D_color, experiment.discriminator.learning_rate))
+        self.pools = {"color": ImagePool(experiment.discriminator.pool_size)}
         self.lambdas = {"gan_color": weights.lambda_gan, "regression": weights.lambda_regression}
 
-    def train_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Update the generator, then the discriminator."""
-        objective, vivid = self.experiment.discriminator.objective, self.experiment.weights.vivid
-        real_gray, real_photo = self.read(batch)
-        real_color = self.shrink(real_photo[:, 1:])
+    def losses(self, batch: dict[str, Tensor]) -> Losses:
+        """Of the generator, then of the discriminator."""
+        objective, emphasis = self.experiment.discriminator.objective, self.experiment.weights.chroma_emphasis
+        real_gray, real_color = self.read(batch)
+        real_chroma = self.shrink(real_color[:, 1:])
         with self.autocast(), frozen(self.D_color):
-            fake_color = self.G_color(real_gray)
-            fake_photo = self.judged(real_gray, fake_color)
-            losses = {
-                "gan_color": generator_loss(self.D_color(fake_photo), objective),
-                "regression": chroma_l1(fake_color, real_color, vivid),
+            fake_chroma = self.G_color(real_gray)
+            fake_color = self.discriminator_input(real_gray, fake_chroma)
+            generators = {
+                "gan_color": generator_loss(self.D_color(fake_color), objective),
+                "regression": chroma_l1(fake_chroma, real_chroma, emphasis),
             }
-        update(self.optimizers["G"], weighted_sum(losses, self.lambdas))
 
-        fake_photo = self.pools["color"].query(fake_photo.float())
+        fake_color = self.pools["color"].query(fake_color.float())
         with self.autocast():
-            real = self.D_color(self.judged(real_gray, real_color))
-            losses["D_color"] = discriminator_loss(real, self.D_color(fake_photo), objective)
-        update(self.optimizers["D"], losses["D_color"])
-        return losses
+            real = self.D_color(self.discriminator_input(real_gray, real_chroma))
+            discriminators = {"D_color": discriminator_loss(real, self.D_color(fake_color), objective)}
+        return Losses(generators, discriminators)

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from .losses import chroma_l1
-from .method import Method, build_generator, update
+from .method import Losses, Method
 
 
 class Regression(Method):
@@ -11,15 +11,14 @@ class Regression(Method):
 
     def build(self) -> None:
         """Make `G_color` and its optimizer."""
-        self.G_color = self.add("G_color", build_generator("G_color", self.experiment))
+        self.G_color = self.add("G_color", self.build_generator("G_color", self.experiment))
         self.add_optimizer("G", (self.G_color, self.experiment.learning_rate))
+        self.lambdas = {"regression": self.experiment.weights.lambda_regression}
 
-    def train_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Update the generator."""
-        real_gray, real_photo = self.read(batch)
-        real_color = self.shrink(real_photo[:, 1:])
-        weights = self.experiment.weights
+    def losses(self, batch: dict[str, Tensor]) -> Losses:
+        """Of the generator; there is no discriminator."""
+        real_gray, real_color = self.read(batch)
+        real_chroma = self.shrink(real_color[:, 1:])
         with self.autocast():
-            loss = chroma_l1(self.G_color(real_gray), real_color, weights.vivid)
-        update(self.optimizers["G"], weights.lambda_regression * loss)
-        return {"regression": loss}
+            loss = chroma_l1(self.G_color(real_gray), real_chroma, self.experiment.weights.chroma_emphasis)
+        return Losses({"regression": loss}, {})

@@ -2,12 +2,14 @@
 
 from .encoders import ENCODERS
 from .film_generator import FilmGenerator
+from .film_resnet import FilmResnet
 from .folding import fold_norms
 from .fusion_generator import FusionGenerator
 from .gray_residual import GrayResidual
 from .patch_discriminator import PatchDiscriminator
 from .recomputed import Recomputed
 from .resnet_generator import ResnetGenerator
+from .stride import stride_of
 
 GENERATORS = {"resnet": ResnetGenerator, "fusion": FusionGenerator}
 
@@ -15,10 +17,12 @@ __all__ = [
     "ENCODERS",
     "GENERATORS",
     "FilmGenerator",
+    "FilmResnet",
     "FusionGenerator",
     "GrayResidual",
     "PatchDiscriminator",
     "Recomputed",
     "ResnetGenerator",
     "fold_norms",
+    "stride_of",
 ]

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..color import constant
+from ..distributed import normal
 from ..film import Noise, blur, grain, slow_field, tone, transmitted
-from ..share import normal
 
 LUMINANCE = (0.2127, 0.7152, 0.0722)  # of sRGB's primaries: an emulsion that sees as we do
 
@@ -37,10 +37,10 @@ KNOTS = 4  # to a side, of unevenness
 
 
 class FilmGenerator(nn.Module):
-    """Renders colour photos as a film whose few parameters are learned: nothing else is repainted.
+    """Renders color photos as a film whose few parameters are learned: nothing else is repainted.
 
     Each parameter has a learned mean and a learned spread, sampled for each image; grain and unevenness are
-    fresh noise. A film this narrow cannot draw colour into the gray, so the cycle through it is honest by
+    fresh noise. A film this narrow cannot draw color into the gray, so the cycle through it is honest by
     construction. (A ResNet that moved the means with the scene kept the discriminator busy instead: in 250
     steps it had not found the sensitivities and the fading that the means alone find in 150.)
 
@@ -62,42 +62,53 @@ class FilmGenerator(nn.Module):
             # In use, one photo gives one gray, whenever and wherever it is made.
             noise = partial(normal, generator=torch.Generator(color.device).manual_seed(0))
         with torch.autocast(color.device.type, enabled=False):  # bfloat16 is coarser than a level of 8 bits
-            return self.develop(color.float(), self.draw(len(color), noise), noise)
+            return develop(self.to_linear(color.float()), self.draw(len(color), noise), noise)
 
     def draw(self, count: int, noise: Noise) -> dict[str, Tensor]:
         """Raw parameters of `count` images, each (count, 1, 1, 1); with their spread while training."""
         raw = (GAIN * self.mean).expand(count, -1)
         if self.training:
             raw = raw + F.softplus(GAIN * self.spread) * noise(raw.shape, raw.device)
-        return dict(zip(STARTS, raw[..., None, None].split(1, dim=1), strict=True))
-
-    def develop(self, color: Tensor, raw: dict[str, Tensor], noise: Noise) -> Tensor:
-        """Expose, develop, fade and scan: (N, 3, H, W) to gray (N, 1, H, W) in [-1, 1]."""
-        gray = transmitted(self.to_linear(color), spectral_weights(raw), raw["stops"])
-        gray = gray + torch.sigmoid(raw["softness"]) * (blur(gray, 1.0) - gray)
-        gray = tone(gray, torch.exp(raw["contrast"] / 2), raw["shift"] / 2)
-        black, white = faded(raw["black"]), 1 - faded(raw["white"])
-        gray = black + (white - black) * gray + _blemishes(gray, raw, noise)
-        return 2 * gray.clamp(0, 1) - 1
+        return by_name(raw)
 
     def full_size(self, color: Tensor, small: Tensor) -> Tensor:
         """Gray at the size of `color` (N, 3, H, W); a film needs no `small` copy."""
         return self(color)
 
-    @torch.no_grad()
     def describe(self) -> dict[str, float]:
         """What the film has become: weights, exposure, curve and so on, at the means."""
-        raw = {name: (GAIN * value).view(1, 1, 1, 1) for name, value in zip(STARTS, self.mean, strict=True)}
-        weights = spectral_weights(raw).flatten().tolist()
-        scales = {"softness": 1.0, "unevenness": 0.2, "grain": 0.2}
-        return {
-            **dict(zip(("red", "green", "blue"), weights, strict=True)),
-            "stops": raw["stops"].item(),
-            "contrast": torch.exp(raw["contrast"] / 2).item(),
-            "shift": raw["shift"].item() / 2,
-            **{name: faded(raw[name]).item() for name in ("black", "white")},
-            **{name: scale * torch.sigmoid(raw[name]).item() for name, scale in scales.items()},
-        }
+        return film_numbers(GAIN * self.mean)
+
+
+def develop(linear: Tensor, raw: dict[str, Tensor], noise: Noise) -> Tensor:
+    """Expose, develop, fade and scan linear sRGB (N, 3, H, W): gray (N, 1, H, W) in [-1, 1]."""
+    gray = transmitted(linear, spectral_weights(raw), raw["stops"])
+    gray = gray + torch.sigmoid(raw["softness"]) * (blur(gray, 1.0) - gray)
+    gray = tone(gray, torch.exp(raw["contrast"] / 2), raw["shift"] / 2)
+    black, white = faded(raw["black"]), 1 - faded(raw["white"])
+    gray = black + (white - black) * gray + _blemishes(gray, raw, noise)
+    return 2 * gray.clamp(0, 1) - 1
+
+
+def by_name(raw: Tensor) -> dict[str, Tensor]:
+    """Raw parameters (N, 12) as `develop` takes them: each (N, 1, 1, 1)."""
+    return dict(zip(STARTS, raw[..., None, None].split(1, dim=1), strict=True))
+
+
+@torch.no_grad()
+def film_numbers(raw: Tensor) -> dict[str, float]:
+    """What a film with the raw parameters (12,) is: weights of sum 1, stops, slope of the curve and so on."""
+    named = by_name(raw[None])
+    weights = spectral_weights(named).flatten().tolist()
+    scales = {"softness": 1.0, "unevenness": 0.2, "grain": 0.2}
+    return {
+        **dict(zip(("red", "green", "blue"), weights, strict=True)),
+        "stops": named["stops"].item(),
+        "contrast": torch.exp(named["contrast"] / 2).item(),
+        "shift": named["shift"].item() / 2,
+        **{name: faded(named[name]).item() for name in ("black", "white")},
+        **{name: scale * torch.sigmoid(named[name]).item() for name, scale in scales.items()},
+    }
 
 
 def _blemishes(gray: Tensor, raw: dict[str, Tensor], noise: Noise) -> Tensor:

@@ -4,11 +4,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..ops.padding import pad_to_multiple
+from ..ops.winograd import use_winograd
 from .encoder import Encoder
 from .encoders import ENCODERS, PRETRAINED
 from .imagenet import load_imagenet
-from .padding import pad_to_multiple
-from .winograd import use_winograd
 
 
 class FusionGenerator(nn.Module):
@@ -59,7 +59,12 @@ class FusionGenerator(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """(N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride)), [-1, 1]."""
-        height, width = (-(-side // self.stride) for side in image.shape[-2:])
+        # Rounded up among positive numbers: ONNX rounds the quotients of negative ones toward 0.
+        height, width = ((side + self.stride - 1) // self.stride for side in image.shape[-2:])
+        return torch.tanh(self.output(self.features(image)))[..., :height, :width]
+
+    def features(self, image: Tensor) -> Tensor:
+        """(N, in_channels, H, W) to what its colors are told by: (N, width, h, w), of at least their size."""
         maps = [self.stem(pad_to_multiple(image, 2 ** (len(self.stages) + 1)))]
         for stage in self.stages:
             maps.append(stage(maps[-1]))
@@ -72,7 +77,7 @@ class FusionGenerator(nn.Module):
             if i < len(self.skips):
                 features = features + self.skips[i](maps.pop())
             features = up(features)
-        return torch.tanh(self.output(features))[..., :height, :width]
+        return features
 
     def encoder_parameters(self) -> list[nn.Parameter]:
         """The parameters that learn at `encoder_rate`."""

@@ -8,7 +8,7 @@ class GrayResidual(nn.Module):
     """Lightness plus a bounded residual.
 
     What passes by construction need not be learned, and a bounded residual has little room in which
-    colour could be hidden.
+    color could be hidden.
 
     Parameters
     ----------

@@ -4,14 +4,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm as spectral
 
-from .norm import InstanceNorm
-from .winograd import WinogradConv2d
+from ..ops.instance_norm import InstanceNorm
+from ..ops.winograd import WinogradConv2d
 
 SLOPE = 0.2  # of the leaky ReLU, as in the paper
 
 
 class PatchDiscriminator(nn.Module):
-    """Judges overlapping patches: each value of the output sees one patch of the image.
+    """Tells real from fake by overlapping patches: each value of the output sees one patch of the image.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ class PatchDiscriminator(nn.Module):
     width : int
         Channels of the first layer (64 in the paper).
     scales : int
-        The image is judged at full size, half size and so on, by a network each.
+        The image is seen at full size, half size and so on, by a network each.
     spectral_norm : bool
         Spectral normalization (Miyato et al., 2018) in place of instance normalization.
     """
@@ -37,19 +37,21 @@ class PatchDiscriminator(nn.Module):
         spectral_norm: bool = False,
     ):
         super().__init__()
-        self.judges = nn.ModuleList(_judge(in_channels, layers, width, spectral_norm) for _ in range(scales))
+        self.discriminators = nn.ModuleList(
+            _one_scale(in_channels, layers, width, spectral_norm) for _ in range(scales)
+        )
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """(N, in_channels, H, W) to one map of logits (N, 1, h, w) for each scale."""
         logits = []
-        for i, judge in enumerate(self.judges):
+        for i, discriminator in enumerate(self.discriminators):
             if i:
                 image = F.avg_pool2d(image, 2)
-            logits.append(judge(image))
+            logits.append(discriminator(image))
         return logits
 
 
-def _judge(in_channels: int, layers: int, width: int, spectral_norm: bool) -> nn.Sequential:
+def _one_scale(in_channels: int, layers: int, width: int, spectral_norm: bool) -> nn.Sequential:
     def convolution(make: type, inputs: int, outputs: int, stride: int, bias: bool = True) -> nn.Module:
         module = make(inputs, outputs, 4, stride, 1, bias=bias)
         return spectral(module) if spectral_norm else module

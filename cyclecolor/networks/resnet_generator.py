@@ -2,10 +2,10 @@
 
 from torch import Tensor, nn
 
-from .few_channels import ConvFromFew, ConvToFew
-from .norm import InstanceNorm
-from .padding import pad_to_multiple
-from .winograd import use_winograd
+from ..ops.conv_by_rows import ConvFromFew, ConvToFew
+from ..ops.instance_norm import InstanceNorm
+from ..ops.padding import pad_to_multiple
+from ..ops.winograd import use_winograd
 
 
 class ResidualBlock(nn.Module):
@@ -64,9 +64,13 @@ class ResnetGenerator(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """(N, in_channels, H, W) to (N, out_channels, H, W) in [-1, 1], for any H and W."""
         height, width = image.shape[-2:]
+        return self.decoder[-2:](self.features(image))[..., :height, :width]
+
+    def features(self, image: Tensor) -> Tensor:
+        """(N, in_channels, H, W) to what its colors are told by: (N, width, h, w), of at least their size."""
         # Reflection needs more pixels than it adds; 16 leave the residual blocks at least 4 x 4.
         features = self.encoder(pad_to_multiple(image, 4, least=16))
-        return self.decoder(self.blocks(features))[..., :height, :width]
+        return self.decoder[:-2](self.blocks(features))
 
 
 def _convolution(channels: int) -> nn.Module:

@@ -1,44 +1,46 @@
 """Photographs as people have them: found, read upright in sRGB with nothing lost, written whole.
 
-`find_photos` lists a folder, `read_photo` turns any file that Pillow can be trusted with into a
-`Photo` (or refuses it with a reason), `write_photo` puts one back with its metadata, atomically.
+`find_photos` lists a folder, `read_photo` turns any file that can be trusted into a `Photo` (or refuses it
+with a reason), `write_photo` puts one back with its metadata, atomically.
 """
 
-from cyclecolor.photos.decoding import decode_image, encode_image, narrow
-from cyclecolor.photos.folders import FOREIGN_SUFFIXES, PHOTO_SUFFIXES, find_files, find_photos
-from cyclecolor.photos.photo import Metadata, Photo, PhotoError, shown
-from cyclecolor.photos.reading import MAX_PIXELS, is_photo, read_luma, read_pages, read_photo, read_rgb8
-from cyclecolor.photos.writing import (
-    SUBSAMPLINGS,
-    TEMPORARY,
+from .decoding import decode_image, encode_image
+from .encoding import SUBSAMPLINGS
+from .folders import FOREIGN_SUFFIXES, PHOTO_SUFFIXES, find_files, find_photos
+from .photo import Metadata, Photo, PhotoError
+from .provenance import provenance_in
+from .reading import MAX_PIXELS, is_photo, read_luma, read_pages, read_photo, read_rgb8
+from .samples import narrow
+from .writing import (
+    JPEG_SUFFIXES,
     WRITABLE_SUFFIXES,
-    atomic_write,
+    Written,
     write_pages,
     write_photo,
 )
 
 __all__ = [
     "FOREIGN_SUFFIXES",
+    "JPEG_SUFFIXES",
     "MAX_PIXELS",
     "PHOTO_SUFFIXES",
     "SUBSAMPLINGS",
-    "TEMPORARY",
     "WRITABLE_SUFFIXES",
     "Metadata",
     "Photo",
     "PhotoError",
-    "atomic_write",
+    "Written",
     "decode_image",
     "encode_image",
     "find_files",
     "find_photos",
     "is_photo",
     "narrow",
+    "provenance_in",
     "read_luma",
     "read_pages",
     "read_photo",
     "read_rgb8",
-    "shown",
     "write_pages",
     "write_photo",
 ]

@@ -1,26 +1,32 @@
-"""From Pillow's modes to `Photo` and back."""
+"""From Pillow's modes, and the pages of a TIFF, to `Photo`; and back to Pillow's."""
 
-from __future__ import annotations
-
+import io
 from typing import BinaryIO
 
-import cv2
 import numpy as np
 from PIL import Image, TiffImagePlugin
+from PIL.PpmImagePlugin import PpmImageFile
 
-from cyclecolor.photos import profiles
-from cyclecolor.photos.deep import is_deep, read_deep
-from cyclecolor.photos.exif import carried_metadata, orientation_of, upright
-from cyclecolor.photos.guard import refusing
-from cyclecolor.photos.photo import Photo, PhotoError, shown
+from ..files import shown
+from . import jp2, metadata, profiles
+from .deep import read_deep, read_ppm16
+from .exif import orientation_of, upright
+from .guard import Refused, refusing
+from .metadata import Found
+from .photo import Metadata, Photo
+from .raw import refuse_raw
+from .samples import divided, from_decimals, from_integers, narrow, widened
+from .tiff import Directory, Tag, directories, read_page
 
 Planes = tuple[np.ndarray, np.ndarray | None]  # (H, W, 1 or 3) in sRGB, (H, W) alpha or None
+_SRGB = 16
+_JP2_SPACES = (0, 12, _SRGB, 17, 18)  # as the profile says, CMYK, sRGB, gray, sYCC
 
 
 def decode_image(image: Image.Image) -> Photo:
     """Convert an opened PIL `image` of any mode to a `Photo`; of several frames, the current one.
 
-    16-bit RGB comes with 8 bits here (PIL has nothing wider); `read_photo` keeps 16.
+    What is not loaded yet is read as its file declares it, 16 bits included.
 
     Raises
     ------
@@ -29,23 +35,94 @@ def decode_image(image: Image.Image) -> Photo:
     """
     name = shown(getattr(image, "filename", "") or "image")
     with refusing(name):
-        return decode(image, name)
+        file = _unread(image)
+        if file is None or image.format != "TIFF":
+            return decode(image, file)
+        pages = list(directories(file))
+        refuse_raw(pages[0])
+        return decode_page(pages[image.tell()])
 
 
-def decode(image: Image.Image, name: str, file: BinaryIO | None = None) -> Photo:
-    """Decode `image`, called `name` in messages; `file` serves where PIL would cut 16 bits to 8."""
+def _unread(image: Image.Image) -> BinaryIO | None:
+    """What `image` is going to be loaded from."""
+    file = getattr(image, "fp", None)
+    if file is None or not getattr(image, "tile", None):
+        return None
+    position = file.tell()
+    file.seek(0)
+    content = io.BytesIO(file.read())
+    file.seek(position)
+    return content
+
+
+def decode(image: Image.Image, file: BinaryIO | None = None) -> Photo:
+    """Decode `image`; `file` serves for what Pillow does not tell, and where it would cut 16 bits to 8."""
+    if (
+        isinstance(image, PpmImageFile)
+        and file is not None
+        and (samples := read_ppm16(file, image)) is not None
+    ):
+        return photo_of(samples, Found(), "PPM")
     raw_mode = _raw_mode(image)
-    # While loading a TIFF, Pillow turns it upright and forgets the tag; in other formats it does
-    # neither.
-    turn = orientation_of(image) if image.format == "TIFF" else 1
+    _refuse_misread(image)
     image.load()
     orientation = orientation_of(image)
-    pixels, alpha = _planes(image, raw_mode, turn, name, file)
-    return Photo(
-        upright(pixels, orientation),
-        None if alpha is None else upright(alpha, orientation),
-        carried_metadata(image, max(turn, orientation)),
-    )
+    found = metadata.of_image(image, file)
+    (pixels, alpha), warnings = _planes(image, raw_mode, found, file)
+    said = metadata.carried(found, image.format or "", orientation)
+    return _turned(pixels, alpha, said, orientation, (*found.warnings, *warnings))
+
+
+def _refuse_misread(image: Image.Image) -> None:
+    """Refuse what only Pillow has read by now, and has read wrong."""
+    tags = image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else {}
+    if tags.get(Tag.PLANAR) == 2 and max(tags.get(Tag.BITS, (8,))) > 8:
+        text = "planes of more than 8 bits, which Pillow misreads; give the path of the file"
+        raise Refused("unsupported", text)
+
+
+def decode_page(page: Directory) -> Photo:
+    """Decode a page of a TIFF."""
+    read, found = read_page(page), metadata.of_page(page)
+    found.lost += read.lost
+    orientation = page.number(Tag.ORIENTATION, 1)
+    orientation = orientation if orientation in range(1, 9) else 1
+    said = metadata.carried(found, "TIFF", orientation)
+    return _turned(read.pixels, read.alpha, said, orientation, read.warnings)
+
+
+def photo_of(
+    samples: np.ndarray, found: Found, source: str, orientation: int = 1, *, multiplied: bool = False
+) -> Photo:
+    """A photo of decoded samples.
+
+    Parameters
+    ----------
+    samples : (H, W, 1 to 4) uint8 or uint16
+        Of full range, gray or RGB, alpha last.
+    found : Found
+        With the profile.
+    source : str
+        Name of the format.
+    orientation : int
+        How they are stored, 1 to 8.
+    multiplied : bool
+        Whether colors are multiplied by alpha.
+    """
+    count = 1 if samples.shape[2] < 3 else 3
+    colors, alpha = samples[..., :count], samples[..., count] if samples.shape[2] > count else None
+    if alpha is not None and multiplied:
+        colors = divided(colors, alpha)
+    (pixels, alpha), warnings = _deep_planes(colors, alpha, found.icc)
+    said = metadata.carried(found, source, orientation)
+    return _turned(pixels, alpha, said, orientation, (*found.warnings, *warnings))
+
+
+def _turned(
+    pixels: np.ndarray, alpha: np.ndarray | None, said: Metadata, orientation: int, warnings: tuple[str, ...]
+) -> Photo:
+    alpha = None if alpha is None else upright(alpha, orientation)
+    return Photo(upright(pixels, orientation), alpha, said, warnings)
 
 
 def encode_image(photo: Photo) -> Image.Image:
@@ -62,14 +139,6 @@ def encode_image(photo: Photo) -> Image.Image:
 def interleaved(photo: Photo) -> np.ndarray:
     """(H, W, 1 to 4) samples of `photo`, alpha last."""
     return photo.pixels if photo.alpha is None else np.dstack([photo.pixels, photo.alpha])
-
-
-def narrow(samples: np.ndarray) -> np.ndarray:
-    """Round uint16 samples to uint8 (65535 becomes 255); uint8 passes through."""
-    if samples.dtype == np.uint8:
-        return samples
-    # 257 is odd, so nothing lies halfway and float rounding cannot go wrong.
-    return cv2.convertScaleAbs(samples, alpha=1 / 257).reshape(samples.shape)
 
 
 def flattened(photo: Photo) -> np.ndarray:
@@ -89,58 +158,69 @@ def _raw_mode(image: Image.Image) -> str:
     return first if isinstance(first, str) else ""
 
 
-def _planes(image: Image.Image, raw_mode: str, turn: int, name: str, file: BinaryIO | None) -> Planes:
-    icc = image.info.get("icc_profile")
+def _planes(
+    image: Image.Image, raw_mode: str, found: Found, file: BinaryIO | None
+) -> tuple[Planes, tuple[str, ...]]:
+    """Planes, and what there is to warn of."""
+    if image.format == "JPEG2000" and file is not None:
+        return _jpeg2000_planes(image, found, file)
     if image.mode.startswith(("I", "F")):
-        return _wide_gray_planes(image, raw_mode, icc, name)
-    gray = raw_mode.startswith("LA;16")  # Pillow opens 16-bit gray with alpha as RGBA
-    if file is not None and is_deep(image, raw_mode):
-        deep = read_deep(file, image, turn)
-        planes = None if deep is None else _deep_planes(deep, image, gray, icc)
-        if planes is not None:
-            return planes
-    return _shallow_planes(image.convert("LA") if gray else image, raw_mode, icc)
+        return _wide_gray_planes(image, found.icc), ()
+    if image.format == "PNG" and ";16" in raw_mode and file is not None:
+        deep = read_deep(file, image, 16, opencv=True)
+        # Pillow opens gray with alpha as RGBA.
+        colors = deep[..., :1] if raw_mode.startswith("LA") else deep[..., :3]
+        alpha = deep[..., 3] if image.has_transparency_data and deep.shape[2] == 4 else None
+        return _deep_planes(colors, alpha, found.icc)
+    gray = raw_mode.startswith("LA;16")
+    return _shallow_planes(image.convert("LA") if gray else image, raw_mode, found.icc), ()
 
 
-def _wide_gray_planes(image: Image.Image, raw_mode: str, icc: bytes | None, name: str) -> Planes:
+def _jpeg2000_planes(image: Image.Image, found: Found, file: BinaryIO) -> tuple[Planes, tuple[str, ...]]:
+    """Planes as the code declares them: Pillow shifts other depths to 8 or 16, so white is gray."""
+    said = jp2.said_by(file)
+    if said.signed or len(set(said.bits)) != 1 or said.bits[0] > 16 or said.space not in _JP2_SPACES:
+        raise Refused(
+            "unsupported", "this kind of JPEG 2000 is not supported; save it as TIFF in another program"
+        )
+    bits = said.bits[0]
+    if bits == 8:
+        return _shallow_planes(image, "", found.icc), ()
+    if bits < 8:
+        samples = widened(np.asarray(image) >> (8 - bits), bits)
+        return _shallow_planes(Image.fromarray(samples), "", found.icc), ()
+    if image.mode == "I;16":
+        return _deep_planes(widened(np.asarray(image)[..., None] >> (16 - bits), bits), None, found.icc)
+    plain = image.mode == "RGB" and said.space == _SRGB
+    deep = widened(read_deep(file, image, bits, opencv=plain), bits)
+    if image.mode not in ("LA", "RGB", "RGBA") or deep.shape[2] != len(image.mode):
+        raise Refused(
+            "unsupported", f"{bits}-bit JPEG 2000 of mode {image.mode} is not supported; save it as TIFF"
+        )
+    colors = len(image.mode.removesuffix("A"))
+    return _deep_planes(deep[..., :colors], deep[..., colors] if deep.shape[2] > colors else None, found.icc)
+
+
+def _wide_gray_planes(image: Image.Image, icc: bytes | None) -> Planes:
     """Planes of modes I;16, I and F, which Pillow's conversions would clip at 255."""
     samples = np.asarray(image)
-    tags = getattr(image, "tag_v2", {})
-    if raw_mode == "I;12":
-        samples = np.rint(samples * (65535 / 4095)).astype(np.uint16)
     if image.mode.startswith("F"):
-        samples = _from_float(samples, name)
-    if image.mode == "I":
-        samples = _from_integers(samples, image.format or "", name)
+        samples = from_decimals(samples)
+    elif image.mode == "I":
+        samples = from_integers(samples, sixteen=image.format in ("PPM", "PNG"))  # these state their range
     samples = samples.astype(samples.dtype.newbyteorder("="))
-    if tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0:
-        samples = ~samples  # white is zero, which Pillow inverts at 8 bits only
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        samples = _as_tagged(samples, image.tag_v2)
     key = image.info.get("transparency")
     alpha = None if key is None else _keyed_alpha(samples, key)
-    converted = profiles.gray16_to_srgb(samples, icc) if samples.dtype == np.uint16 else samples
-    return converted[..., None], alpha
+    return profiles.gray_to_srgb(samples[..., None], icc), alpha
 
 
-def _from_float(samples: np.ndarray, name: str) -> np.ndarray:
-    if not (samples.min() >= 0 and samples.max() <= 1):  # written so that NaN fails too
-        raise _no_known_range(name, "decimal values outside 0 to 1")
-    return np.rint(samples * np.float32(65535)).astype(np.uint16)
-
-
-def _from_integers(samples: np.ndarray, source: str, name: str) -> np.ndarray:
-    low, high = samples.min(), samples.max()
-    if low < 0 or high > 65535:
-        raise _no_known_range(name, "32-bit or signed values")
-    # PPM and PNG state their range, 0 to 65535.  In others, nothing above 255 means 8 bits.
-    eight_bit = high <= 255 and source not in ("PPM", "PNG")
-    return samples.astype(np.uint8 if eight_bit else np.uint16)
-
-
-def _no_known_range(name: str, what: str) -> PhotoError:
-    return PhotoError(
-        f"{name}: {what}, so black and white are unknown; save it with 8 or 16 bits",
-        reason="unsupported",
-    )
+def _as_tagged(samples: np.ndarray, tags: TiffImagePlugin.ImageFileDirectory_v2) -> np.ndarray:
+    """What Pillow leaves undone of a TIFF that it has loaded: 9 to 15 bits, and white that is zero."""
+    bits = max(tags.get(Tag.BITS, (8,)))
+    samples = widened(samples, bits) if 8 < bits < 16 else samples
+    return ~samples if tags.get(Tag.PHOTOMETRIC) == 0 else samples
 
 
 def _keyed_alpha(pixels: np.ndarray, key: int | tuple[int, ...]) -> np.ndarray:
@@ -158,17 +238,24 @@ def _scaled_key(key: int | tuple[int, ...], raw_mode: str) -> int | tuple[int, .
     return key * {"L;2": 85, "L;4": 17}.get(raw_mode, 1)
 
 
-def _deep_planes(deep: np.ndarray, image: Image.Image, gray: bool, icc: bytes | None) -> Planes | None:
-    has_alpha = image.has_transparency_data and deep.shape[2] == 4
-    alpha = np.ascontiguousarray(deep[..., 3]) if has_alpha else None
-    if gray:
-        return profiles.gray16_to_srgb(np.ascontiguousarray(deep[..., 0]), icc)[..., None], alpha
-    converted = profiles.rgb16_to_srgb(np.ascontiguousarray(deep[..., :3]), icc)
-    return None if converted is None else (converted, alpha)
+def _deep_planes(
+    colors: np.ndarray, alpha: np.ndarray | None, icc: bytes | None
+) -> tuple[Planes, tuple[str, ...]]:
+    """Planes of (H, W, 1 or 3) colors and (H, W) alpha, and what there is to warn of."""
+    colors = np.ascontiguousarray(colors)
+    warnings: tuple[str, ...] = ()
+    if colors.shape[2] == 1:
+        pixels = profiles.gray_to_srgb(colors, icc)
+    else:
+        pixels, warnings = profiles.rgb_to_srgb(colors, icc)
+    if alpha is not None:
+        alpha = np.ascontiguousarray(alpha)
+        alpha = narrow(alpha) if pixels.dtype == np.uint8 else alpha
+    return (pixels, alpha), warnings
 
 
 def _shallow_planes(image: Image.Image, raw_mode: str, icc: bytes | None) -> Planes:
-    """Planes of an 8-bit image.  Pillow's own conversions serve where they lose nothing."""
+    """Planes of an 8-bit image. Pillow's own conversions serve where they lose nothing."""
     if image.mode in ("1", "RGBX", "YCbCr", "HSV"):
         image = image.convert("L" if image.mode == "1" else "RGB")
     if image.mode in ("L", "RGB"):

@@ -1,30 +1,23 @@
-"""Orientation, and the metadata that goes from an input to its output."""
+"""EXIF (CIPA DC-008): orientation, and blocks that stay as they are but for what is true no longer."""
 
-from __future__ import annotations
-
-import re
+import io
 import struct
 
 import numpy as np
 from PIL import ExifTags, Image
 
-from cyclecolor.photos.photo import Metadata
+from .icc import ADOBE_RGB_ICC
+from .tiff.directory import Directory, Form, Tag
+from .tiff.fields import STORAGE, Field, packed
 
-_HEADER = b"Exif\x00\x00"
-_XMP_ORIENTATION = re.compile(rb'(tiff:Orientation(?:="|>))[0-9]')
+HEADER = b"Exif\x00\x00"
 
-# A TIFF's first directory mixes what people wrote with how its pixels are stored: only this is
-# carried.
-_DESCRIPTIVE = (
-    ExifTags.Base.DocumentName,
-    ExifTags.Base.ImageDescription,
-    ExifTags.Base.Make,
-    ExifTags.Base.Model,
-    ExifTags.Base.Software,
-    ExifTags.Base.DateTime,
-    ExifTags.Base.Artist,
-    ExifTags.Base.Copyright,
-)
+_COLOR_SPACE, _SRGB = ExifTags.Base.ColorSpace, 1
+_WIDTH, _HEIGHT = ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight
+_THUMBNAIL, _THUMBNAIL_BYTES = 513, 514
+_OF_COLORS_AS_STORED = {0x9101, 0x9102, 0xA500}  # components, compression, gamma
+_OF_PLACES = {0x9214, 0xA214}  # subject area and location: in the picture before it was turned
+_INTEROPERABILITY, _ADOBE_RGB = 40965, b"R03\0"
 
 
 def orientation_of(image: Image.Image) -> int:
@@ -36,10 +29,29 @@ def orientation_of(image: Image.Image) -> int:
     return value if value in range(1, 9) else 1
 
 
+def stored_orientation(block: bytes | None) -> int:
+    """As `orientation_of`, of an EXIF block."""
+    try:
+        value = opened(block or b"").number(Tag.ORIENTATION, 1)
+    except (ValueError, struct.error):
+        return 1
+    return value if value in range(1, 9) else 1
+
+
+def profile_of_exif(block: bytes | None) -> bytes | None:
+    """Adobe RGB where a block says so (DCF 2.0, 3.1.2), which stands where there is no profile; else None."""
+    try:
+        inner = opened(block or b"").below(Tag.EXIF, most=1)[0]
+        option = inner.below(_INTEROPERABILITY, most=1)[0].raw(1)
+    except (ValueError, IndexError, struct.error):
+        return None
+    return ADOBE_RGB_ICC if option == _ADOBE_RGB else None
+
+
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
     """Turn (H, W, ...) `pixels`, stored with EXIF `orientation` 1 to 8, the right way up.
 
-    Values 5 to 8 swap height and width.  The result is contiguous.
+    Values 5 to 8 swap height and width. The result is contiguous.
     """
     if orientation >= 5:
         pixels = pixels.swapaxes(0, 1)
@@ -51,64 +63,101 @@ def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
     return np.ascontiguousarray(pixels)
 
 
-def carried_metadata(image: Image.Image, orientation: int) -> Metadata:
-    """Collect what the output of the loaded `image` has to carry; broken parts are left out.
+def block_of(fields: list[Field]) -> bytes | None:
+    """A block of fields; None of none."""
+    return HEADER + b"II*\0\x08\0\0\0" + packed(fields, 8) if fields else None
 
-    `orientation`, 1 to 8, is how the file stores the picture: 5 to 8 swap the two resolutions.
+
+def opened(block: bytes) -> Directory:
+    """The first directory of a block.
+
+    Raises
+    ------
+    ValueError, struct.error
+        The block is broken.
     """
-    xmp = image.info.get("xmp")
-    return Metadata(
-        format=image.format or "",
-        exif=_carried_exif(image),
-        xmp=_XMP_ORIENTATION.sub(rb"\g<1>1", xmp) if isinstance(xmp, bytes) and xmp else None,
-        dpi=_carried_dpi(image, orientation),
-    )
+    data = block.removeprefix(HEADER)
+    form = Form.of(data)
+    if form is None or form.big:
+        raise ValueError("no EXIF")
+    (position,) = struct.unpack_from(form.order + "L", data, 4)
+    return Directory(io.BytesIO(data), form, position, len(data))
 
 
-def _carried_exif(image: Image.Image) -> bytes | None:
-    """Patch the raw block where there is one: Pillow's own rewriting loses maker notes."""
+def cleaned(block: bytes, orientation: int) -> bytes:
+    """A block for the upright picture in sRGB, without thumbnail; all else stays in its place.
+
+    Maker notes need that: some count from the beginning of the block.
+
+    Parameters
+    ----------
+    orientation : int
+        How the picture was stored, 1 to 8.
+
+    Raises
+    ------
+    ValueError, struct.error, KeyError
+        The block is broken.
+    """
+    first = opened(block)
+    data = bytearray(block.removeprefix(HEADER))
+    _erase_thumbnail(data, first)
+    _set_short(data, first, Tag.ORIENTATION, 1)
+    resolution = {Tag.X_RESOLUTION, Tag.Y_RESOLUTION, Tag.RESOLUTION_UNIT}
+    pointers = {Tag.EXIF, Tag.GPS, Tag.ORIENTATION}
+    _drop(data, first, STORAGE - pointers - (resolution if orientation < 5 else set()))
+    for inner in first.below(Tag.EXIF, most=1):
+        _set_short(data, inner, _COLOR_SPACE, _SRGB)
+        for below in inner.below(_INTEROPERABILITY, most=1):
+            if below.raw(1) == _ADOBE_RGB:
+                at = below.entries[1].position
+                data[at : at + 4] = b"R98\0"
+        if orientation >= 5:
+            _swap(data, inner, _WIDTH, _HEIGHT)
+        _drop(data, inner, _OF_COLORS_AS_STORED | (_OF_PLACES if orientation > 1 else set()))
+    return HEADER + bytes(data)
+
+
+def _erase_thumbnail(data: bytearray, first: Directory) -> None:
+    """Unlink it and make its bytes zeros; those at the end of the block go."""
+    if first.next == 0:
+        return
+    count = len(_slots(data, first))
+    struct.pack_into(first.form.order + "L", data, first.position + 2 + 12 * count, 0)
     try:
-        if raw := image.info.get("exif"):
-            return _HEADER + _reset(raw.removeprefix(_HEADER))
-        return _rebuilt(image.getexif())
-    except Exception:  # broken EXIF is no reason to refuse a good picture
-        return None
+        second = Directory(first.file, first.form, first.next, first.length)
+        start, size = second.number(_THUMBNAIL, 0), second.number(_THUMBNAIL_BYTES, 0)
+    except (ValueError, struct.error):
+        return
+    if start >= 8 and 0 < size <= len(data) - start:
+        data[start : start + size] = bytes(size if start + size < len(data) else 0)
 
 
-def _reset(tiff: bytes) -> bytes:
-    """Set Orientation to 1 and unlink the thumbnail, which shows the picture as it was."""
-    data = bytearray(tiff)
-    order = {b"II": "<", b"MM": ">"}[bytes(data[:2])]
-    (directory,) = struct.unpack_from(order + "L", data, 4)
-    (count,) = struct.unpack_from(order + "H", data, directory)
-    entries = range(directory + 2, directory + 2 + 12 * count, 12)
-    for entry in entries:
-        if struct.unpack_from(order + "H", data, entry) == (ExifTags.Base.Orientation,):
-            struct.pack_into(order + "HLHH", data, entry + 2, 3, 1, 1, 0)
-    struct.pack_into(order + "L", data, entries.stop, 0)
-    return bytes(data)
+def _slots(data: bytearray, directory: Directory) -> range:
+    """Where the entries of a directory lie in the block."""
+    (count,) = struct.unpack_from(directory.form.order + "H", data, directory.position)
+    return range(directory.position + 2, directory.position + 2 + 12 * count, 12)
 
 
-def descriptive_tags(exif: Image.Exif) -> dict[int, object]:
-    """Tags of `exif` that describe the picture and not its storage; sub-directories as dicts."""
-    tags: dict[int, object] = {tag: exif[tag] for tag in _DESCRIPTIVE if tag in exif}
-    for directory in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
-        if entries := exif.get_ifd(directory):
-            tags[directory] = dict(entries)
-    return tags
+def _set_short(data: bytearray, directory: Directory, tag: int, value: int) -> None:
+    order = directory.form.order
+    for slot in _slots(data, directory):
+        if struct.unpack_from(order + "H", data, slot) == (tag,):
+            struct.pack_into(order + "HLHH", data, slot + 2, 3, 1, value, 0)
 
 
-def _rebuilt(exif: Image.Exif) -> bytes | None:
-    fresh = Image.Exif()
-    fresh.update(descriptive_tags(exif))
-    return _HEADER + fresh.tobytes().removeprefix(_HEADER) if fresh else None
+def _swap(data: bytearray, directory: Directory, one: int, other: int) -> None:
+    """Exchange the values of two tags."""
+    slots = {struct.unpack_from(directory.form.order + "H", data, s)[0]: s for s in _slots(data, directory)}
+    if one in slots and other in slots:
+        first, second = (slice(slots[tag] + 2, slots[tag] + 12) for tag in (one, other))
+        data[first], data[second] = data[second], data[first]
 
 
-def _carried_dpi(image: Image.Image, orientation: int) -> tuple[float, float] | None:
-    try:
-        across, down = (float(value) for value in image.info["dpi"])
-    except (KeyError, TypeError, ValueError, ZeroDivisionError):
-        return None
-    if min(across, down) < 0.5 or max(across, down) > 65535:  # JPEG's range
-        return None
-    return (down, across) if orientation >= 5 else (across, down)
+def _drop(data: bytearray, directory: Directory, tags: set[int] | frozenset[int]) -> None:
+    """Take entries out of a directory: those behind them move up, and so does the link to the next one."""
+    order, slots = directory.form.order, _slots(data, directory)
+    kept = [bytes(data[s : s + 12]) for s in slots if struct.unpack_from(order + "H", data, s)[0] not in tags]
+    link = bytes(data[slots.stop : slots.stop + 4])
+    table = struct.pack(order + "H", len(kept)) + b"".join(kept) + link
+    data[directory.position : directory.position + len(table)] = table

@@ -1,45 +1,55 @@
 """Photographs in folders."""
 
-from __future__ import annotations
-
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from cyclecolor.errors import CycleColorError
-from cyclecolor.photos.photo import shown
+from ..errors import CycleColorError
+from ..files import shown
 
 PHOTO_SUFFIXES = (
-    ".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".mpo",
-    ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp",
+    ".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".j2k", ".jfif", ".jls", ".jp2", ".jpe", ".jpeg",
+    ".jpf", ".jpg", ".jpx", ".jxl", ".mpo", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp",
 )  # fmt: skip
 """Lower-case suffixes of files that count as photographs in a folder."""
 
 FOREIGN_SUFFIXES = (
-    ".arw", ".cr2", ".cr3", ".cur", ".dcm", ".dds", ".dng", ".eps", ".exr", ".fits", ".hdr", ".heic", ".heif",
-    ".ico", ".jxl", ".jxr", ".msp", ".nef", ".orf", ".pam", ".pcd", ".pcx", ".pef", ".pfm", ".psb", ".psd",
-    ".qoi", ".raf", ".ras", ".raw", ".rw2", ".sgi", ".spider", ".sr2", ".svg", ".tga", ".xcf",
+    ".3fr", ".arw", ".cr2", ".cr3", ".cur", ".dcm", ".dcr", ".dds", ".dng", ".eps", ".erf", ".exr", ".fff",
+    ".fits", ".hdr", ".ico", ".iiq", ".jxr", ".kdc", ".mef", ".mos", ".mrw", ".msp", ".nef", ".nrw", ".orf",
+    ".pam", ".pcd", ".pcx", ".pef", ".pfm", ".psb", ".psd", ".qoi", ".raf", ".ras", ".raw", ".rw2", ".rwl",
+    ".sgi", ".spider", ".sr2", ".srf", ".srw", ".svg", ".tga", ".x3f", ".xcf",
 )  # fmt: skip
 """Lower-case suffixes of pictures that cannot be read: an archive wants them named, not passed over."""
+
+SERVICE_FOLDERS = (
+    "@eadir", "@recycle", "@tmp", "#recycle", "#snapshot", "$recycle.bin", "__macosx", "lost+found",
+    "system volume information", "thumbnails", "thumbs",
+)  # fmt: skip
+"""Lower-case names of folders that NAS, systems and viewers keep thumbnails and rubbish in.
+
+The hidden ones (.thumbnails, .Trash-1000, .@__thumb...) are passed over as all that is hidden.
+"""
 
 
 def find_photos(root: str | os.PathLike[str], *, suffixes: tuple[str, ...] = PHOTO_SUFFIXES) -> list[Path]:
     """List the photographs under `root`, at any depth, sorted by relative POSIX path.
 
-    Hidden files and folders are passed over.  Links to folders are not followed: one that stays
-    inside `root` leads to what is listed anyway, the others lead out of it or in circles.  Links to
-    files are listed, broken ones too, so that every file can be accounted for.
+    Hidden files and folders are passed over, and so are `SERVICE_FOLDERS`. Links to folders are not
+    followed: one that stays inside `root` leads to what is listed anyway, the others lead out of it or in
+    circles. Links to files are listed, broken ones too, so that every file can be accounted for.
 
     Parameters
     ----------
-    root
+    root : path
         A folder, or one file, which is then listed whatever its suffix.
-    suffixes
+    suffixes : tuple of str
         Lower-case suffixes to look for, with their dots; case does not matter in file names.
 
     Returns
     -------
-    Paths that begin with `root`, at least one.
+    list of Path
+        They begin with `root`; at least one.
 
     Raises
     ------
@@ -51,7 +61,7 @@ def find_photos(root: str | os.PathLike[str], *, suffixes: tuple[str, ...] = PHO
         return [top]
     if not top.is_dir():
         raise CycleColorError(f"{shown(root)}: no such folder; check the path", exit_code=2)
-    found = [path for path in _files(top) if path.suffix.lower() in suffixes]
+    found = [path for path in _files(top, Counter()) if path.suffix.lower() in suffixes]
     if not found:
         raise CycleColorError(
             f"{shown(root)}: no photographs in this folder; looked for {' '.join(suffixes)}",
@@ -60,10 +70,17 @@ def find_photos(root: str | os.PathLike[str], *, suffixes: tuple[str, ...] = PHO
     return sorted(found, key=lambda path: path.relative_to(top).as_posix())
 
 
-def find_files(root: str | os.PathLike[str]) -> list[Path]:
+def find_files(root: str | os.PathLike[str], passed_over: Counter[str] | None = None) -> list[Path]:
     """List everything under `root` that is no folder and not hidden, sorted by relative POSIX path.
 
-    Links are treated as by `find_photos`.
+    Links and `SERVICE_FOLDERS` are treated as by `find_photos`.
+
+    Parameters
+    ----------
+    root : path
+        A folder.
+    passed_over : Counter, optional
+        Gets the number of files in each service folder, the hidden ones among them, as "in @eaDir".
 
     Raises
     ------
@@ -71,22 +88,28 @@ def find_files(root: str | os.PathLike[str]) -> list[Path]:
         With exit code 2: a folder cannot be listed.
     """
     top = Path(root)
-    return sorted(_files(top), key=lambda path: path.relative_to(top).as_posix())
+    counted = Counter() if passed_over is None else passed_over
+    return sorted(_files(top, counted), key=lambda path: path.relative_to(top).as_posix())
 
 
-def _files(top: Path) -> Iterator[Path]:
+def _files(top: Path, passed_over: Counter[str]) -> Iterator[Path]:
     """Yield what is no folder under `top`; a stack, since recursion would end at 1,000 levels."""
     folders = [top]
     while folders:
         folder = folders.pop()
         for entry in _entries(folder):
             path = folder / entry.name
-            if entry.name.startswith("."):
-                continue
             if entry.is_dir(follow_symlinks=False):
-                folders.append(path)
-            elif not path.is_dir():  # entry.is_dir() would raise on a link to itself
+                if not _is_service(entry.name):
+                    folders.append(path)
+                elif count := sum(len(files) for _, _, files in os.walk(path)):
+                    passed_over[f"in {shown(entry.name)}"] += count
+            elif not entry.name.startswith(".") and not path.is_dir():  # entry.is_dir() would raise on a loop
                 yield path
+
+
+def _is_service(name: str) -> bool:
+    return name.startswith(".") or name.lower() in SERVICE_FOLDERS
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

@@ -1,13 +1,11 @@
 """Whatever goes wrong inside Pillow leaves as a `PhotoError`; it keeps quiet about the rest."""
 
-from __future__ import annotations
-
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cyclecolor.photos.photo import PhotoError
+from .photo import PhotoError
 
 _lock = threading.Lock()
 _inside = 0
@@ -19,7 +17,7 @@ def quiet_pillow() -> Iterator[None]:
     """Silence Pillow's own warnings (odd tags, malformed MPO...) while any thread is inside.
 
     `warnings.catch_warnings` alone is not for threads: interleaved exits would leave the filters of
-    one of them behind for ever.  So the first thread in installs the filter, the last one out takes
+    one of them behind for ever. So the first thread in installs the filter, the last one out takes
     it away.
     """
     global _inside, _silence
@@ -34,8 +32,32 @@ def quiet_pillow() -> Iterator[None]:
     finally:
         with _lock:
             _inside -= 1
-            if _inside == 0:
+            if _inside == 0 and _silence is not None:
                 _silence.__exit__(None, None, None)
+
+
+class Refused(Exception):
+    """Why a photo is refused, said where its name is not known: `refusing` makes a `PhotoError` of it.
+
+    Attributes
+    ----------
+    reason : str
+        As in `PhotoError`.
+    """
+
+    def __init__(self, reason: str, text: str):
+        super().__init__(text)
+        self.reason = reason
+
+
+def check_size(width: int, height: int, max_pixels: int) -> None:
+    """Refuse what has too many pixels."""
+    if width * height > max_pixels:
+        raise Refused(
+            "too-many-pixels",
+            f"{width} x {height} is more than {max_pixels:,} pixels; "
+            "raise the limit (--max-pixels) if the picture can be trusted",
+        )
 
 
 @contextmanager
@@ -51,6 +73,8 @@ def refusing(name: str) -> Iterator[None]:
             yield
     except PhotoError:
         raise
+    except Refused as error:
+        raise PhotoError(f"{name}: {error}", reason=error.reason) from error
     except Exception as error:
         raise _refusal(name, error) from error
 

@@ -5,8 +5,6 @@ be those of the luma of a color JPEG as they stand; two more gray JPEGs, of Cb a
 Nothing of the luma is decoded and encoded again.
 """
 
-from __future__ import annotations
-
 import re
 import struct
 from collections.abc import Iterator
@@ -84,13 +82,13 @@ def joined(luma: Luma, blue: bytes, red: bytes, header: bytes) -> bytes:
     header : bytes
         A JPEG with JFIF's marker, whose metadata are taken.
     """
-    chroma = [luma_of(blue), luma_of(red)]
+    chroma = [component for component in (luma_of(blue), luma_of(red)) if component]
     across, down = (
         -(-whole // part) for whole, part in ((luma.width, chroma[0].width), (luma.height, chroma[0].height))
     )
     components = [(1, across << 4 | down, luma.table), (2, 0x11, _other(luma)), (3, 0x11, _other(luma))]
     frame = struct.pack(">HBHHB", 17, 8, luma.height, luma.width, 3) + b"".join(map(bytes, components))
-    segments = [(m, content) for m, content in _segments(header) if m in _APP]
+    segments = [(m, content) for m, content in _segments(header) if m in (*_APP, _COMMENT)]
     segments += [(luma.frame, frame), *_coded(luma, 1, luma.table)]
     for number, component in enumerate(chroma, 2):
         segments += [(_DRI, _NO_RESTARTS), *_coded(component, number, _other(luma))]

@@ -1,32 +1,36 @@
 """What a photograph is here, and the one way in which reading or writing it fails."""
 
-from __future__ import annotations
-
-import os
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from cyclecolor.errors import CycleColorError
+from ..errors import CycleColorError
 
 
 @dataclass(frozen=True)
 class Metadata:
-    r"""What an output has to carry over from its input, besides pixels.
+    r"""What an output has to carry over from its input, besides pixels: nothing that is true no longer.
 
     Attributes
     ----------
-    format
+    format : str
         Pillow's name of the source format ("JPEG", "TIFF"...), "" when it came from memory.
-    exif
-        EXIF block that starts with ``Exif\0\0``, its orientation reset to 1, its thumbnail
-        unlinked.
-    xmp
-        XMP packet, its ``tiff:Orientation`` reset to 1.
-    dpi
+    exif : bytes, optional
+        EXIF block that starts with ``Exif\0\0``, of an upright picture in sRGB, without thumbnail.
+    xmp : bytes, optional
+        XMP packet, extensions included.
+    dpi : pair of float, optional
         Horizontal and vertical resolution, dots per inch, as the upright picture has them.
-    provenance
-        One sentence for the output's XMP on where its colors come from; None for no word on it.
+    provenance : str, optional
+        One sentence for the output's XMP on where its colors come from.
+    iptc : bytes, optional
+        Records of IPTC's Information Interchange Model.
+    comment : bytes, optional
+        Of a JPEG or GIF, in no known encoding.
+    text : tuple of (str, str)
+        Keywords and values of a PNG.
+    lost : tuple of str
+        Names of what the source says beyond that.
     """
 
     format: str = ""
@@ -34,6 +38,10 @@ class Metadata:
     xmp: bytes | None = None
     dpi: tuple[float, float] | None = None
     provenance: str | None = None
+    iptc: bytes | None = None
+    comment: bytes | None = None
+    text: tuple[tuple[str, str], ...] = ()
+    lost: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,17 +50,20 @@ class Photo:
 
     Attributes
     ----------
-    pixels
+    pixels : np.ndarray
         (H, W, 1) gray or (H, W, 3) RGB, uint8 in [0, 255] or uint16 in [0, 65535], sRGB-encoded.
-    alpha
-        (H, W) opacity, same dtype and range, not multiplied into `pixels`; None where opaque.
-    metadata
+    alpha : np.ndarray, optional
+        (H, W) opacity, same dtype and range, not multiplied into `pixels`.
+    metadata : Metadata
         What the output has to carry over.
+    warnings : tuple of str
+        What there is to say of how the file was read.
     """
 
     pixels: np.ndarray
     alpha: np.ndarray | None = None
     metadata: Metadata = field(default_factory=Metadata)
+    warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         shape, dtype = self.pixels.shape, self.pixels.dtype
@@ -67,20 +78,12 @@ class PhotoError(CycleColorError):
 
     Attributes
     ----------
-    reason
+    reason : str
         Code for manifests: "empty", "not-an-image", "truncated", "broken", "too-many-pixels",
-        "unsupported", "several-frames", "unreadable" (the system would not give the bytes) or
+        "unsupported", "camera-raw", "several-frames", "unreadable" (the system would not give the bytes) or
         "unwritable".
     """
 
     def __init__(self, message: str, *, reason: str):
         super().__init__(message)
         self.reason = reason
-
-
-def shown(path: str | os.PathLike[str]) -> str:
-    """Name of `path` for a one-line message: newlines and bytes that are not UTF-8 are escaped."""
-    name = os.fspath(path)
-    if name.isprintable():
-        return name
-    return name.encode("unicode_escape", "surrogatepass").decode("ascii")

@@ -1,11 +1,9 @@
 """ICC profiles: whatever a file brings becomes sRGB; what leaves says that it is sRGB.
 
-8-bit pixels go through LittleCMS (`PIL.ImageCms`).  It has no 16-bit RGB, so matrix profiles (all
+8-bit pixels go through LittleCMS (`PIL.ImageCms`). It has no 16-bit RGB, so matrix profiles (all
 camera and display ones) are read here for those; 16-bit gray is LittleCMS again, through a gray
 profile of ours.
 """
-
-from __future__ import annotations
 
 import io
 import struct
@@ -14,65 +12,10 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageCms
 
-# IEC 61966-2-1 primaries adapted to ICC's D50 with Bradford, one row for each of red, green, blue.
-_SRGB_COLORANTS = (
-    (0.43607, 0.22249, 0.01392),
-    (0.38515, 0.71687, 0.09708),
-    (0.14307, 0.06061, 0.71410),
-)
-_D50 = (0.9642, 1.0, 0.8249)
-_D65_TO_D50 = (1.04788, 0.02292, -0.05022, 0.02959, 0.99048, -0.01707, -0.00925, 0.01508, 0.75168)
+from .icc import GRAY_ICC, SRGB_ICC, curves_of, matrix_of, srgb_encoded
+from .samples import narrow
+
 _BAND_ROWS = 256  # rows converted at a time: floats of a whole 100-megapixel scan would be gigabytes
-
-
-def _fixed(*values: float) -> bytes:
-    return struct.pack(f">{len(values)}i", *(round(value * 65536) for value in values))
-
-
-def _xyz(values: tuple[float, ...]) -> bytes:
-    return b"XYZ \0\0\0\0" + _fixed(*values)
-
-
-def _text(text: str) -> bytes:
-    body = text.encode("utf-16-be")
-    return b"mluc\0\0\0\0" + struct.pack(">2L4s2L", 1, 12, b"enUS", len(body), 28) + body
-
-
-def _make_profile(space: bytes, tags: dict[bytes, bytes]) -> bytes:
-    """Assemble an ICC.1:2010 (v4.3) display profile.
-
-    Not `ImageCms.createProfile`: that has no gray, and stamps the time, so equal inputs would give
-    outputs with different checksums.
-    """
-    table, body = struct.pack(">L", len(tags)), b""
-    start = 128 + 4 + 12 * len(tags)
-    for name, data in tags.items():
-        table += struct.pack(">4s2L", name, start + len(body), len(data))
-        body += data + bytes(-len(data) % 4)
-    header = struct.pack(
-        ">L4sL4s4s4s12s4s28s12s48x",
-        start + len(body), bytes(4), 0x04300000, b"mntr", space, b"XYZ ",
-        struct.pack(">6H", 2024, 1, 1, 0, 0, 0), b"acsp", bytes(28), _fixed(*_D50),
-    )  # fmt: skip
-    return header + table + body
-
-
-def _srgb_profile(space: bytes) -> bytes:
-    curve = b"para\0\0\0\0\0\3\0\0" + _fixed(2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
-    tags = {b"desc": _text("sRGB" if space == b"RGB " else "sRGB gray"), b"cprt": _text("CC0")}
-    tags |= {b"wtpt": _xyz(_D50), b"chad": b"sf32\0\0\0\0" + _fixed(*_D65_TO_D50)}
-    if space == b"GRAY":
-        return _make_profile(space, tags | {b"kTRC": curve})
-    for letter, colorant in zip(b"rgb", _SRGB_COLORANTS, strict=True):
-        tags |= {bytes([letter]) + b"XYZ": _xyz(colorant), bytes([letter]) + b"TRC": curve}
-    return _make_profile(space, tags)
-
-
-SRGB_ICC: bytes = _srgb_profile(b"RGB ")
-"""sRGB, for color outputs."""
-
-GRAY_ICC: bytes = _srgb_profile(b"GRAY")
-"""Gray with sRGB's curve, for gray outputs: PNG and TIFF forbid RGB profiles there."""
 
 
 def to_srgb(image: Image.Image, icc: bytes | None) -> np.ndarray:
@@ -81,8 +24,8 @@ def to_srgb(image: Image.Image, icc: bytes | None) -> np.ndarray:
     Parameters
     ----------
     icc
-        Embedded profile.  A broken one, or one for another colour model, is ignored: the pixels
-        then count as sRGB (CMYK as plain inks).  A gray picture may have an RGB profile; its curve
+        Embedded profile. A broken one, or one for another color model, is ignored: the pixels
+        then count as sRGB (CMYK as plain inks). A gray picture may have an RGB profile; its curve
         is used.
 
     Returns
@@ -99,17 +42,39 @@ def to_srgb(image: Image.Image, icc: bytes | None) -> np.ndarray:
     return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
-def gray16_to_srgb(samples: np.ndarray, icc: bytes | None) -> np.ndarray:
-    """Convert (H, W) uint16 gray with profile `icc` to sRGB's curve, at 16 bits."""
-    transform = _transform(icc, "I;16") if icc else None
-    if transform is None:
+def gray_to_srgb(samples: np.ndarray, icc: bytes | None) -> np.ndarray:
+    """Convert (H, W, 1) gray, uint8 or uint16, with profile `icc` to sRGB's curve, at the same depth."""
+    if samples.dtype == np.uint8:
+        return to_srgb(Image.fromarray(samples[..., 0]), icc)
+    curve = _gray16_curve(icc) if icc else None
+    if curve is None:
         return samples
-    ramp = Image.fromarray(np.arange(65536, dtype=np.uint16)[None])
-    curve = np.asarray(_applied(ramp, transform))[0]
     out = np.empty_like(samples)
     for row in range(0, len(samples), _BAND_ROWS):
         out[row : row + _BAND_ROWS] = curve[samples[row : row + _BAND_ROWS]]
     return out
+
+
+def _gray16_curve(icc: bytes) -> np.ndarray | None:
+    """What each 16-bit code becomes."""
+    if transform := _transform(icc, "I;16"):
+        return np.asarray(_applied(Image.fromarray(np.arange(65536, dtype=np.uint16)[None]), transform))[0]
+    if _transform(icc, "RGB") is None:
+        return None
+    try:  # as at 8 bits: the curve of an RGB profile, in which a neutral ramp stays neutral
+        return np.rint(srgb_encoded(curves_of(icc)[1]) * 65535).astype(np.uint16)
+    except (ValueError, struct.error):
+        return None
+
+
+def rgb_to_srgb(samples: np.ndarray, icc: bytes | None) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Convert (H, W, 3) RGB, uint8 or uint16, with profile `icc` to sRGB; and what there is to warn of."""
+    if samples.dtype == np.uint8:
+        return to_srgb(Image.fromarray(samples), icc), ()
+    converted = rgb16_to_srgb(samples, icc)
+    if converted is not None:
+        return converted, ()
+    return to_srgb(Image.fromarray(narrow(samples)), icc), ("16 bits became 8: the profile maps by a table",)
 
 
 def rgb16_to_srgb(samples: np.ndarray, icc: bytes | None) -> np.ndarray | None:
@@ -122,19 +87,21 @@ def rgb16_to_srgb(samples: np.ndarray, icc: bytes | None) -> np.ndarray | None:
     if not icc or _transform(icc, "RGB") is None:
         return samples
     try:
-        curves, matrix = _curves_of(icc), _matrix_of(icc)
+        curves, matrix = curves_of(icc), matrix_of(icc)
     except (ValueError, struct.error):
         return None
     out = np.empty_like(samples)
     for row in range(0, len(samples), _BAND_ROWS):
         band = samples[row : row + _BAND_ROWS]
         linear = np.stack([curves[c][band[..., c]] for c in range(3)], axis=-1)
-        out[row : row + _BAND_ROWS] = np.rint(_encoded(linear @ matrix) * 65535)
+        out[row : row + _BAND_ROWS] = np.rint(srgb_encoded(linear @ matrix) * 65535)
     return out
 
 
 def _applied(image: Image.Image, transform: ImageCms.ImageCmsTransform) -> Image.Image:
-    return ImageCms.applyTransform(image, transform)
+    done = ImageCms.applyTransform(image, transform)
+    assert done is not None  # it is where it works in place
+    return done
 
 
 def _gray_to_srgb(image: Image.Image, transform: ImageCms.ImageCmsTransform | None) -> np.ndarray:
@@ -154,11 +121,11 @@ def _profile(icc: bytes) -> ImageCms.ImageCmsProfile:
 
 @cache
 def _lab_to_srgb() -> ImageCms.ImageCmsTransform:
-    return _built(ImageCms.createProfile("LAB"), "LAB", SRGB_ICC, "RGB")
+    return _built(ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")), "LAB", SRGB_ICC, "RGB")
 
 
 def _built(
-    source: ImageCms.ImageCmsProfile | ImageCms.core.CmsProfile,
+    source: ImageCms.ImageCmsProfile,
     mode: str,
     target_icc: bytes,
     target_mode: str,
@@ -204,56 +171,3 @@ def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
     cube = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(10, 100, 3)
     moved = np.asarray(_applied(Image.fromarray(cube), transform))
     return np.abs(moved.astype(int) - cube).max() <= 1
-
-
-def _matrix_of(icc: bytes) -> np.ndarray:
-    """(3, 3) float32 from the profile's linear RGB to sRGB's, both as rows: ``rgb @ matrix``."""
-    source = _profile(icc).profile
-    colorants = [source.red_colorant, source.green_colorant, source.blue_colorant]
-    if b"A2B0" in _tags(icc) or None in colorants:
-        raise ValueError("not a matrix profile")
-    to_xyz = np.array([colorant[0] for colorant in colorants])
-    return (to_xyz @ np.linalg.inv(np.array(_SRGB_COLORANTS))).astype(np.float32)
-
-
-def _tags(icc: bytes) -> dict[bytes, bytes]:
-    (count,) = struct.unpack_from(">L", icc, 128)
-    if count > 100:
-        raise ValueError("too many tags")
-    rows = (struct.unpack_from(">4s2L", icc, 132 + 12 * row) for row in range(count))
-    return {name: icc[start : start + size] for name, start, size in rows}
-
-
-def _curves_of(icc: bytes) -> list[np.ndarray]:
-    tags = _tags(icc)
-    return [_curve(tags.get(name, b"")) for name in (b"rTRC", b"gTRC", b"bTRC")]
-
-
-def _curve(tag: bytes) -> np.ndarray:
-    """Linear light in [0, 1] of each 16-bit code, from a curv or para tag (ICC.1:2010, 10.5)."""
-    x = np.linspace(0, 1, 65536)
-    if tag[:4] == b"curv":
-        (count,) = struct.unpack_from(">L", tag, 8)
-        points = np.frombuffer(tag, ">u2", count, 12)
-        if count <= 1:
-            return (x ** (points[0] / 256 if count else 1)).astype(np.float32)
-        return np.interp(x, np.linspace(0, 1, count), points / 65535).astype(np.float32)
-    if tag[:4] == b"para":
-        return _parametric(x, tag)
-    raise ValueError("no tone curve")
-
-
-def _parametric(x: np.ndarray, tag: bytes) -> np.ndarray:
-    (kind,) = struct.unpack_from(">H", tag, 8)
-    if kind > 4:
-        raise ValueError("unknown parametric curve")
-    given = np.frombuffer(tag, ">i4", (1, 3, 4, 5, 7)[kind], 12) / 65536
-    g, a, b, c, d, e, f = (*given, *(1, 0, 0, 0, 0, 0)[len(given) - 1 :])
-    if kind in (1, 2):  # no linear part: below -b/a the curve rests at c
-        c, d, e, f = 0, -b / a, c, c
-    return np.where(x >= d, np.maximum(a * x + b, 0) ** g + e, c * x + f).clip(0, 1).astype(np.float32)
-
-
-def _encoded(linear: np.ndarray) -> np.ndarray:
-    linear = linear.clip(0, 1)
-    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)

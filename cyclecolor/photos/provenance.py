@@ -1,11 +1,10 @@
 """A sentence on where the colors come from, in the XMP packet that goes along with a picture."""
 
-from __future__ import annotations
-
+import os
 import re
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, unescape
 
-from cyclecolor.photos.photo import Metadata
+from .photo import Metadata
 
 # Where archives look: IPTC's digital source type (IPTC Photo Metadata 2023.1), and the history that
 # Adobe's schema keeps as plain text.
@@ -21,15 +20,9 @@ _OLD = re.compile(
 _END = b"</rdf:RDF>"
 
 
-def packet(metadata: Metadata, limit: int = 1 << 30) -> bytes | None:
-    """The XMP packet to write: what was carried over, and the provenance.
-
-    Of a packet longer than `limit` bytes the provenance alone is left.
-    """
-    if metadata.provenance is None:
-        return metadata.xmp if metadata.xmp and len(metadata.xmp) <= limit else None
-    joined = with_provenance(metadata.xmp, metadata.provenance)
-    return joined if len(joined) <= limit else with_provenance(None, metadata.provenance)
+def packet(metadata: Metadata) -> bytes | None:
+    """The XMP packet to write: what was carried over, and the provenance."""
+    return metadata.xmp if metadata.provenance is None else with_provenance(metadata.xmp, metadata.provenance)
 
 
 def with_provenance(xmp: bytes | None, sentence: str) -> bytes:
@@ -53,3 +46,23 @@ def with_provenance(xmp: bytes | None, sentence: str) -> bytes:
         + b"</x:xmpmeta>"
         b'<?xpacket end="r"?>'
     )
+
+
+_HEAD, _TAIL = 96 << 10, 16 << 10  # bytes, more than EXIF, profile and our packet
+_OURS = re.compile(rb"<photoshop:History>([^<]{0,200}\bcyclecolor\b[^<]{0,400})</photoshop:History>")
+
+
+def provenance_in(path: str | os.PathLike[str]) -> str | None:
+    """The sentence that a file carries if we made it; looked for where we write it."""
+    try:
+        if not os.path.isfile(path):  # a pipe would wait for ever
+            return None
+        with open(path, "rb") as file:
+            head = file.read(_HEAD)
+            if head.startswith(b"RIFF"):  # WebP keeps XMP behind its picture
+                file.seek(max(_HEAD, file.seek(0, 2) - _TAIL))
+                head += file.read(_TAIL)
+    except (OSError, ValueError):
+        return None
+    found = _OURS.search(head)
+    return unescape(found[1].decode("utf-8", "replace")) if found else None

@@ -1,34 +1,34 @@
 """Photographs from files: refused with a reason, or read whole."""
 
-from __future__ import annotations
-
+import io
 import os
 import stat
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import BinaryIO
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, JpegImagePlugin
 
-from cyclecolor.photos import profiles
-from cyclecolor.photos.decoding import decode, flattened
-from cyclecolor.photos.deep import SUBFILE_TYPE
-from cyclecolor.photos.exif import orientation_of
-from cyclecolor.photos.guard import refusing
-from cyclecolor.photos.luma import Luma, luma_of
-from cyclecolor.photos.photo import Photo, PhotoError, shown
+from ..files import shown
+from . import jpeg, profiles, raw
+from .archive import READERS
+from .decoding import decode, decode_page, flattened
+from .exif import orientation_of
+from .formats import HEAD, JPEGS, KNOWN, format_of
+from .guard import Refused, check_size, refusing
+from .luma import Luma, luma_of
+from .photo import Photo, PhotoError
+from .tiff import Directory, Tag, TooManyPages, directories
 
 MAX_PIXELS = 200_000_000
 """Default limit: twice a 100-megapixel scan, some 600 MB of RGB."""
 
-# What archives hold, and only what Pillow recognizes by its first bytes and decodes inside this
-# process: EPS would start Ghostscript, TGA and PCD have no signature worth the name.
-_FORMATS = ("JPEG", "MPO", "PNG", "TIFF", "WEBP", "AVIF", "JPEG2000", "GIF", "BMP", "PPM")
-
 _REDUCED_OR_MASK = 0b101  # bits of a TIFF page's subfile type
+_BITS_OF_A_PIXEL = 64  # what `max_pixels` allows for each; more of them count as more pixels
 
 
 def read_photo(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Photo:
@@ -36,7 +36,9 @@ def read_photo(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
 
     Parameters
     ----------
-    max_pixels
+    path : path
+        Of a file in any format that is known by its first bytes.
+    max_pixels : int
         Width times height above this is refused before anything is decoded.
 
     Raises
@@ -46,60 +48,48 @@ def read_photo(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
     """
     name = shown(path)
     with refusing(name), _opened(path, name) as file:
-        return decode(_identified(file, name, max_pixels), name, file)
+        return _read(file, max_pixels)
 
 
 def read_pages(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Iterator[Photo]:
     """Read all pages of the photograph at `path`, one at a time; only TIFF has more than one.
 
     Reduced copies and masks that a TIFF holds besides its pages are left out, and so is what a JPEG
-    of several pictures (MPO) holds behind its first: previews, depth and gain maps.  Animations are
+    of several pictures (MPO) holds behind its first: previews, depth and gain maps. Animations are
     refused, so that no frame is lost unnoticed.
 
     Parameters
     ----------
-    max_pixels
+    path : path
+        As in `read_photo`.
+    max_pixels : int
         Width times height above this, of all pages together, is refused before anything is decoded.
 
     Raises
     ------
     PhotoError
-        As `read_photo`; also "several-frames".
+        As `read_photo`; also "several-frames", and "too-many-pages" (`tiff.MAX_PAGES`).
     """
     name = shown(path)
-    with refusing(name), _opened(path, name) as file:
-        image = _identified(file, name, max_pixels)
-        if image.format == "TIFF":
-            pages = _tiff_pages(image, name, max_pixels)
-        elif image.format != "MPO" and getattr(image, "is_animated", False):
-            raise PhotoError(
-                f"{name}: an animation of {image.n_frames} frames; save the one that you want",
-                reason="several-frames",
-            )
-        else:
-            pages = [0]
-    # Each page is opened anew: decoding and `seek` do not mix, and the caller may take its time.
-    for page in pages:
-        with refusing(name), _opened(path, name) as file:
-            image = _identified(file, name, max_pixels)
-            if page:
-                image.seek(page)
-            photo = decode(image, name, file)
-        del image  # its pixels, which nobody needs while the caller works
-        yield photo
-        del photo
+    with ExitStack() as held:
+        with refusing(name):
+            file = held.enter_context(_opened(path, name))
+            pages = _tiff_pages(file, max_pixels) if _kind(file) == "TIFF" else [None]
+        for page in pages:
+            # Not around `yield`: the caller may take its time.
+            with refusing(name):
+                photo = _read(file, max_pixels, still=True) if page is None else decode_page(page)
+            yield photo
+            del photo
 
 
 def is_photo(path: str | os.PathLike[str]) -> bool:
-    """Whether the first bytes of the file at `path` are those of a format that can be read."""
+    """Whether the file at `path` begins as a picture does, one that can be read or camera raw."""
     try:
         with _opened(path, shown(path)) as file:
-            head = file.read(16)
+            return _kind(file) is not None
     except (OSError, ValueError, PhotoError):
         return False
-    Image.init()
-    accepts = (Image.OPEN.get(name, (None, None))[1] for name in _FORMATS)
-    return any(accept is not None and accept(head) is True for accept in accepts)
 
 
 def read_rgb8(
@@ -109,11 +99,13 @@ def read_rgb8(
 
     Parameters
     ----------
-    short_side
+    path : path
+        As in `read_photo`.
+    short_side : int, optional
         Shrink, by area averaging with the aspect kept, so that the short side is at most this many
-        pixels; never enlarges.  JPEGs are decoded at 1/2, 1/4 or 1/8 on the way, which is much
+        pixels; never enlarges. JPEGs are decoded at 1/2, 1/4 or 1/8 on the way, which is much
         faster.
-    max_pixels
+    max_pixels : int
         As for `read_photo`; counted at the file's full size.
 
     Raises
@@ -123,10 +115,7 @@ def read_rgb8(
     """
     name = shown(path)
     with refusing(name), _opened(path, name) as file:
-        image = _identified(file, name, max_pixels)
-        if short_side is not None:
-            image.draft(None, _shrunk_size(image.size, short_side))
-        pixels = flattened(decode(image, name))
+        pixels = flattened(_read(file, max_pixels, short_side=short_side))
     rgb = np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
     if short_side is None or min(rgb.shape[:2]) <= short_side:
         return rgb
@@ -147,8 +136,10 @@ def read_luma(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> 
     """
     name = shown(path)
     with refusing(name), _opened(path, name) as file:
-        image = _identified(file, name, max_pixels)
-        if image.format not in ("JPEG", "MPO") or image.mode != "L" or orientation_of(image) != 1:
+        if _kind(file) not in JPEGS:
+            return None
+        image = _identified(file, "JPEG", max_pixels)
+        if image.mode != "L" or orientation_of(image) != 1:
             return None
         levels = np.arange(256, dtype=np.uint8)[None]
         as_srgb = profiles.to_srgb(Image.fromarray(levels), image.info.get("icc_profile"))
@@ -175,72 +166,112 @@ def _opened(path: str | os.PathLike[str], name: str) -> Iterator[BinaryIO]:
         yield file
 
 
-def _identified(file: BinaryIO, name: str, max_pixels: int) -> Image.Image:
+def _kind(file: BinaryIO) -> str | None:
+    file.seek(0)
+    return format_of(file.read(HEAD))
+
+
+def _read(file: BinaryIO, max_pixels: int, *, still: bool = False, short_side: int | None = None) -> Photo:
+    """The first picture of a file.
+
+    Parameters
+    ----------
+    still : bool
+        Refuse animations.
+    short_side : int, optional
+        A JPEG may come smaller, but not smaller than that.
+    """
+    kind = _kind(file)
+    if kind == "RAW":
+        raise raw.refused()
+    if kind == "TIFF":
+        return decode_page(_tiff_pages(file, max_pixels, first=True)[0])
+    if kind in JPEGS and (frame := jpeg.frame(file)) and not frame.is_usual:
+        kind = "unusual JPEG"
+    if kind in READERS:
+        return READERS[kind](file, max_pixels)
+    if kind is None:
+        raise Refused("not-an-image", f"not a picture in a known format; known are {', '.join(KNOWN)}")
+    image = _identified(file, kind, max_pixels)
+    if still and image.format not in JPEGS and getattr(image, "is_animated", False):
+        raise Refused(
+            "several-frames",
+            f"an animation of {getattr(image, 'n_frames', 2)} frames; save the one that you want",
+        )
+    if short_side is not None:
+        image.draft(None, _shrunk_size(image.size, short_side))
+    try:
+        return decode(image, file)
+    except OSError as error:
+        if image.format not in JPEGS or "truncated" not in str(error):
+            raise
+        return _with_end(file, error, short_side)
+
+
+def _with_end(file: BinaryIO, error: OSError, short_side: int | None) -> Photo:
+    """A JPEG again, of which no more than the marker of its end is missing."""
+    file.seek(0)
+    content = jpeg.without_end(file.read())
+    if content is None:
+        raise error
+    image = JpegImagePlugin.JpegImageFile(io.BytesIO(content), "")
+    if short_side is not None:
+        image.draft(None, _shrunk_size(image.size, short_side))
+    photo = decode(image, io.BytesIO(content))
+    return replace(photo, warnings=(*photo.warnings, "the end marker is missing; the picture is whole"))
+
+
+def _identified(file: BinaryIO, kind: str, max_pixels: int) -> Image.Image:
     """Parse the header of `file`; nothing is decoded yet.
 
     Not `Image.open`: its limit on pixels is a global of the whole process, ours belongs to the
     call.
     """
+    file.seek(0)
     Image.init()
-    head, failure = file.read(16), None
-    for format_name in _FORMATS:
-        factory, accept = Image.OPEN.get(format_name, (None, None))
-        if factory is None or accept is None or accept(head) is not True:
-            continue
-        file.seek(0)
-        try:
-            image = factory(file, "")
-        except (SyntaxError, IndexError, TypeError, struct.error) as error:  # Pillow's "not mine"
-            failure = error
-            continue
-        _check_size(image, name, max_pixels)
-        _check_claim(image, file, name)
-        return image
-    if failure is not None:
-        raise OSError(f"bad header: {failure}")
-    raise PhotoError(
-        f"{name}: not a picture in a known format; known are {', '.join(_FORMATS)}",
-        reason="not-an-image",
-    )
+    try:
+        image = Image.OPEN[kind][0](file, "")
+    except (SyntaxError, IndexError, TypeError, struct.error) as error:  # Pillow's "not mine"
+        raise OSError(f"bad header: {error}") from error
+    check_size(*image.size, max_pixels)
+    _check_claim(image, file)
+    return image
 
 
-def _check_size(image: Image.Image, name: str, max_pixels: int) -> None:
-    width, height = image.size
-    if width * height > max_pixels:
-        raise PhotoError(
-            f"{name}: {width} x {height} is more than {max_pixels:,} pixels; "
-            "raise the limit if the picture can be trusted",
-            reason="too-many-pixels",
-        )
+def _tiff_pages(file: BinaryIO, max_pixels: int, *, first: bool = False) -> list[Directory]:
+    """The pages that are pictures of their own, their pixels together within the limit.
 
-
-def _tiff_pages(image: Image.Image, name: str, max_pixels: int) -> list[int]:
-    """Numbers of the pages that are pictures of their own, their pixels together within the limit."""
-    pages, total = [], 0
-    for page in range(image.n_frames):
-        image.seek(page)
-        kind = image.tag_v2.get(SUBFILE_TYPE, 0)
-        if pages and isinstance(kind, int) and kind & _REDUCED_OR_MASK:
-            continue
-        pages.append(page)
-        total += image.width * image.height
+    Parameters
+    ----------
+    first : bool
+        The first one alone.
+    """
+    try:
+        pages = list(directories(file))
+    except TooManyPages as error:
+        raise Refused("too-many-pages", f"{error}; split the file") from error
+    raw.refuse_raw(pages[0])
+    whole = [page for page in pages if not page.number(Tag.SUBFILE_TYPE, 0) & _REDUCED_OR_MASK] or pages[:1]
+    whole, total = whole[:1] if first else whole, 0
+    for page in whole:
+        width, height = page.number(Tag.WIDTH, 0), page.number(Tag.HEIGHT, 0)
+        bits = page.number(Tag.SAMPLES, 1) * page.number(Tag.BITS, 1)
+        check_size(width, height * max(1, bits // _BITS_OF_A_PIXEL), max_pixels)
+        total += width * height
         if total > max_pixels:
-            raise PhotoError(
-                f"{name}: its pages together have more than {max_pixels:,} pixels; "
-                "raise the limit if the file can be trusted",
-                reason="too-many-pixels",
+            raise Refused(
+                "too-many-pixels",
+                f"its pages together have more than {max_pixels:,} pixels; "
+                "raise the limit (--max-pixels) if the file can be trusted",
             )
-    return pages
+    return whole
 
 
-def _check_claim(image: Image.Image, file: BinaryIO, name: str) -> None:
+def _check_claim(image: Image.Image, file: BinaryIO) -> None:
     """Refuse a PNG too short for its size, which Pillow would fill up with black.
 
     Deflate shrinks 1,032 times at most (zlib's technical notes), and no pixel has less than a bit.
     """
     size = os.fstat(file.fileno()).st_size
     if image.format == "PNG" and image.width * image.height > 8 * 1032 * size:
-        raise PhotoError(
-            f"{name}: too few bytes for {image.width} x {image.height}; copy it again",
-            reason="truncated",
-        )
+        raise Refused("truncated", f"too few bytes for {image.width} x {image.height}; copy it again")

@@ -1,34 +1,27 @@
-"""Photographs, and any other file of ours, onto disk: whole or not at all."""
+"""Photographs onto disk: whole or not at all."""
 
-from __future__ import annotations
-
-import io
 import os
-import secrets
-import stat
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-import cv2
-import numpy as np
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
-
-from cyclecolor.errors import CycleColorError
-from cyclecolor.photos.decoding import encode_image, flattened, interleaved
-from cyclecolor.photos.deep import encode_png16, encode_tiff
-from cyclecolor.photos.guard import quiet_pillow
-from cyclecolor.photos.luma import Luma, joined
-from cyclecolor.photos.photo import Metadata, Photo, PhotoError, shown
-from cyclecolor.photos.profiles import GRAY_ICC, SRGB_ICC
-from cyclecolor.photos.provenance import packet
+from ..errors import CycleColorError
+from ..files import atomic_write, shown
+from . import encoding
+from .extras import INSTALL, installed
+from .guard import quiet_pillow
+from .jxl import jxl_of
+from .luma import Luma
+from .photo import Metadata, Photo, PhotoError
+from .tiff.writing import encode_tiff
 
 _FORMAT_OF = {
     ".jpg": "JPEG",
     ".jpeg": "JPEG",
+    ".jpe": "JPEG",
+    ".jfif": "JPEG",
     ".png": "PNG",
     ".tif": "TIFF",
     ".tiff": "TIFF",
@@ -36,25 +29,56 @@ _FORMAT_OF = {
     ".bmp": "BMP",
     ".avif": "AVIF",
 }
+_JXL = ".jxl"
+if installed("pillow_jxl"):
+    _FORMAT_OF[_JXL] = "JXL"
 
 WRITABLE_SUFFIXES = tuple(_FORMAT_OF)
 """Lower-case suffixes that `write_photo` knows."""
 
-TEMPORARY = ".cyclecolor-"
-"""How the names of files begin that are not yet whole."""
+JPEG_SUFFIXES = tuple(suffix for suffix, name in _FORMAT_OF.items() if name == "JPEG")
+"""Lower-case suffixes of JPEGs."""
 
-_PNG_LEVEL = 4  # half the time of Pillow's 6, for 3% more bytes on a photograph
-_JPEG_BYTES = 65_500  # of EXIF or XMP: a JPEG segment ends at 65,535 with its header
-_JPEG_END = b"\xff\xd9"
+# What a format holds of `Metadata`, and what people call that.
+_HELD = {
+    "JPEG": ("exif", "xmp", "iptc", "comment", "dpi", "provenance"),
+    "PNG": ("exif", "xmp", "iptc", "text", "dpi", "provenance"),
+    "TIFF": ("exif", "xmp", "iptc", "dpi", "provenance"),
+    "WEBP": ("exif", "xmp", "provenance"),
+    "AVIF": ("exif", "xmp", "provenance"),
+    "JXL": ("exif", "xmp", "provenance"),
+    "BMP": ("dpi",),
+}
+_NAMES = {
+    "exif": "EXIF",
+    "xmp": "XMP",
+    "iptc": "IPTC",
+    "comment": "comment",
+    "text": "text",
+    "dpi": "resolution",
+}
+_NAMES |= {"provenance": "the note on where colors come from"}
 
 
-SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
-"""How many chroma samples JPEG and AVIF keep for each lightness sample: all, half, a quarter."""
+@dataclass(frozen=True)
+class Written:
+    """A file as it was written.
+
+    Attributes
+    ----------
+    content : bytes
+        Of the file.
+    lost : tuple of str
+        Names of what the photo's metadata say, and the file does not.
+    """
+
+    content: bytes | bytearray
+    lost: tuple[str, ...]
 
 
-def write_photo(photo: Photo, path: str | os.PathLike[str], **options: Any) -> None:
+def write_photo(photo: Photo, path: str | os.PathLike[str], **options: Any) -> Written:
     """Write a photo of one page: `write_pages`."""
-    write_pages([photo], path, **options)
+    return write_pages([photo], path, **options)
 
 
 def write_pages(
@@ -64,144 +88,117 @@ def write_pages(
     quality: int = 95,
     subsampling: str = "4:4:4",
     luma: Luma | None = None,
-) -> bytes | bytearray:
+    before_writing: Callable[[bytes | bytearray], object] = lambda content: None,
+) -> Written:
     """Write a photo in the format of the suffix of `path`, whole or not at all.
 
-    ========== =========== ===================================== ===========================
-    suffix     bits kept   alpha                                 metadata besides sRGB
-    ========== =========== ===================================== ===========================
-    png, tiff  8 and 16    kept                                  EXIF, XMP, dpi
-    webp, avif 8           kept                                  EXIF, XMP
-    jpg        8           laid on white                         EXIF, XMP, dpi
-    bmp        8           laid on white                         dpi; no profile either
-    ========== =========== ===================================== ===========================
+    ================ =========== =============== =============================================
+    suffix           bits kept   alpha           metadata besides sRGB
+    ================ =========== =============== =============================================
+    png              8 and 16    kept            EXIF, XMP, IPTC, text, resolution
+    tif, tiff        8 and 16    kept            EXIF, XMP, IPTC, resolution
+    webp, avif, jxl  8           kept            EXIF, XMP
+    jpg              8           laid on white   EXIF, XMP, IPTC, comment, resolution
+    bmp              8           laid on white   resolution; no profile either
+    ================ =========== =============== =============================================
 
-    16 bits are rounded where the format has 8.  Metadata that the format cannot hold is left out.
+    16 bits are rounded where the format has 8. Metadata that the format cannot hold is left out, and named.
 
     Parameters
     ----------
-    pages
+    pages : iterable of Photo
         Taken one at a time; only TIFF holds more than one.
-    quality
-        1 to 100, for JPEG, WebP and AVIF.
-    subsampling
-        One of `SUBSAMPLINGS`, for JPEG and AVIF.  By default color is kept at full size: lightness
+    path : path
+        Of the file.
+    quality : int
+        1 to 100, for JPEG, WebP, AVIF and JPEG XL.
+    subsampling : str
+        One of `SUBSAMPLINGS`, for JPEG and AVIF. By default color is kept at full size: lightness
         depends on color too, so the usual 4:2:0 would shift it along colored edges.
-    luma
+    luma : Luma, optional
         For JPEG: carried over as it is; only chroma is taken from the photo, which has its size.
-
-    Returns
-    -------
-    The bytes of the file.
+    before_writing
+        Called with the bytes of the file, before any of them is on disk; what it raises goes through.
 
     Raises
     ------
     PhotoError
-        Reason "unwritable"; neither a part of the file nor a temporary one is left behind.  What
+        Reason "unwritable"; neither a part of the file nor a temporary one is left behind. What
         `pages` raises goes through.
     """
     name, suffix = shown(path), Path(path).suffix.lower()
     if suffix not in _FORMAT_OF:
+        way_out = f"{INSTALL} brings what it takes, or " if suffix == _JXL else ""
         raise PhotoError(
             f"{name}: photos are not written as {suffix or 'files without suffix'}; "
-            f"use one of {' '.join(WRITABLE_SUFFIXES)}",
+            f"{way_out}use one of {' '.join(WRITABLE_SUFFIXES)}",
             reason="unwritable",
         )
     # Encoded in memory first: Pillow's encoders, given a file, do not say that the disk is full.
-    data = _encoded_pages(pages, _FORMAT_OF[suffix], quality, subsampling, luma, name)
+    written = _encoded_pages(pages, _FORMAT_OF[suffix], quality, subsampling, luma, name)
+    before_writing(written.content)
     try:
-        atomic_write(path, lambda file: file.write(data))
+        atomic_write(path, lambda file: file.write(written.content))
     except CycleColorError as error:
         raise PhotoError(str(error), reason="unwritable") from error
-    return data
-
-
-def atomic_write(path: str | os.PathLike[str], write: Callable[[BinaryIO], object]) -> None:
-    """Call `write` with a temporary file beside `path`, then put it in the place of `path`.
-
-    A crash or a cut of power at any time leaves the old file or the new one, complete.  A link at
-    `path` is replaced, not followed; anything else that is no regular file is left alone.
-
-    Raises
-    ------
-    CycleColorError
-        The system refuses (full, read-only, no such folder...).  Whatever `write` raises goes
-        through; in either case the temporary file is gone.
-    """
-    target = Path(path)
-    try:
-        _check_replaceable(target)
-        _write_and_replace(target, write)
-    except OSError as error:
-        cause = error.strerror or str(error)
-        raise CycleColorError(
-            f"{shown(path)}: cannot be written: {cause}; nothing was left there, "
-            "make room or choose another folder"
-        ) from error
-
-
-def _check_replaceable(target: Path) -> None:
-    """Refuse folders, and what `os.replace` would destroy though it is no file, like /dev/null."""
-    try:
-        mode = os.lstat(target).st_mode
-    except FileNotFoundError:
-        return
-    except ValueError as error:
-        raise OSError("a null character is in its name") from error
-    if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
-        raise OSError("a folder, device or pipe has that name")
-
-
-def _write_and_replace(target: Path, write: Callable[[BinaryIO], object]) -> None:
-    # Its own name, since the target's may have all 255 bytes already; hidden, so no list has it.
-    temporary = target.parent / f"{TEMPORARY}{secrets.token_hex(8)}.tmp"
-    # Not `tempfile`: its files are private (0600), an output should follow the umask.
-    descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-    try:
-        with open(descriptor, "w+b") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync_folder(target.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new name itself survive a cut of power, where the file system can promise that."""
-    # The file is complete and in place already; some network file systems refuse this.
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    return written
 
 
 def _encoded_pages(
     pages: Iterable[Photo], format_name: str, quality: int, subsampling: str, luma: Luma | None, name: str
-) -> bytes | bytearray:
+) -> Written:
+    content: bytes | bytearray
+    lost: list[str] = []
+    fitted = (_fitted(page, format_name, lost) for page in pages)
     if format_name == "TIFF":
         with _unwritable(name, format_name):
-            return encode_tiff(_tiff_page(page) for page in pages)
+            pages_of_tiff = encode_tiff(encoding.tiff_page(page) for page in fitted)
+        return Written(pages_of_tiff, tuple(dict.fromkeys(lost)))
     encode: dict[str, Callable[[Photo], bytes]] = {
-        "PNG": _png,
-        "BMP": _bmp,
-        "JPEG": lambda photo: _jpeg(photo, quality, subsampling, luma),
-        "WEBP": lambda photo: _webp(photo, quality),
-        "AVIF": lambda photo: _avif(photo, quality, subsampling),
+        "PNG": encoding.png,
+        "BMP": encoding.bmp,
+        "JPEG": lambda photo: encoding.jpeg_of(photo, quality, subsampling, luma),
+        "WEBP": lambda photo: encoding.webp(photo, quality),
+        "AVIF": lambda photo: encoding.avif(photo, quality, subsampling),
+        "JXL": lambda photo: jxl_of(photo, quality),
     }
-    data = b""
-    for page in pages:
-        if data:
+    content = b""
+    for page in fitted:
+        if content:
             raise PhotoError(
                 f"{name}: several pages, and {format_name} holds one; use --format tif", reason="unwritable"
             )
         with _unwritable(name, format_name):
-            data = _with_what_fits(encode[format_name], page)
-    return data
+            content = _with_what_fits(encode[format_name], page, lost)
+    return Written(content, tuple(dict.fromkeys(lost)))
+
+
+def _fitted(photo: Photo, format_name: str, lost: list[str]) -> Photo:
+    """The photo with metadata that the format holds alone; names of the rest are added to `lost`."""
+    said = photo.metadata
+    if format_name == "JPEG" and not said.comment:
+        said = replace(said, comment=_comment_among(said.text))
+    if format_name == "PNG" and said.comment:
+        text = said.comment.decode("utf-8", "replace")
+        said = replace(said, comment=None, text=(*said.text, ("Comment", text)))
+    empty = Metadata()
+    gone = {field for field in _NAMES if getattr(said, field) and field not in _HELD[format_name]}
+    if format_name == "JPEG":
+        fields = ("exif", "iptc", "comment")
+        gone |= {f for f in fields if len(getattr(said, f) or b"") > encoding.MOST_IN_SEGMENT}
+    lost += [name for field, name in _NAMES.items() if field in gone and field != "text"]
+    if "text" in gone:
+        lost += [
+            f"text: {keyword}" for keyword, _ in said.text if format_name != "JPEG" or keyword != _COMMENT
+        ]
+    return replace(photo, metadata=replace(said, **{field: getattr(empty, field) for field in gone}))
+
+
+_COMMENT = "Comment"  # PNG's keyword of what is a segment of a JPEG
+
+
+def _comment_among(text: tuple[tuple[str, str], ...]) -> bytes | None:
+    return next((value.encode() for keyword, value in text if keyword == _COMMENT), None)
 
 
 @contextmanager
@@ -220,138 +217,13 @@ def _unwritable(name: str, format_name: str) -> Iterator[None]:
         ) from error
 
 
-def _with_what_fits(encode: Callable[[Photo], bytes], photo: Photo) -> bytes:
+def _with_what_fits(encode: Callable[[Photo], bytes], photo: Photo, lost: list[str]) -> bytes:
     """Encode; if that fails, once more without EXIF: cameras write tags that no encoder takes."""
     try:
         return encode(photo)
     except Exception:
         if photo.metadata.exif is None:
             raise
-        return encode(replace(photo, metadata=replace(photo.metadata, exif=None)))
-
-
-def _png(photo: Photo) -> bytes:
-    if photo.pixels.dtype == np.uint16:
-        return encode_png16(interleaved(photo), photo.metadata, _profile_for(photo))
-    options: dict[str, Any] = {"compress_level": _PNG_LEVEL}
-    if xmp := packet(photo.metadata):
-        options["pnginfo"] = PngInfo()
-        options["pnginfo"].add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "replace"))
-    return _saved(photo, encode_image(photo), "PNG", **options)
-
-
-def _tiff_page(photo: Photo) -> tuple[np.ndarray, Metadata, bytes]:
-    samples, icc = interleaved(photo), _profile_for(photo)
-    if samples.shape[2] == 2:  # few readers, Pillow not among them, know 16-bit gray with alpha
-        samples, icc = samples[..., [0, 0, 0, 1]], SRGB_ICC
-    return samples, photo.metadata, icc
-
-
-def _jpeg(photo: Photo, quality: int, subsampling: str, luma: Luma | None) -> bytes:
-    flat = Photo(flattened(photo), None, photo.metadata)
-    options = {"quality": quality, "subsampling": subsampling}
-    if xmp := packet(photo.metadata, limit=_JPEG_BYTES):
-        options["xmp"] = xmp
-    if luma is None:
-        return _saved(flat, _padded(flat), "JPEG", **options)
-    if flat.pixels.shape != (luma.height, luma.width, 3):
-        raise ValueError("luma of another size, or a gray photo")
-    header = _saved(flat, Image.new("RGB", (8, 8)), "JPEG", **options)
-    return joined(luma, *_chroma_planes(flat.pixels, quality, subsampling, luma.progressive), header)
-
-
-def _chroma_planes(pixels: np.ndarray, quality: int, subsampling: str, progressive: bool) -> list[bytes]:
-    """Gray JPEGs of Cb and Cr of (H, W, 3) uint8, at the size that the subsampling leaves them."""
-    down, across = {"4:4:4": (1, 1), "4:2:2": (1, 2), "4:2:0": (2, 2)}[subsampling]
-    converted = cv2.cvtColor(_shrunk(_four_bytes(pixels), down, across), cv2.COLOR_RGB2YCrCb)
-    files = []
-    for channel in (2, 1):
-        image = Image.fromarray(cv2.extractChannel(converted, channel))
-        files.append(_encoded_jpeg(image, quality=quality, progressive=progressive))
-    return files
-
-
-def _shrunk(pixels: np.ndarray, down: int, across: int) -> np.ndarray:
-    """(H, W, 4) by area averaging; of a last odd row or column, that alone."""
-    if down == across == 1:
-        return pixels
-    height, width = pixels.shape[:2]
-    if height % down or width % across:
-        pixels = cv2.copyMakeBorder(pixels, 0, height % down, 0, width % across, cv2.BORDER_REPLICATE)
-    size = pixels.shape[1] // across, pixels.shape[0] // down
-    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-
-
-def _padded(photo: Photo) -> Image.Image:
-    """`encode_image`, but 8-bit RGB as Pillow keeps it, four bytes a pixel: a quarter of the time."""
-    if photo.pixels.shape[2] == 1:
-        return encode_image(photo)
-    height, width = photo.pixels.shape[:2]
-    return Image.frombuffer("RGBX", (width, height), _four_bytes(photo.pixels), "raw", "RGBX", 0, 1)
-
-
-def _four_bytes(pixels: np.ndarray) -> np.ndarray:
-    """(H, W, 3) uint8 with a fourth byte a pixel: not copied where it is a view of that."""
-    base = pixels.base  # the colors of gray photos are made in this form
-    if base is None or base.shape != (*pixels.shape[:2], 4) or base.ctypes.data != pixels.ctypes.data:
-        return cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA)
-    return base
-
-
-def _bmp(photo: Photo) -> bytes:
-    flat = Photo(flattened(photo), None, photo.metadata)
-    return _saved(flat, encode_image(flat), "BMP")
-
-
-def _webp(photo: Photo, quality: int) -> bytes:
-    # WebP has 4:2:0 only; its sharp conversion gives up chroma before lightness.
-    options = {"quality": quality, "use_sharp_yuv": True, "xmp": packet(photo.metadata) or b""}
-    return _saved(photo, _as_rgb(photo), "WEBP", **options)
-
-
-def _avif(photo: Photo, quality: int, subsampling: str) -> bytes:
-    options = {"quality": quality, "subsampling": subsampling, "xmp": packet(photo.metadata) or b""}
-    return _saved(photo, _as_rgb(photo), "AVIF", **options)
-
-
-def _as_rgb(photo: Photo) -> Image.Image:
-    """Convert to RGB or RGBA: WebP and AVIF get gray as RGB, and their profile has to match."""
-    pixels = photo.pixels
-    return encode_image(Photo(np.repeat(pixels, 3 // pixels.shape[2], axis=2), photo.alpha))
-
-
-def _saved(photo: Photo, image: Image.Image, format_name: str, **options: Any) -> bytes:
-    """Let Pillow encode `image` with the profile that fits it and the metadata of `photo`."""
-    exif = photo.metadata.exif
-    if exif and not (format_name == "JPEG" and len(exif) > _JPEG_BYTES):
-        options["exif"] = exif
-    if photo.metadata.dpi:
-        options["dpi"] = photo.metadata.dpi
-    icc = SRGB_ICC if image.mode.startswith("RGB") else GRAY_ICC
-    if format_name == "JPEG":
-        return _encoded_jpeg(image, icc_profile=icc, **options)
-    out = io.BytesIO()
-    image.save(out, format_name, icc_profile=icc, **options)
-    return out.getvalue()
-
-
-def _encoded_jpeg(image: Image.Image, **options: Any) -> bytes:
-    """Let Pillow encode without Python's lock, which it keeps while it encodes to `io.BytesIO`."""
-    with _memory_file() as out:
-        image.save(out, "JPEG", **options)
-        out.seek(0)
-        data = out.read()
-    if not data.endswith(_JPEG_END):  # Pillow does not look whether a file took all that it was given
-        raise OSError("memory or the size of files is limited")
-    return data
-
-
-def _memory_file() -> BinaryIO:
-    """An empty file in memory; where there is such a thing (Linux), one of the system's."""
-    with suppress(AttributeError, OSError):
-        return open(os.memfd_create("photo"), "w+b")
-    return io.BytesIO()
-
-
-def _profile_for(photo: Photo) -> bytes:
-    return GRAY_ICC if photo.pixels.shape[2] == 1 else SRGB_ICC
+        content = encode(replace(photo, metadata=replace(photo.metadata, exif=None)))
+        lost.append(_NAMES["exif"])
+        return content

@@ -1,8 +1,9 @@
-"""Training: the loop, its state, resuming, and what a finished run shows."""
+"""Training: the loop, the step, the state of a run and how it is resumed."""
 
 from .lock import RunLock
-from .result import show_result
+from .result import summarize
+from .step import TrainingStep
 from .stopping import Interrupted
 from .trainer import Trainer, train
 
-__all__ = ["Interrupted", "RunLock", "Trainer", "show_result", "train"]
+__all__ = ["Interrupted", "RunLock", "Trainer", "TrainingStep", "summarize", "train"]

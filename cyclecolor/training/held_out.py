@@ -1,4 +1,4 @@
-"""Photos of known colour, not trained on, and the error on them that says which checkpoint is best."""
+"""Photos of known color, not trained on, and the error on them that says which checkpoint is best."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -19,7 +19,7 @@ TEST_FOLDERS = ("color_test", "testB")
 
 
 def held_out(data: Data, count: int) -> list[np.ndarray]:
-    """Up to `count` colour photos (H, W, 3) that were not trained on; none if the data set has none."""
+    """Up to `count` color photos (H, W, 3) that were not trained on; none if the data set has none."""
     if data.root is None and data.color is None:
         pile = ScenePile(SCENES["test"], count, size=max(data.size, SMALLEST))
         return [pile[i] for i in range(count)]
@@ -29,8 +29,8 @@ def held_out(data: Data, count: int) -> list[np.ndarray]:
 
 
 def some_photos(data: Data, count: int) -> list[np.ndarray]:
-    """Up to `count` photos of the gray pile (of the colour pile, if that is all there is)."""
-    return _read(Path(data.gray or data.color or Path(data.root) / "gray_train"), data, count)
+    """Up to `count` photos of the gray pile (of the color pile, if that is all there is)."""
+    return _read(Path(data.gray or data.color or Path(data.root or "") / "gray_train"), data, count)
 
 
 @torch.no_grad()

@@ -24,7 +24,7 @@ class RunLock:
         self.path = Path(run_dir) / ".lock"
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._descriptor: int | None = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise CycleColorError(f"{run_dir}: cannot be written: {error.strerror}") from None
         try:
@@ -33,7 +33,7 @@ class RunLock:
             holder = os.read(self._descriptor, 200).decode(errors="replace").strip()
             os.close(self._descriptor)
             raise CycleColorError(
-                f"{run_dir}: another training is at work there ({holder}); "
+                f"{run_dir}: another training is running there ({holder}); "
                 "stop it, or choose another --run-dir"
             ) from None
         os.truncate(self._descriptor, 0)

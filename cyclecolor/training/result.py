@@ -1,33 +1,32 @@
 """What a finished run has to show."""
 
-from collections.abc import Callable
 from pathlib import Path
 
+from ..checkpoint import best_of
 from ..config import Experiment
 from ..evaluation import evaluate, save_sheet
 from ..inference import load
 from .held_out import held_out, some_photos
-from .keeping import best_of
 
 SHOWN = 64  # images scored at the end of a run
 
 
-def show_result(
-    experiment: Experiment, run_dir: Path, checkpoint: Path, *, say: Callable[[str], None]
-) -> None:
-    """Colour held-out photos, write a contact sheet, say the score and the next command."""
+def summarize(experiment: Experiment, run_dir: Path, checkpoint: Path) -> str:
+    """Color held-out photos and write a contact sheet; returns the score and the next command."""
     colorizer = load(checkpoint)
     photos = held_out(experiment.data, SHOWN)
     truth = bool(photos)
     photos = photos or some_photos(experiment.data, SHOWN)
     sheet = run_dir / "sheet.png"
     save_sheet(colorizer, photos, sheet, truth=truth)
-    say(f"sheet       {sheet} ({'gray, ours, truth' if truth else 'gray, ours'})")
+    lines = [f"sheet       {sheet} ({'gray, ours, truth' if truth else 'gray, ours'})"]
     if truth:
         rows = evaluate(colorizer, photos, only=("ciede2000",))["ciede2000"]
-        ours, nothing = rows["ours"].value, rows["do_nothing"].value
-        say(f"score       CIEDE2000 {ours:.2f}; doing nothing {nothing:.2f} ({ours / nothing:.0%})")
-    say(f"checkpoint  {checkpoint}")
+        both = rows["ours"], rows["do_nothing"]
+        ours, nothing = (score.value for score in both if score is not None)
+        lines.append(f"score       CIEDE2000 {ours:.2f}; doing nothing {nothing:.2f} ({ours / nothing:.0%})")
+    lines.append(f"checkpoint  {checkpoint}")
     if (best := best_of(run_dir)) not in (None, checkpoint):
-        say(f"best so far {best} (least error on held-out photos)")
-    say(f"next        cyclecolor translate PHOTOS --checkpoint {checkpoint}")
+        lines.append(f"best so far {best} (least error on held-out photos)")
+    lines.append(f"next        cyclecolor translate PHOTOS --checkpoint {checkpoint}")
+    return "\n".join(lines)

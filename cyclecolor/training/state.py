@@ -1,35 +1,43 @@
 """Everything a run must remember, as named tensors, and back again."""
 
+import logging
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
-from ..checkpoint import open_checkpoint
+from ..checkpoint import Checkpoint, open_checkpoint
 from ..config import Experiment, Generator
+from ..data import Pile
 from ..errors import CycleColorError
 from ..methods import Method
 
+logger = logging.getLogger("cyclecolor")
+
 # Settings that may differ between a run and its resumption.
-FREE_SETTINGS = {
+FREE_SETTINGS: dict[str, bool | set[str]] = {
     "name": True,
     "num_steps": True,
     "save_every": True,
     "save_every_minutes": True,
     "log_every": True,
     "keep": True,
+    "tensorboard": True,
     "on_trouble": True,
-    "vividness": True,
+    "saturation": True,
     "restraint": True,
-    "data": {"workers", "cache_gb"},
+    # Where the piles lie is free; that they hold the same photos is looked at in `check_same_piles`.
+    "data": {"workers", "cache_gb", "root", "gray", "color"},
 }
 
 
-def state_tensors(method: Method, ema: dict[str, AveragedModel]) -> dict[str, Tensor]:
+def state_tensors(method: Method, averages: dict[str, AveragedModel]) -> dict[str, Tensor]:
     """Networks, averaged generators, optimizers and pools, flattened to path: tensor."""
-    tensors = {}
-    for group, modules in (("networks", method.networks), ("ema", ema)):
+    tensors: dict[str, Tensor] = {}
+    for group, modules in (("networks", method.networks), ("ema", averages)):
         for name, module in modules.items():
             tensors |= {f"{group}/{name}/{key}": t for key, t in module.state_dict().items()}
     for name, optimizer in method.optimizers.items():
@@ -41,7 +49,7 @@ def state_tensors(method: Method, ema: dict[str, AveragedModel]) -> dict[str, Te
     return tensors
 
 
-def restore(method: Method, ema: dict[str, AveragedModel], checkpoint) -> None:
+def restore(method: Method, averages: dict[str, AveragedModel], checkpoint: Checkpoint) -> None:
     """Put the tensors of a checkpoint where `state_tensors` found them.
 
     Random states need no place in it: every step seeds its own.
@@ -53,11 +61,11 @@ def restore(method: Method, ema: dict[str, AveragedModel], checkpoint) -> None:
     """
     if not checkpoint.resumable:
         raise CycleColorError(
-            "an earlier version wrote this checkpoint: it colours, but cannot be trained on; "
-            "start over with --fresh"
+            "this checkpoint is from an earlier version: it can color photos, but training cannot "
+            "continue from it; start over with --fresh"
         )
     try:
-        for group, modules in (("networks", method.networks), ("ema", ema)):
+        for group, modules in (("networks", method.networks), ("ema", averages)):
             for name, module in modules.items():
                 module.load_state_dict(checkpoint.below(f"{group}/{name}"))
         for name, optimizer in method.optimizers.items():
@@ -95,7 +103,7 @@ def start_from(method: Method, path: Path) -> None:
     Raises
     ------
     CycleColorError
-        If there is no such checkpoint, or its `G_color` is another network or emits another colour space.
+        If there is no such checkpoint, or its `G_color` is another network or emits another color space.
     """
     path, checkpoint = open_checkpoint(path)
     ours, theirs = (
@@ -104,12 +112,12 @@ def start_from(method: Method, path: Path) -> None:
     other = {key: value for key, value in theirs.items() if ours[key] != value}
     if other:
         raise CycleColorError(
-            f"init = {str(path)!r}: its G_color was made with {other}: set the same", exit_code=2
+            f"init = {str(path)!r}: its G_color was made with {other}; use the same settings", exit_code=2
         )
     method.networks["G_color"].load_state_dict(checkpoint.averaged("G_color"))
 
 
-def _shape(generator: Generator) -> dict:
+def _shape(generator: Generator) -> dict[str, Any]:
     return generator.model_dump(exclude={"pretrained", "encoder_rate"})
 
 
@@ -131,6 +139,38 @@ def check_same(now: Experiment, then: Experiment, run_dir: Path) -> None:
         )
 
 
+def check_same_piles(
+    piles: Mapping[str, Pile], checkpoint: Checkpoint, run_dir: Path, *, accepted: bool
+) -> None:
+    """Refuse to go on with other photos than a run began with, unless that is `accepted`; then say so.
+
+    Raises
+    ------
+    CycleColorError
+        Naming the piles and how they changed.
+    """
+    changes = [_change(name, pile.fingerprint(), checkpoint.data.get(name)) for name, pile in piles.items()]
+    changes = [change for change in changes if change]
+    if not changes:
+        return
+    if not accepted:
+        raise CycleColorError(
+            f"{run_dir}: {' and '.join(changes)} since step {checkpoint.step:,}; put the photos back, "
+            "choose another --run-dir, or continue with --allow-changed-data",
+            exit_code=2,
+        )
+    logger.warning("%s since step %s; training continues", " and ".join(changes), f"{checkpoint.step:,}")
+
+
+def _change(name: str, now: dict[str, Any], then: dict[str, Any] | None) -> str:
+    """In words; empty if the photos are the same, whatever their folder is called."""
+    if then is None or {**now, "folder": ""} == {**then, "folder": ""}:
+        return ""
+    if "photos" in now and "photos" in then and now["photos"] != then["photos"]:
+        return f"the {name} pile changed from {then['photos']:,} to {now['photos']:,} photos"
+    return f"the {name} pile changed"
+
+
 def _lay_out_like_parameters(optimizer: torch.optim.Optimizer) -> None:
     """Give moments the memory layout of their weights, as the optimizer itself does: sums round alike."""
     for parameter, slots in optimizer.state.items():
@@ -145,8 +185,3 @@ def _unflatten(flat: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
         index, key = path.split("/")
         state.setdefault(int(index), {})[key] = tensor
     return state
-
-
-def seed_step(seed: int, step: int) -> None:
-    """Make every random number of a step a function of (seed, step)."""
-    torch.manual_seed((seed << 32) + step)

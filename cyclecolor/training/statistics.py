@@ -16,7 +16,7 @@ from ..checkpoint import Checkpoint
 from ..color import SPACES
 from ..data.augment import Augment
 from ..errors import CycleColorError
-from ..methods import build_generator
+from ..methods import METHODS
 from ..photos import PhotoError, find_photos, read_rgb8
 
 BATCHES, BATCH = 70, 16
@@ -29,12 +29,13 @@ def renew_statistics(checkpoint: Checkpoint, photos: Path) -> Checkpoint:
     Raises
     ------
     CycleColorError
-        If none of the photos can be read, or the checkpoint's colors are whole images.
+        If none of the photos can be read, or its networks have no such norms.
     """
     experiment = checkpoint.experiment
-    if experiment.space not in SPACES:
-        raise CycleColorError("--statistics is for checkpoints in lab or luv", exit_code=2)
-    network = build_generator("G_color", experiment)
+    if experiment.method == "paper_cyclegan":
+        reason = "which has no such norms"
+        raise CycleColorError(f"--statistics is not for method = 'paper_cyclegan', {reason}", exit_code=2)
+    network = METHODS[experiment.method].build_generator("G_color", experiment)
     network.load_state_dict(checkpoint.averaged("G_color"))
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):

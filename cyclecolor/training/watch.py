@@ -17,8 +17,8 @@ import math
 import torch
 from torch import Tensor
 
-from .. import share
 from ..config import Experiment
+from ..distributed import all_gather, world_size
 from ..methods import Method
 
 EXPLODES = 100.0
@@ -124,10 +124,10 @@ def _richness(method: Method, batch: dict[str, Tensor]) -> tuple[float, float]:
     made, truth = method.chroma(generator, batch)
     generator.train()
     ratios = (_measures(made) / _measures(truth).clamp(min=1e-6)).tolist()
-    return ratios[0], ratios[1] if share.count() * len(made) > 1 else 1.0
+    return ratios[0], ratios[1] if world_size() * len(made) > 1 else 1.0
 
 
 def _measures(chroma: Tensor) -> Tensor:
     """Mean size, and mean spread over the photos, of the chroma (N, 2, h, w) of a batch."""
-    whole = share.whole(chroma)
+    whole = all_gather(chroma)
     return torch.stack([whole.abs().mean(), whole.std(dim=0, correction=0).mean()])

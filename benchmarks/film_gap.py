@@ -1,0 +1,149 @@
+"""The film gap: how much of it is closed without pairs.
+
+    python benchmarks/film_gap.py PHOTOS TEST OUTPUT [--film NAME]... [--seed N]... [--set KEY=VALUE]...
+
+PHOTOS (color) are laid out as unpaired piles of each film, or box of films; five experiments, film_*.toml,
+are trained on them from each seed and scored on that film's rendering of TEST (other color photos), and on
+that of each film in the box. All is kept in OUTPUT: the same command again goes on where it was, and prints
+tables.
+
+Equal in the five: photos in color, network, seed, steps. Closed = (floor - unpaired) / (floor - oracle).
+"""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from cyclecolor.evaluation.inputs import read_inputs
+from cyclecolor.evaluation.paired import paired_difference, photo_by_photo
+from cyclecolor.evaluation.pictures import STATISTICS
+from cyclecolor.evaluation.scores import Score, score
+from cyclecolor.film import BOXES
+from cyclecolor.inference import load
+
+EXPERIMENTS = Path(__file__).parent.parent / "experiments"
+RUNS = ("floor", "augmented", "one_film", "unpaired", "oracle")
+METRICS = {
+    "ciede2000": "CIEDE2000",
+    "hue_error": "hue error, degrees",
+    "ab_rmse": "ab RMSE",
+    "colorfulness_ratio": "colorfulness ratio",
+}
+PAIRED = ("ciede2000", "hue_error")  # metrics of which differences are told
+
+Measured = dict[str, Tensor]  # metric to what it takes from each photo (N, k)
+
+
+def run(*arguments: str | Path) -> None:
+    """Run a command of cyclecolor, and say so."""
+    print("cyclecolor", *arguments, flush=True)
+    subprocess.run([sys.executable, "-m", "cyclecolor", *map(str, arguments)], check=True)
+
+
+def train(name: str, film: str, seed: int, output: Path, settings: list[str]) -> Path:
+    """Train one of the five, or go on; return its folder. What knows no film is trained once for all."""
+    knows_film = name in ("one_film", "unpaired", "oracle")
+    run_dir = output / f"{film if knows_film else 'any'}-{name}-{seed}"
+    settings = [f"seed={seed}", f"data.root={output / 'piles' / film}", *settings]
+    if name == "oracle":
+        settings.append(f"data.film={film}")
+    if not (run_dir / "done").exists():
+        overrides = [word for setting in settings for word in ("--set", setting)]
+        run("train", EXPERIMENTS / f"film_{name}.toml", "--run-dir", run_dir, *overrides)
+        (run_dir / "done").touch()
+    return run_dir
+
+
+def measured_on(film: str, test: Path) -> Callable[[Path], Measured]:
+    """What measures a run on a film's rendering of the test photos, and keeps what it measured."""
+    inputs = read_inputs(test, film=film)
+
+    def measured(run_dir: Path) -> Measured:
+        path = run_dir / f"measured_{film}.safetensors"
+        if not path.exists():
+            save_file(photo_by_photo(load(run_dir), inputs.photos, inputs.grays, tuple(METRICS)), path)
+        return load_file(path)
+
+    return measured
+
+
+def table(film: str, measured: dict[int, dict[str, Measured]]) -> str:
+    """Markdown: a row a metric and seed, with intervals over photos, and the mean over seeds."""
+    lines = [f"| {film} | seed | {' | '.join(RUNS)} | closed |", "|---|--:" + "|--:" * (len(RUNS) + 1) + "|"]
+    for metric, title in METRICS.items():
+        rows = []
+        for seed, runs in measured.items():
+            scores = [score(runs[name][metric], STATISTICS[metric]) for name in RUNS]
+            lines.append(row(title, seed, [cell(s) for s in scores], closed([s.value for s in scores])))
+            rows.append([s.value for s in scores])
+        means = np.mean(rows, axis=0)
+        lines.append(row(title, "mean", [f"{mean:.2f}" for mean in means], closed(means)))
+    return "\n".join(lines)
+
+
+def differences(measured: dict[int, dict[str, Measured]]) -> str:
+    """What unpaired has less than the others, photo by photo, all seeds of a photo together."""
+    lines = [
+        "| unpaired less | " + " | ".join(METRICS[m] for m in PAIRED) + " |",
+        "|---" + "|--:" * len(PAIRED) + "|",
+    ]
+    for name in (other for other in RUNS if other != "unpaired"):
+        cells = []
+        for metric in PAIRED:
+            ours, theirs = (
+                torch.stack([runs[run][metric] for runs in measured.values()]).mean(dim=0)
+                for run in ("unpaired", name)
+            )
+            cells.append(cell(paired_difference(ours, theirs, metric)))
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def cell(found: Score) -> str:
+    """A score and its interval."""
+    return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
+
+
+def closed(values: list[float]) -> float:
+    """Share of floor to oracle that training without pairs closes."""
+    by_name = dict(zip(RUNS, values, strict=True))
+    return (by_name["floor"] - by_name["unpaired"]) / (by_name["floor"] - by_name["oracle"])
+
+
+def row(title: str, seed: object, cells: list[str], share: float) -> str:
+    """A row of the table; a ratio is no error to be closed."""
+    share = "" if "ratio" in title else f"{share:.0%}"
+    return f"| {title} | {seed} | {' | '.join(cells)} | {share} |"
+
+
+@click.command()
+@click.argument("photos", type=click.Path(path_type=Path))
+@click.argument("test", type=click.Path(path_type=Path))
+@click.argument("output", type=click.Path(path_type=Path))
+@click.option("--film", "films", multiple=True, default=("mixed_box", "faded_print", "blue_plate"))
+@click.option("--seed", "seeds", multiple=True, type=int, default=(0, 1, 2))
+@click.option("--set", "settings", multiple=True)
+def main(photos, test, output, films, seeds, settings):
+    """Lay out, train, score; print tables after each seed."""
+    for film in films:
+        if not (output / "piles" / film).exists():
+            run("prepare", photos, "--output", output / "piles" / film, "--film", film)
+    scored = {(film, shown): {} for film in films for shown in (film, *BOXES.get(film, ()))}
+    measure = {shown: measured_on(shown, test) for _, shown in scored}
+    for seed in seeds:
+        for (film, shown), measured in scored.items():
+            run_dirs = {name: train(name, film, seed, output, list(settings)) for name in RUNS}
+            measured[seed] = {name: measure[shown](run_dir) for name, run_dir in run_dirs.items()}
+            title = shown if shown == film else f"{shown}, of {film}"
+            print(table(title, measured), differences(measured), sep="\n\n", end="\n\n", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""Commands on checkpoints: `info`, `export` and `import`."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from .group import Command
+
+
+@click.command(cls=Command)
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+def info(checkpoint: Path) -> None:
+    """Show what CHECKPOINT is, what it was trained on, and how to use it."""
+    import json
+
+    from ..checkpoint import open_checkpoint
+    from ..inference import colorizer_of
+
+    path, loaded = open_checkpoint(checkpoint)
+    experiment, colorizer = loaded.experiment, colorizer_of(loaded)
+    click.echo(f"{path}: {experiment.method} in {colorizer.space.name}, step {loaded.step:,}")
+    click.echo(f"images seen   {loaded.step * experiment.batch_size:,} of each pile")
+    click.echo(f"data          {json.dumps(loaded.data)}")
+    for name in ("G_color", "G_gray"):
+        tensors = loaded.averaged(name).values()
+        if tensors:
+            click.echo(f"{name:<13} {sum(t.numel() for t in tensors):,} parameters")
+    for share, film in colorizer.films:
+        numbers = ", ".join(f"{name} {value:.2f}" for name, value in film.items())
+        click.echo(f"film    {share:4.0%}  {numbers}")
+    click.echo(f"experiment    {experiment.model_dump_json(exclude_defaults=True)}")
+    click.echo(f"use           cyclecolor translate PHOTOS --checkpoint {path}")
+
+
+@click.command(cls=Command)
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("output", type=click.Path(path_type=Path))
+@click.option(
+    "--saturation",
+    type=click.FloatRange(0, 4),
+    help="How strong its colors will be by default. [as its experiment says]",
+)
+@click.option(
+    "--restraint",
+    type=click.FloatRange(0, 2),
+    help="How much paler pale colors become, of which the network is less sure. [as its experiment says]",
+)
+@click.option(
+    "--generator",
+    type=click.Choice(["G_color", "G_gray"]),
+    default="G_color",
+    show_default=True,
+    help="Which generator an .onnx file holds.",
+)
+@click.option(
+    "--statistics",
+    type=click.Path(path_type=Path),
+    help="A folder of photos, on which the batch norms' statistics are taken anew.",
+)
+def export(
+    checkpoint: Path, output: Path, generator: str, statistics: Path | None, **look: float | None
+) -> None:
+    """Write CHECKPOINT as one small file for release: its generators, in half precision.
+
+    If OUTPUT ends in .onnx: one generator, for other programs, checked against the original.
+    """
+    from ..checkpoint import export_checkpoint, open_checkpoint
+
+    path, loaded = open_checkpoint(checkpoint)
+    if statistics:
+        from ..training.statistics import renew_statistics
+
+        loaded = renew_statistics(loaded, statistics)
+    if output.suffix.lower() == ".onnx":
+        from ..inference import colorizer_of
+        from ..inference.onnx_export import export_onnx
+
+        look = {name: value for name, value in look.items() if value is not None}
+        loaded = replace(loaded, experiment=loaded.experiment.model_copy(update=look))
+        worst = export_onnx(colorizer_of(loaded, name=path.name), generator, output)
+        click.echo(f"{generator}: differs by at most {worst:.1e} from the checkpoint's, of a range of 2")
+    else:
+        export_checkpoint(loaded, output, **look)
+    click.echo(f"{output}: {output.stat().st_size / 1e6:.1f} MB")
+
+
+@click.command("import", cls=Command)
+@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("output", type=click.Path(path_type=Path))
+def import_(source: Path, output: Path) -> None:
+    """Convert SOURCE, a generator (.pth) of pytorch-CycleGAN-and-pix2pix, to a checkpoint."""
+    from ..checkpoint import import_generator
+
+    options = import_generator(source, output)
+    click.echo(f"{output}: {options['blocks']} blocks, {options['in']} to {options['out']} channels")

@@ -1,0 +1,100 @@
+"""What the page does, without the page: a photo in, the file that `translate` would write out."""
+
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from PIL import Image
+
+from ..errors import CycleColorError
+from ..files import shown
+from ..inference import Colorizer, Hint, load
+from ..photos import read_rgb8
+from ..translation import Job, Options, output_name, provenance_of
+
+MAX_PIXELS = 50_000_000  # of a photo: translate takes more
+MAX_PHOTOS = 100  # at a time
+PREVIEW = 1600  # pixels, the long side of what the slider shows
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the controls say. `size` and `saturation` are the checkpoint's own where they are None."""
+
+    checkpoint: str
+    size: int | None = None
+    saturation: float | None = None
+    denoise: bool = False
+    direction: str = "to-color"
+
+
+@lru_cache(maxsize=4)
+def colorizer_for(checkpoint: Path, size: int | None, saturation: float | None, denoise: bool) -> Colorizer:
+    """A checkpoint with these settings, kept for the next photo."""
+    return load(checkpoint, size=size, saturation=saturation, denoise=denoise)
+
+
+def translate_photo(
+    source: Path, folder: Path, look: Look, checkpoint: Path, hints: Sequence[Hint] = ()
+) -> Path:
+    """Translate one photo into a folder, with the guards, metadata and bytes of `cyclecolor translate`.
+
+    Raises
+    ------
+    CycleColorError
+        With the reason for which it was refused, which names the file but not where it lies.
+    """
+    colorizer = colorizer_for(checkpoint, look.size, look.saturation, look.denoise)
+    options = Options(
+        direction=look.direction,
+        provenance=provenance_of(colorizer, look.direction),
+        max_pixels=MAX_PIXELS,
+        workers=1,
+    )
+    name = Path(output_name(source.name, None))
+    target = folder / f"{name.stem}_{look.direction.removeprefix('to-')}{name.suffix}"
+    (outcome,) = Job(source, target, colorizer, options, {source.name: hints}).run()
+    if outcome.status != "translated":
+        raise CycleColorError(outcome.reason.replace(shown(source.parent) + "/", ""))
+    return target
+
+
+def translate_all(
+    sources: Sequence[Path], folder: Path, look: Look, checkpoint: Path
+) -> tuple[Path, list[str]]:
+    """Translate photos into an archive (not compressed: photos are); it, and the reasons of refusals.
+
+    Raises
+    ------
+    CycleColorError
+        If they are more than `MAX_PHOTOS`.
+    """
+    if len(sources) > MAX_PHOTOS:
+        raise CycleColorError(f"{len(sources)} photos are too many for the page; use cyclecolor translate")
+    archive, refused, taken = folder / "photos.zip", [], set()
+    with zipfile.ZipFile(archive, "x") as file:
+        for number, source in enumerate(sources):
+            with tempfile.TemporaryDirectory(dir=folder) as own:
+                try:
+                    made = translate_photo(source, Path(own), look, checkpoint)
+                except CycleColorError as error:
+                    refused.append(str(error))
+                    continue
+                name = made.name if made.name not in taken else f"{number + 1}_{made.name}"
+                taken.add(name)
+                file.write(made, name)
+    return archive, refused
+
+
+def previews(before: Path, after: Path, folder: Path) -> tuple[Path, Path]:
+    """Both pictures as PNG that a browser can show, of equal size, no longer than `PREVIEW`."""
+    made = Image.fromarray(read_rgb8(after, max_pixels=MAX_PIXELS))
+    made.thumbnail((PREVIEW, PREVIEW))
+    original = Image.fromarray(read_rgb8(before, max_pixels=MAX_PIXELS)).resize(made.size)
+    paths = folder / "before.png", folder / "after.png"
+    for image, path in zip((original, made), paths, strict=True):
+        image.save(path, compress_level=1)
+    return paths

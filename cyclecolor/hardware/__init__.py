@@ -1,0 +1,18 @@
+"""What the machine has: cores, devices, number types."""
+
+from .cores import cores
+from .description import describe, loader_workers, threads_gain
+from .device import pick_device
+from .memory import keep_memory
+from .precision import sum_in_one_order, use_bfloat16
+
+__all__ = [
+    "cores",
+    "describe",
+    "keep_memory",
+    "loader_workers",
+    "pick_device",
+    "sum_in_one_order",
+    "threads_gain",
+    "use_bfloat16",
+]

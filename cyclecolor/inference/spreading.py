@@ -1,0 +1,67 @@
+"""From the colors of a few places to a change of chroma everywhere: regression of a Gaussian process."""
+
+import torch
+from torch import Tensor
+
+# How far a color reaches (one standard deviation). Place in short sides of the photo; lightness where black
+# is -1 and white 1; the network's features where two pixels of a photo are 1 apart in the mean square.
+REACH, LIGHTNESS_REACH, FEATURE_REACH = 0.7, 0.5, 1.0
+TRUST = 0.1  # variance of a hint's error over that of the change: hints that disagree are averaged
+
+
+def described(lightness: Tensor, features: Tensor) -> Tensor:
+    """What a pixel is like, such that places of equal color are near: place, lightness, features.
+
+    Parameters
+    ----------
+    lightness : Tensor
+        (1, 1, h, w), scaled.
+    features : Tensor
+        (1, C, h, w), of any scale.
+
+    Returns
+    -------
+    Tensor
+        (3 + C, h w), in units of the reaches above.
+    """
+    height, width = lightness.shape[-2:]
+    rows, columns = (torch.arange(side, dtype=torch.float32) / min(height, width) for side in (height, width))
+    place = torch.stack(torch.meshgrid(rows, columns, indexing="ij"))
+    centered = features[0] - features[0].mean(dim=(1, 2), keepdim=True)
+    # The mean square distance of two pixels is twice the variance, summed over the channels.
+    spread = (2 * centered.square().sum(dim=0).mean()).sqrt().clamp(min=1e-6)
+    parts = (place / REACH, lightness[0] / LIGHTNESS_REACH, centered / (spread * FEATURE_REACH))
+    return torch.cat([part.flatten(1) for part in parts])
+
+
+def spread_change(changes: Tensor, places: Tensor, pixels: Tensor) -> Tensor:
+    r"""The change of chroma at all pixels that is likeliest, given that at some.
+
+    With K(p, q) = exp(-|p - q|^2 / 2) between what pixels are like, the change at p is
+    K(p, Q) (K(Q, Q) + TRUST I)^-1 c, for changes c at places Q (Rasmussen and Williams, 2006, equation 2.25;
+    geologists call it kriging). Far from all Q, and where nothing is like them, it is 0.
+
+    Parameters
+    ----------
+    changes : Tensor
+        (2, n), at the places.
+    places : Tensor
+        (n,), indices of pixels.
+    pixels : Tensor
+        (D, h w), as `described`.
+
+    Returns
+    -------
+    Tensor
+        (2, h w).
+    """
+    known = pixels[:, places]
+    between = _likeness(known, known) + TRUST * torch.eye(len(places))
+    weights = torch.linalg.solve(between, changes.T)
+    return weights.T @ _likeness(known, pixels)
+
+
+def _likeness(first: Tensor, second: Tensor) -> Tensor:
+    """K of (D, n) and (D, m): (n, m)."""
+    squares = first.square().sum(dim=0)[:, None] + second.square().sum(dim=0) - 2 * first.T @ second
+    return torch.exp(squares.clamp(min=0) / -2)

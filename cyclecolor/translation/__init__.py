@@ -1,0 +1,18 @@
+"""Translation: a folder of photos, planned, done, and accounted for in a manifest."""
+
+from .hinted import collect_hints
+from .html_report import write_report
+from .job import Job, Outcome
+from .options import Options, provenance_of
+from .plan import Shard, output_name
+
+__all__ = [
+    "Job",
+    "Options",
+    "Outcome",
+    "Shard",
+    "collect_hints",
+    "output_name",
+    "provenance_of",
+    "write_report",
+]

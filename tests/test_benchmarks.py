@@ -1,0 +1,256 @@
+"""Every script under benchmarks/ runs a tiny turn: what the pages of results say can be measured anew."""
+
+import importlib
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from PIL import Image
+
+from cyclecolor.cli.main import main as cyclecolor
+from cyclecolor.data import render_scene
+from cyclecolor.photos import read_photo
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """Import a script by name, as Python would find it beside the others, with arguments for its `main`."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+
+    def load(name, *arguments):
+        monkeypatch.setattr(sys, "argv", [f"{name}.py", *map(str, arguments)])
+        return importlib.import_module(name)
+
+    return load
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """A folder of three color photos of 48 px."""
+    folder = tmp_path / "color"
+    folder.mkdir()
+    for i in range(3):
+        Image.fromarray(render_scene(3, i, size=48)).save(folder / f"{i}.png")
+    return folder
+
+
+def size_of(path):
+    """Width and height of an image."""
+    with Image.open(path) as image:
+        return image.size
+
+
+def test_bench_color(script, monkeypatch, capsys):
+    bench = script("bench_color", "--threads", 1, "--rounds", 1)
+    monkeypatch.setattr(bench, "CASES", {"tiny": (1, 16, 16)})
+    monkeypatch.setattr(bench, "keep_memory", lambda: None)  # of this process are other tests, too
+    bench.main()
+    said = capsys.readouterr().out
+    assert "tiny, to lab: ours" in said
+    assert "largest error, Lab" in said
+
+
+def test_bench_train(script, tmp_path, capsys):
+    bench, contenders = script("bench_train"), script("contenders")
+    assert bench.largest_difference(32) < bench.TOLERANCE
+    contenders.write_photos(tmp_path)
+    common = {"threads": 1, "size": 32, "batch_size": 1, "workers": 0}
+    rivals = [contenders.Contender(name, tmp_path, **common) for name in ("reference", "paper_cyclegan")]
+    plain, ours = contenders.race(*rivals, rounds=1)
+    # Both do the same work; ours is counted in products of tiles where it takes Winograd's way.
+    assert 0 < ours.operations <= 1.05 * plain.operations
+    assert len(plain.times) == len(ours.times) == contenders.TURN
+    assert "s an image of each pile" in capsys.readouterr().out
+
+
+def test_step_time(script, monkeypatch, tmp_path):
+    step_time = script("step_time")
+    monkeypatch.setattr(step_time, "keep_memory", lambda: None)
+    found = step_time.scaling([(64, 1), (64, 2)], threads=1)
+    assert [case[:2] for case in found] == [(64, 1), (64, 2)]
+    assert all(seconds > 0 for *_, seconds in found)
+    assert step_time.line_through([(1, 3), (2, 5), (3, 7)]) == pytest.approx((1, 2, 0))
+    step_time.plot({"a line": [(1, 3), (2, 5)]}, tmp_path / "plot.svg")
+    assert (tmp_path / "plot.svg").read_text().count("<circle") == 2
+
+
+def test_bench_translate(script, capsys):
+    script("bench_translate", "--quick", "small", "stages").main()
+    said = capsys.readouterr().out
+    assert "small: 8 gray JPEGs" in said
+    assert "stages: ms of a 1-MP gray JPEG" in said
+
+
+def test_compare(script, photos, tmp_path, capsys):
+    script("compare").main(photos, tmp_path / "sheet.jpg", [Path("default"), Path("default")])
+    first, second = (line for line in capsys.readouterr().out.splitlines() if "| default |" in line)
+    assert first == second
+    assert size_of(tmp_path / "sheet.jpg")[1] == 4 * 150  # gray, twice the checkpoint, truth
+
+
+def test_denoise(script, photos, capsys):
+    script("denoise", photos).main()
+    assert len(capsys.readouterr().out.splitlines()) == 1 + len(script("denoise").GRAIN)
+
+
+def test_faces(script, tmp_path, capsys):
+    faces = script("faces", tmp_path, tmp_path / "faces.csv", "default")
+    assert faces.typology_angle(torch.tensor([70.0, 15.0, 20.0]).view(1, 3, 1, 1)) == pytest.approx(45)
+    for name, color in (("light", (224, 172, 140)), ("dark", (92, 58, 42)), ("none", (90, 110, 200))):
+        Image.new("RGB", (48, 48), color).save(tmp_path / f"{name}.png")
+    rows = ["name,top,left,side", *(f"{name}.png,4,4,40" for name in ("light", "dark", "none"))]
+    (tmp_path / "faces.csv").write_text("\n".join(rows))
+    faces.main()
+    said = capsys.readouterr().out
+    assert "| default | light | 1 |" in said
+    assert "| default | dark | 1 |" in said
+
+
+def test_reliability(script, photos, capsys):
+    script("reliability").main(photos, "default")
+    shares = [float(line.split("|")[2].rstrip(" %")) for line in capsys.readouterr().out.splitlines()[2:]]
+    assert sum(shares) == pytest.approx(100, abs=0.5)
+
+
+def test_film_gap(script, monkeypatch, tmp_path):
+    folder = tmp_path / "color"
+    folder.mkdir()
+    for i in range(8):
+        Image.fromarray(render_scene(3, i, size=48)).save(folder / f"{i}.png")
+    film_gap = script("film_gap")
+    called = []
+
+    def run(*arguments):
+        called.append(arguments[0])
+        result = CliRunner().invoke(cyclecolor, [str(argument) for argument in arguments])
+        assert result.exit_code == 0, result.output
+
+    monkeypatch.setattr(film_gap, "run", run)
+    tiny = ["num_steps=2", "match_steps=2", "batch_size=2", "data.size=32", "discriminator.layers=1"]
+    tiny += ["G_color.stages=2", "G_color.width=8"]
+    settings = [word for setting in tiny for word in ("--set", setting)]
+    arguments = [folder, folder, tmp_path / "out", "--film", "blue_plate", "--seed", "0", *settings]
+    for _ in range(2):  # the second time everything is there
+        result = CliRunner().invoke(film_gap.main, [str(argument) for argument in arguments])
+        assert result.exit_code == 0, result.output
+        assert "| CIEDE2000 | mean |" in result.output
+        assert "| oracle |" in result.output
+    assert called == ["prepare", *["train"] * len(film_gap.RUNS)]
+    errors = {"floor": 14, "augmented": 13, "one_film": 12, "unpaired": 11, "oracle": 10}
+    assert film_gap.closed([errors[name] for name in film_gap.RUNS]) == 0.75
+
+
+def test_fuzz_checkpoints(script, capsys):
+    assert script("fuzz_checkpoints", "--mutants", 20).main() == 0
+    assert "20 mutants of seed 0" in capsys.readouterr().out
+
+
+def test_lay_out_prokudin(script, photos, tmp_path):
+    plates = tmp_path / "plates"
+    plates.mkdir()
+    for kind in ("color", "blue_plate", "green_plate"):
+        shutil.copy(photos / "0.png", plates / f"a_{kind}.png")
+    counts = script("lay_out_prokudin").lay_out(plates, tmp_path / "laid_out")
+    assert counts == {"color": 1, "blue_plate": 1, "green_plate": 1}
+    assert (tmp_path / "laid_out/blue_plate/a.png").is_file()
+
+
+def test_mutants(script, tmp_path):
+    mutants = script("mutants")
+    bases = mutants.base_pictures()
+    assert {suffix for suffix, _ in bases} == set(mutants.SUFFIXES)
+    mutants.write_batch(tmp_path / "some", bases, range(5, 8), seed=1)
+    mutants.write_batch(tmp_path / "one", bases, range(6, 7), seed=1)
+    (again,) = (tmp_path / "one").iterdir()
+    assert (tmp_path / "some" / again.name).read_bytes() == again.read_bytes()
+
+
+def test_parity(script, capsys):
+    script("parity", "regression", "--steps", 1, "--size", 32).main()
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in lines] == ["on", "off", "bfloat16"]
+
+
+def test_resume_grid(script, monkeypatch, capsys):
+    grid = script("resume_grid")
+    monkeypatch.setattr(grid, "LOADERS", (0,))
+    monkeypatch.setattr(grid, "PROCESSES", (1,))
+    monkeypatch.setattr(grid, "POINTS", {"end of an epoch": 3})
+    assert grid.main() == 0
+    said = capsys.readouterr().out
+    assert "the same" in said
+    assert said.count("differs, as it must") == 2
+
+
+def test_sheet_of_scans(script, photos, tmp_path):
+    script("sheet_of_scans", tmp_path / "sheet.jpg", *sorted(photos.iterdir())).main()
+    assert size_of(tmp_path / "sheet.jpg") == (5 * 240, 2 * 190)
+
+
+def test_torture(script, capsys):
+    assert script("torture", "--kills", 1, "--aimed", 0).main() == 0
+    assert "all bit-identical" in capsys.readouterr().out
+
+
+def test_write_scenes(script, tmp_path):
+    script("write_scenes").main(tmp_path / "scenes", 2, 24)
+    assert [read_photo(path).pixels.shape for path in sorted((tmp_path / "scenes").iterdir())] == [
+        (24, 24, 3)
+    ] * 2
+
+
+def test_every_script_is_here():
+    """Scripts that are only imported by others aside."""
+    tested = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
+    parts = {"reference", "contenders"}
+    assert {path.stem for path in BENCHMARKS.glob("*.py")} - parts <= tested
+
+
+def test_bench_hints(script, photos, capsys):
+    bench = script("bench_hints", photos, "--count", 2)
+    bench.main()
+    rows = {line[:40].strip(): float(line[40:].split()[0]) for line in capsys.readouterr().out.splitlines()}
+    assert rows["20 ours"] < rows["no hints"]
+    ways = ("ours", "nearest, hints alone", "nearest, changes", "Levin, hints alone", "Levin, changes")
+    assert all(f"{count:>2} {way}".strip() in rows for count in bench.COUNTS for way in ways)
+
+
+def test_what_hints_are_compared_with(script):
+    """Two halves of unlike lightness, a hint in each: both ways give each half its own color."""
+    bench = script("bench_hints")
+    lightness = np.where(np.arange(12) < 6, 0.2, 0.8)[None].repeat(8, axis=0)
+    chroma = np.stack([100 * lightness, -50 * lightness])
+    places = np.array([[3, 4], [2, 9]])
+    for spread in (bench.nearest, bench.levin):
+        np.testing.assert_allclose(spread(chroma, places, lightness), chroma, atol=0.5)
+
+
+def test_mutation(script, tmp_path, capsys):
+    """Of a package of two functions, whose tests know 2 + 3, and nothing of products but 2 x 1."""
+    mutation = script("mutation")
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "small.py").write_text(
+        "def add(a, b):\n    return a + b\ndef times(a, b):\n    return a * b\n"
+    )
+    (tmp_path / "tests" / "test_small.py").write_text(
+        "from small import add, times\ndef test():\n    assert add(2, 3) == 5\n    assert times(2, 1) == 2\n"
+    )
+    mutants = mutation.sampled(tmp_path, {"small.py": "test_small.py"}, 10, seed=0)
+    assert len(mutants) == 2
+    mutants.append(mutation.broken(tmp_path, mutation.Line("small.py", "a + b", "5", "test_small.py::test")))
+    survivors = mutation.turn(tmp_path, mutants, seconds=60)
+    assert {mutant.change for mutant in survivors} == {"small.py:4: a * b -> a / b", "small.py: a + b -> 5"}
+    assert "1 of 3 noticed" in capsys.readouterr().out
+
+
+def test_the_lines_that_mutation_breaks_are_there(script):
+    mutation = script("mutation")
+    for line in mutation.LINES:
+        compile(mutation.broken(mutation.ROOT, line).source, line.path, "exec")

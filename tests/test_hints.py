@@ -1,0 +1,234 @@
+"""Hints: where a person says a color, there it is, and near and alike; elsewhere nothing changes."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from conftest import PAPER, tiny_experiment
+from PIL import Image
+
+from cyclecolor.cli.main import main
+from cyclecolor.color import rgb_to_lab
+from cyclecolor.errors import CycleColorError
+from cyclecolor.inference import Hint, load, read_hints
+from cyclecolor.inference.spreading import TRUST, described, spread_change
+from cyclecolor.photos import PhotoError, read_photo
+from cyclecolor.training import train
+
+RED, BLUE, PALE_BLUE = "#a03020", "#3050a0", "#a0c0f0"  # the last is as light as the light wall
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    return train(tiny_experiment(num_steps=1, method="regression"), tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="module")
+def colorizer(checkpoint):
+    return load(checkpoint)
+
+
+@pytest.fixture
+def scene() -> Image.Image:
+    """A dark wall and a light one, 240 x 120, with a little texture."""
+    levels = np.where(np.arange(240) < 120, 70, 190)[None] + np.arange(120)[:, None] % 7
+    return Image.fromarray(levels.astype(np.uint8))
+
+
+def lab(image: Image.Image) -> np.ndarray:
+    """(H, W, 3)."""
+    rgb = torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)[None] / 255
+    return rgb_to_lab(rgb.float())[0].permute(1, 2, 0).numpy()
+
+
+def chroma_of(color: str) -> np.ndarray:
+    return lab(Image.new("RGB", (1, 1), color))[0, 0, 1:]
+
+
+# --- what a hint is -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("120,340=#a03020", Hint(120, 340, "#a03020")),
+        (" 0 , 7 = her dress: #F00 ", Hint(0, 7, "#F00", "her dress")),
+        ("1,2=rebeccapurple", Hint(1, 2, "rebeccapurple")),
+    ],
+)
+def test_a_hint_is_read(text, hint):
+    assert Hint.parse(text) == hint
+    assert Hint.parse(str(hint)) == hint
+
+
+def test_colors_are_those_of_css():
+    colors = [Hint(0, 0, color).rgb for color in ("#a03020", "#a32", "RebeccaPurple")]
+    assert colors == [(160, 48, 32), (170, 51, 34), (102, 51, 153)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "1,2", "1,2=", "-1,2=#a03020", "1;2=red", "1,2=#a0302", "1,2=rgb(1,2,3)", "1.5,2=red", "1,2=reed"],
+)
+def test_what_is_no_hint_is_named(text):
+    with pytest.raises(CycleColorError, match=r"hint .*write"):
+        Hint.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"{", "not valid JSON"),
+        (b"\xff\xfe", "not valid JSON"),
+        (b"[" * 100_000, "not valid JSON"),
+        (b"[]", "a list of hints for each photo"),
+        (b'{"a.jpg": "1,2=red"}', "a list of hints for each photo"),
+        (b'{"a.jpg": [12]}', "a list of hints for each photo"),
+        (b'{"a.jpg": ["1,2=reed"]}', "1,2=reed: no such color"),
+    ],
+)
+def test_a_file_that_holds_no_hints_is_named(tmp_path, content, message):
+    path = tmp_path / "hints.json"
+    path.write_bytes(content)
+    with pytest.raises(CycleColorError, match=rf"hints\.json: .*{message}"):
+        read_hints(path)
+
+
+# --- how colors spread --------------------------------------------------------------------------
+
+
+def test_one_place_has_the_closed_form():
+    """K = exp(-d^2 / 2): 1 where the hint is, exp(-2) two reaches away, each over 1 + TRUST."""
+    pixels = torch.tensor([[0.0, 2.0, 100.0]])
+    spread = spread_change(torch.tensor([[10.5], [-21.0]]), torch.tensor([0]), pixels)
+    share = torch.tensor([1.0, math.exp(-2), 0.0]) / (1 + TRUST)
+    torch.testing.assert_close(spread, torch.tensor([[10.5], [-21.0]]) * share, atol=1e-6, rtol=1e-6)
+
+
+def test_hints_that_disagree_are_averaged():
+    spread = spread_change(torch.tensor([[10.0, 30.0]] * 2), torch.tensor([0, 0]), torch.zeros(3, 1))
+    torch.testing.assert_close(spread, torch.full((2, 1), 40 / (2 + TRUST)))
+
+
+def test_features_count_relative_to_a_photo(rng):
+    """Their scale and offset, which differ from network to network, do not matter."""
+    lightness, features = torch.zeros(1, 1, 8, 6), torch.from_numpy(rng.normal(size=(1, 5, 8, 6))).float()
+    torch.testing.assert_close(described(lightness, features), described(lightness, 40 * features - 7))
+    same = described(lightness, torch.ones_like(features))  # a network that sees nothing
+    assert torch.isfinite(same).all()
+
+
+# --- on photos ----------------------------------------------------------------------------------
+
+
+def test_the_place_gets_the_hue_and_its_like_follows(colorizer, scene):
+    before, after = lab(colorizer(scene)), lab(colorizer(scene, [Hint(40, 60, RED)]))
+    wished = chroma_of(RED)
+    assert np.linalg.norm(after[60, 40, 1:] - wished) < 0.15 * np.linalg.norm(wished - before[60, 40, 1:])
+    change = np.linalg.norm((after - before)[..., 1:], axis=2)
+    assert change[60, 50] > 0.8 * change[60, 40]  # near and alike
+    assert change[60, 130] < 0.3 * change[60, 110]  # beyond the edge
+    assert change[60, 235] < 0.1 * change[60, 40]  # far away
+
+
+def test_lightness_stays(colorizer, scene):
+    after = lab(colorizer(scene, [Hint(40, 60, RED), Hint(200, 20, BLUE)]))
+    assert np.abs(after[..., 0] - lab(scene)[..., 0]).max() < 0.25  # half an 8-bit level of gray
+
+
+def test_every_hint_is_heard(colorizer, scene):
+    hints = [Hint(40, 60, RED), Hint(200, 60, PALE_BLUE)]
+    after = lab(colorizer(scene, hints))
+    for hint in hints:
+        place, wished = after[hint.y, hint.x, 1:], chroma_of(hint.color)
+        assert np.linalg.norm(place - wished) < 0.15 * np.linalg.norm(wished)
+
+
+def test_without_hints_nothing_changes(colorizer, scene):
+    assert colorizer(scene, []).tobytes() == colorizer(scene).tobytes()
+
+
+def test_positions_are_those_of_the_upright_photo(colorizer, scene, tmp_path):
+    path = tmp_path / "turned.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees: 120 x 240 becomes 240 x 120
+    scene.transpose(Image.Transpose.ROTATE_90).save(path, exif=exif, quality=100)
+    photo = read_photo(path)
+    pixels = colorizer.colorize(photo, [Hint(235, 60, RED)]).pixels
+    assert pixels.shape == (120, 240, 3)
+    change = np.abs(pixels.astype(int) - colorizer.colorize(photo).pixels).sum(axis=2)
+    assert change[60, 235] > 10 * change[60, 5]
+
+
+@pytest.mark.parametrize("hint", [Hint(240, 0, RED), Hint(0, 120, RED)])
+def test_outside_is_refused(colorizer, scene, hint):
+    with pytest.raises(PhotoError, match=r"outside the upright photo, which has 240 x 120 pixels"):
+        colorizer(scene, [hint])
+
+
+def test_whole_images_take_no_hints(scene, tmp_path):
+    whole = load(train(tiny_experiment(num_steps=1, **PAPER), tmp_path))
+    with pytest.raises(CycleColorError, match="hints are for checkpoints that keep lightness"):
+        whole(scene, [Hint(0, 0, RED)])
+
+
+# --- from the command line ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def call(checkpoint, tmp_path):
+    """Run `translate` into tmp_path/out, check its exit code, return what it said."""
+
+    def run(source, *arguments, code=0, output=tmp_path / "out"):
+        line = ["translate", str(source), "-o", str(output), "-c", str(checkpoint), *map(str, arguments)]
+        result = CliRunner().invoke(main, line)
+        assert result.exit_code == code, result.output
+        assert "Traceback" not in result.output
+        return result.output
+
+    return run
+
+
+def test_one_photo(scene, call, colorizer, tmp_path):
+    scene.save(tmp_path / "a.png")
+    call(
+        tmp_path / "a.png", "--hint", f"40,60={RED}", "--hint", f"9,9=wall:{BLUE}", output=tmp_path / "b.png"
+    )
+    with Image.open(tmp_path / "b.png") as colored:
+        assert colored.tobytes() == colorizer(scene, [Hint(40, 60, RED), Hint(9, 9, BLUE)]).tobytes()
+        assert "colors given by a person: 2" in colored.info["xmp"].decode()
+
+
+def test_changed_hints_are_translated_anew(scene, call, tmp_path):
+    folder, hints = tmp_path / "scans", tmp_path / "hints.json"
+    (folder / "sub").mkdir(parents=True)
+    for name in ("a.png", "sub/b.png"):
+        scene.save(folder / name)
+    call(folder)
+    plain = (tmp_path / "out/a.png").read_bytes()
+    hints.write_text(json.dumps({"sub/b.png": [f"40,60={RED}"]}))
+    assert "1 translated, 1 skipped" in call(folder, "--hints", hints)
+    assert "0 translated, 2 skipped" in call(folder, "--hints", hints)
+    hints.write_text(json.dumps({"sub/b.png": [f"40,60=wall:{RED}"]}))  # the same, named
+    assert "0 translated, 2 skipped" in call(folder, "--hints", hints)
+    assert "1 translated, 1 skipped" in call(folder)
+    assert (tmp_path / "out/a.png").read_bytes() == plain
+
+
+def test_mistakes_are_one_line(scene, call, tmp_path):
+    folder, hints = tmp_path / "scans", tmp_path / "hints.json"
+    folder.mkdir()
+    scene.save(folder / "beach.png")
+    hints.write_text(json.dumps({"beech.png": [f"40,60={RED}"]}))
+    assert "hints of beech.png: no such photo; did you mean beach.png?" in call(
+        folder, "--hints", hints, code=2
+    )
+    assert "write --hints FILE" in call(folder, "--hint", f"1,1={RED}", code=2)
+    said = call(folder / "beach.png", "--hint", f"1,1={RED}", "--direction", "to-gray", code=2)
+    assert "hints are for colors" in said
+    said = call(folder / "beach.png", "--hint", f"240,1={RED}", output=tmp_path / "b.png", code=1)
+    assert "beach.png: hint 240,1=#a03020: outside the upright photo" in said
+    assert not (tmp_path / "b.png").exists()

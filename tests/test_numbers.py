@@ -1,0 +1,103 @@
+"""Numbers on the pages are those of the code, of the tests and of the files that they speak of."""
+
+import re
+from pathlib import Path
+
+import pytest
+from hostile import payloads
+
+from cyclecolor.checkpoint import read_checkpoint
+from cyclecolor.evaluation.audit import LIMITS
+from cyclecolor.evaluation.pictures import STATISTICS
+from cyclecolor.inference import colorizer_of
+
+ROOT = Path(__file__).parent.parent
+CARDS = sorted((ROOT / "checkpoints").glob("*.md"))
+
+
+def text_of(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.stem)
+def test_the_film_on_a_card_is_that_of_the_checkpoint(card):
+    said = re.search(r"weights of red, green, blue (\d.\d+), (\d.\d+), (\d.\d+)", text_of(card))
+    film = colorizer_of(read_checkpoint(card.with_suffix(".safetensors"))).films[0][1]
+    if said:
+        found = [f"{film[name]:.2f}" for name in ("red", "green", "blue")]
+        assert list(said.groups()) == found
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.stem)
+def test_cards_say_what_may_be_done_with_the_weights(card):
+    assert "| license |" in text_of(card)
+    assert card.with_suffix(".safetensors").exists()
+
+
+def test_figures_of_a_checkpoint_are_on_its_card_alone():
+    for page in ("README.md", *(p.relative_to(ROOT).as_posix() for p in (ROOT / "docs").glob("*.md"))):
+        assert not re.findall(r"\d+\.\d+ \[\d+\.\d+, \d+\.\d+\]", text_of(page)), page
+
+
+def test_limits_of_the_audit():
+    rows = re.findall(r"^\| `(\w+)` \|.*\| ([\d.]+) \|$", text_of("docs/evaluate.md"), flags=re.MULTILINE)
+    said = {name: float(limit) for name, limit in rows}
+    assert said.pop("R_noise_SIGMA") == LIMITS["R_noise_0.005"]
+    assert said == {name: limit for name, limit in LIMITS.items() if not name.startswith("R_noise")}
+
+
+def test_scores_that_are_explained_exist():
+    table = text_of("docs/evaluate.md").split("| score |")[1].split("\n\n")[0]
+    named = re.findall(r"^\| `(\w+)` \|", table, flags=re.MULTILINE)
+    assert len(named) >= 8
+    assert set(named) <= STATISTICS.keys()
+
+
+def test_payloads_are_as_many_as_said(tmp_path):
+    (count,) = set(re.findall(r"(\d+) payloads", text_of("SECURITY.md")))
+    assert len(payloads(tmp_path, tmp_path / "canary")) == int(count)
+
+
+def test_the_distance_between_processes_is_that_of_the_test():
+    (asked,) = set(re.findall(r"distance\(.*\) < (\S+)", text_of("tests/test_processes.py")))
+    assert f"holds this to {asked} of" in text_of("docs/cluster.md")
+    results = text_of("docs/results/ROBUSTNESS.md")
+    assert f"the end within {asked} of" in results
+    assert f"agree to {asked} (" in results
+
+
+def film_gap_rows() -> list[dict[str, str]]:
+    """The rows of the tables that benchmarks/film_gap.py prints, column to cell; `film` is the first."""
+    rows, header = [], []
+    for line in text_of("docs/results/RESULTS.md").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if not line.startswith("|"):
+            header = []
+        elif not header:
+            header = ["metric", *cells[1:]]
+        elif {"seed", "floor", "unpaired", "oracle", "closed"} <= set(header) and cells[-1].endswith("%"):
+            rows.append(dict(zip(header, cells, strict=True)))
+    return rows
+
+
+def test_shares_of_the_film_gap_are_those_of_their_rows():
+    rows = film_gap_rows()
+    assert len(rows) >= 8
+    for row in rows:
+        floor, unpaired, oracle = (float(row[name].split()[0]) for name in ("floor", "unpaired", "oracle"))
+        share = (floor - unpaired) / (floor - oracle)
+        rounding = 0.02 / abs(floor - oracle) + 0.005  # of the cells, to two digits
+        assert float(row["closed"].rstrip("%")) / 100 == pytest.approx(share, abs=rounding), row
+
+
+def test_means_of_the_film_gap_are_those_of_their_seeds():
+    seeds: dict[str, list[float]] = {}
+    checked = 0
+    for row in film_gap_rows():
+        value = float(row["unpaired"].split()[0])
+        if row["seed"] != "mean":
+            seeds.setdefault(row["metric"], []).append(value)
+        elif of_seeds := seeds.pop(row["metric"], None):
+            assert value == pytest.approx(sum(of_seeds) / len(of_seeds), abs=0.011), row
+            checked += 1
+    assert checked >= 4
