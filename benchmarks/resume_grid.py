@@ -17,6 +17,7 @@ import tempfile
 from hashlib import sha256
 from pathlib import Path
 
+import cv2
 import torch
 from PIL import Image
 from torture import experiment
@@ -92,6 +93,7 @@ def digest(run: Path) -> str:
 def main() -> int:
     """Run it; return the exit code."""
     torch.set_num_threads(1)
+    cv2.setNumThreads(0)  # its threads do not live on in a forked process, which would wait for them
     failed = []
     with tempfile.TemporaryDirectory() as name:
         photos = Path(name) / "photos"

@@ -20,6 +20,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import cv2
 import torch
 
 from cyclecolor.checkpoint import checkpoints_in, read_checkpoint
@@ -154,6 +155,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=0, help="loader processes")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    cv2.setNumThreads(0)  # its threads do not live on in a forked process, which would wait for them
     rng, tally = random.Random(options.seed), Tally()
     settings = experiment(options.workers)
     with tempfile.TemporaryDirectory() as folder:

@@ -5,12 +5,14 @@
 >>> colored = colorizer(image)  # a PIL image in, a PIL image of the same size out
 """
 
+from typing import Any
+
 from .errors import CycleColorError
 
 __all__ = ["Colorizer", "CycleColorError", "Hint", "load"]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     # Lazily, so that the command line answers before torch is loaded.
     if name in ("Colorizer", "Hint", "load"):
         from . import inference

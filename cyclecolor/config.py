@@ -4,7 +4,7 @@ import difflib
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -215,7 +215,7 @@ def load_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
     return parse_experiment({"name": path.stem, **table}, source=str(path))
 
 
-def parse_experiment(table: dict, *, source: str) -> Experiment:
+def parse_experiment(table: dict[str, Any], *, source: str) -> Experiment:
     """Check a table of settings against the defaults; errors name `source` and the key."""
     try:
         return Experiment.model_validate(table)
@@ -223,7 +223,7 @@ def parse_experiment(table: dict, *, source: str) -> Experiment:
         raise CycleColorError(f"{source}: {_explain(error)}", exit_code=2) from None
 
 
-def _apply(table: dict, override: str) -> None:
+def _apply(table: dict[str, Any], override: str) -> None:
     key, equals, value = override.partition("=")
     *parents, last = key.strip().split(".")
     if not equals or not last:
@@ -267,7 +267,7 @@ def _text_keys() -> list[str]:
 
 def _types(section: type[BaseModel], prefix: str = "") -> dict[str, object]:
     """The type of each key of a table and of those within, dotted."""
-    types = {}
+    types: dict[str, object] = {}
     for name, field in section.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             types |= _types(field.annotation, f"{prefix}{name}.")

@@ -17,7 +17,7 @@ from cyclecolor.training import train
 OPTIONS = {
     "train": {"experiment", "overrides", "run_dir", "fresh", "device", "allow_changed_data"},
     "translate": {
-        "source",
+        "sources",
         "output",
         "checkpoint",
         "direction",
@@ -58,7 +58,7 @@ OPTIONS = {
     "doctor": {"gray", "color", "json_path"},
     "info": {"checkpoint"},
     "import": {"source", "output"},
-    "export": {"checkpoint", "generator", "output", "restraint", "saturation"},
+    "export": {"checkpoint", "generator", "output", "restraint", "saturation", "statistics"},
 }
 
 

@@ -78,6 +78,28 @@ def test_formats_by_their_first_bytes():
     assert format_of(b"8BPS\0\1") is None
 
 
+@pytest.mark.parametrize("top", [255, 1023, 65535])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_netpbm_keeps_its_bits(tmp_path, top, channels):
+    levels = np.arange(H * W * channels).reshape(H, W, channels) * top // (H * W * channels - 1)
+    head = f"P{5 if channels == 1 else 6}\n{W} {H}\n{top}\n".encode()
+    (tmp_path / "a.ppm").write_bytes(head + levels.astype(">u2" if top > 255 else "u1").tobytes())
+    full = 255 if top == 255 else 65535
+    read = read_photo(tmp_path / "a.ppm").pixels
+    assert np.abs(read - levels * (full / top)).max() <= 1
+    assert read.max() == full
+
+
+def test_deep_jpeg_2000_says_nothing_on_the_standard_error(tmp_path, capfd):
+    imagecodecs = pytest.importorskip("imagecodecs")
+    deep = COLORS.astype(np.uint16) * 257
+    for codec in ("jp2", "j2k"):
+        content = imagecodecs.jpeg2k_encode(deep, reversible=True, codecformat=codec)
+        (tmp_path / f"a.{codec}").write_bytes(content)
+        np.testing.assert_array_equal(read_photo(tmp_path / f"a.{codec}").pixels, deep)
+    assert capfd.readouterr() == ("", "")
+
+
 # --- JPEG of 12 bits, and without loss ------------------------------------------------------------
 
 

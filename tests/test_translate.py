@@ -507,9 +507,9 @@ def test_output_in_or_around_the_input_is_refused(scans, call, tmp_path, output)
 
 
 def test_single_photos(scans, call, tmp_path):
-    assert "is the original" in call(scans / "a.jpg", "--overwrite", code=2, output=scans / "a.jpg")
+    assert "is an original" in call(scans / "a.jpg", "--overwrite", code=2, output=scans / "a.jpg")
     os.link(scans / "a.jpg", tmp_path / "twin.jpg")
-    assert "is the original" in call(scans / "a.jpg", "--overwrite", code=2, output=tmp_path / "twin.jpg")
+    assert "is an original" in call(scans / "a.jpg", "--overwrite", code=2, output=tmp_path / "twin.jpg")
     assert "cannot be written in this format" in call(scans / "a.jpg", code=2, output=tmp_path / "a.psd")
     call(scans / "a.jpg", output=tmp_path / "one.png")
     assert read_photo(tmp_path / "one.png").pixels.shape == (20, 24, 3)
@@ -655,6 +655,17 @@ def test_a_map_of_doubt_replaces_nothing_of_others(scans, call, tmp_path):
     assert "b.png.doubt.png: exists and was not made by this job" in call(scans, "--doubt", code=1)
     assert (tmp_path / "out/b.png.doubt.png").read_bytes() == b"of somebody else"
     assert not (tmp_path / "out/b.png").exists()
+
+
+def test_lists_and_reports_replace_nothing_of_others(scans, call, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in ("doubt.csv", "report.html"):
+        (out / name).write_bytes(b"of somebody else")
+    assert "doubt.csv: exists, and is not ours; move it away" in call(scans, "--doubt", code=1)
+    assert len(records(out)) == 4  # the photos are done nevertheless
+    assert "report.html: exists, and is not ours; move it away" in call(scans, "--report", code=1)
+    assert {(out / name).read_bytes() for name in ("doubt.csv", "report.html")} == {b"of somebody else"}
 
 
 # --- damaged pictures (I1 of the promises; the long run is benchmarks/mutants.py) ---------------

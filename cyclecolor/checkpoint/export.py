@@ -17,7 +17,7 @@ def export_checkpoint(checkpoint: Checkpoint, path: Path, **look: float | None) 
     tensors = {f"ema/{name}": _half(t) for name, t in checkpoint.below("ema").items()}
     data = checkpoint.experiment.data
     names = {key: Path(value).name for key in ("root", "gray", "color") if (value := getattr(data, key))}
-    changes = {"data": data.model_copy(update=names)}
+    changes: dict[str, object] = {"data": data.model_copy(update=names)}
     changes |= {name: value for name, value in look.items() if value is not None}
     if checkpoint.experiment.init:
         changes["init"] = Path(checkpoint.experiment.init).name

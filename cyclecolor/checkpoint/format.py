@@ -49,7 +49,7 @@ class Checkpoint:
 
     experiment: Experiment
     step: int
-    data: dict
+    data: dict[str, Any]
     tensors: dict[str, Tensor]
     watch: dict[str, float] = field(default_factory=dict)
     score: float | None = None

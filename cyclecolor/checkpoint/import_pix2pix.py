@@ -40,7 +40,8 @@ def import_generator(source: Path, output: Path) -> dict[str, int]:
     blocks = len({match[1] for name in state if (match := re.match(r"model\.(\d+)\.conv_block\.", name))})
     names = _names(state, blocks)
     first, last = state.get("model.1.weight"), state.get(f"model.{17 + blocks}.weight")
-    if not blocks or state.keys() != names.keys() or not first.ndim == last.ndim == 4:
+    known = blocks and state.keys() == names.keys()
+    if not known or first is None or last is None or not first.ndim == last.ndim == 4:
         raise CycleColorError(
             f"{source}: not a ResNet generator with instance normalization of pytorch-CycleGAN-and-pix2pix"
         )
@@ -53,8 +54,8 @@ def import_generator(source: Path, output: Path) -> dict[str, int]:
     tensors[f"ema/{name}/n_averaged"] = torch.tensor(0)
     experiment = _experiment(source, options)
     expected = expected_tensors(experiment, of_export=True)
-    expected = {n: t.shape for n, t in expected.items() if n.startswith(f"ema/{name}/")}
-    if {n: t.shape for n, t in tensors.items()} != expected:
+    shapes = {n: t.shape for n, t in expected.items() if n.startswith(f"ema/{name}/")}
+    if {n: t.shape for n, t in tensors.items()} != shapes:
         raise CycleColorError(f"{source}: the shapes of its weights do not fit together")
     data = {"imported from": "pytorch-CycleGAN-and-pix2pix"}
     save_checkpoint(Checkpoint(experiment, 0, data, tensors), output)

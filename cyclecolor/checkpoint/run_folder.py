@@ -44,9 +44,8 @@ def newest_of(run_dir: Path) -> Checkpoint | None:
 
 def best_of(run_dir: Path) -> Path | None:
     """The checkpoint of the lowest score; none if none was scored."""
-    scores = {path: read_score(path) for path in checkpoints_in(run_dir)}
-    scored = [path for path in scores if scores[path] is not None]
-    return min(scored, key=scores.get, default=None)
+    scored = {p: score for p in checkpoints_in(run_dir) if (score := read_score(p)) is not None}
+    return min(scored, key=scored.__getitem__, default=None)
 
 
 def drop_old(run_dir: Path, keep: int) -> None:

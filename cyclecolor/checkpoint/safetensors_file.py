@@ -11,8 +11,9 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
+from io import BufferedReader
 from math import prod
-from typing import BinaryIO
+from typing import Any
 
 import torch
 from safetensors.torch import save
@@ -61,7 +62,7 @@ class TensorFile:
         From every method.
     """
 
-    def __init__(self, file: BinaryIO):
+    def __init__(self, file: BufferedReader):
         self.file = file
         size = os.fstat(file.fileno()).st_size
         if size > MAX_FILE:
@@ -125,7 +126,7 @@ def _seal(digest: str) -> bytes:
     return f'"sha256":"{digest}"'.encode()
 
 
-def _parse(header: bytes) -> dict:
+def _parse(header: bytes) -> dict[str, Any]:
     try:
         table = json.loads(header)
     except (ValueError, RecursionError):
@@ -135,7 +136,7 @@ def _parse(header: bytes) -> dict:
     return table
 
 
-def _entry(name: str, value: object) -> Entry:
+def _entry(name: str, value: Any) -> Entry:
     try:
         dtype, shape, (start, end) = DTYPES[value["dtype"]], value["shape"], value["data_offsets"]
         whole = [start, end, *shape]

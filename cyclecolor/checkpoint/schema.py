@@ -51,7 +51,11 @@ class _WithoutValues(TorchFunctionMode):
     """Leaves out initial values: there are none on `meta`, where torch imports its compiler to set them."""
 
     def __torch_function__(
-        self, function: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
+        self,
+        function: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
     ) -> Any:
         name, kwargs = getattr(function, "__name__", ""), kwargs or {}
         if name.removeprefix("kaiming_") in ("normal_", "uniform_", "div_"):

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import click
 
+from ..files import quoted
 from .group import Command
+from .paths import UserPath
 
 
 @click.command(cls=Command)
-@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("checkpoint", type=UserPath())
 def info(checkpoint: Path) -> None:
     """Show what CHECKPOINT is, what it was trained on, and how to use it."""
     import json
@@ -30,12 +32,12 @@ def info(checkpoint: Path) -> None:
         numbers = ", ".join(f"{name} {value:.2f}" for name, value in film.items())
         click.echo(f"film    {share:4.0%}  {numbers}")
     click.echo(f"experiment    {experiment.model_dump_json(exclude_defaults=True)}")
-    click.echo(f"use           cyclecolor translate PHOTOS --checkpoint {path}")
+    click.echo(f"use           cyclecolor translate PHOTOS --checkpoint {quoted(path)}")
 
 
 @click.command(cls=Command)
-@click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.argument("output", type=click.Path(path_type=Path))
+@click.argument("checkpoint", type=UserPath())
+@click.argument("output", type=UserPath())
 @click.option(
     "--saturation",
     type=click.FloatRange(0, 4),
@@ -47,13 +49,20 @@ def info(checkpoint: Path) -> None:
     help="How much paler pale colors become, of which the network is less sure. [as its experiment says]",
 )
 @click.option(
+    "--statistics",
+    type=click.Path(path_type=Path),
+    help="Take the batch norms' statistics anew on this folder of photos, for example the gray pile.",
+)
+@click.option(
     "--generator",
     type=click.Choice(["G_color", "G_gray"]),
     default="G_color",
     show_default=True,
     help="Which generator an .onnx file holds.",
 )
-def export(checkpoint: Path, output: Path, generator: str, **look: float | None) -> None:
+def export(
+    checkpoint: Path, output: Path, statistics: Path | None, generator: str, **look: float | None
+) -> None:
     """Write CHECKPOINT as one small file for release: its generators, in half precision.
 
     If OUTPUT ends in .onnx: one generator, for other programs, checked against the original.
@@ -61,6 +70,10 @@ def export(checkpoint: Path, output: Path, generator: str, **look: float | None)
     from ..checkpoint import export_checkpoint, open_checkpoint
 
     path, loaded = open_checkpoint(checkpoint)
+    if statistics:
+        from ..training.statistics import renew_statistics
+
+        loaded = renew_statistics(loaded, statistics)
     if output.suffix.lower() == ".onnx":
         from ..inference import colorizer_of
         from ..inference.onnx_export import export_onnx
@@ -75,8 +88,8 @@ def export(checkpoint: Path, output: Path, generator: str, **look: float | None)
 
 
 @click.command("import", cls=Command)
-@click.argument("source", type=click.Path(path_type=Path))
-@click.argument("output", type=click.Path(path_type=Path))
+@click.argument("source", type=UserPath())
+@click.argument("output", type=UserPath())
 def import_(source: Path, output: Path) -> None:
     """Convert SOURCE, a generator (.pth) of pytorch-CycleGAN-and-pix2pix, to a checkpoint."""
     from ..checkpoint import import_generator

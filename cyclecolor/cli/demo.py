@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from .group import Command
+from .paths import UserPath
 
 
 @click.command(cls=Command)
@@ -13,7 +14,7 @@ from .group import Command
     "--checkpoint",
     "checkpoints",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=UserPath(),
     help="A checkpoint file, a run folder, or the name of a released one; may be repeated. [default]",
 )
 @click.option(

@@ -6,32 +6,34 @@ from pathlib import Path
 import click
 
 from .group import Command, device_option
+from .paths import UserPath
+from .progress import waiting
 
 
 @click.command(cls=Command)
-@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("checkpoint", type=UserPath())
 @click.option(
     "--color",
-    type=click.Path(path_type=Path),
+    type=UserPath(),
     required=True,
     help="Folder of color photos that were not trained on.",
 )
 @click.option(
     "--gray",
-    type=click.Path(path_type=Path),
+    type=UserPath(),
     help="Folder of scans of the same photos, under the same names. [plain lightness]",
 )
 @click.option("--film", help="Turn the photos to gray as this built-in film would. [plain lightness]")
 @click.option(
     "--pile",
-    type=click.Path(path_type=Path),
+    type=UserPath(),
     help="Folder of color photos whose mix of colors the result is compared with.",
 )
-@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the scores to this file.")
+@click.option("--json", "json_path", type=UserPath(), help="Write the scores to this file.")
 @click.option(
     "--sheet",
     "sheet_path",
-    type=click.Path(path_type=Path),
+    type=UserPath(),
     help="Write a contact sheet (gray, ours, truth) to this PNG file.",
 )
 @click.option(
@@ -65,23 +67,22 @@ def evaluate(
         json_path=json_path,
         sheet_path=sheet_path,
         perceptual=perceptual,
+        progress=waiting,
     )
     click.echo(text)
 
 
 @click.command(cls=Command)
-@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("checkpoint", type=UserPath())
 @click.option(
     "--color",
-    type=click.Path(path_type=Path),
+    type=UserPath(),
     required=True,
     help="Folder of color photos that were not trained on.",
 )
-@click.option(
-    "--gray", type=click.Path(path_type=Path), help="Folder of real scans, whose fine detail is the measure."
-)
+@click.option("--gray", type=UserPath(), help="Folder of real scans, whose fine detail is the measure.")
 @click.option("--film", help="The built-in film that the gray pile looks like. [plain lightness]")
-@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures to this file.")
+@click.option("--json", "json_path", type=UserPath(), help="Write the figures to this file.")
 @device_option
 def audit(
     checkpoint: Path,
@@ -100,6 +101,6 @@ def audit(
     from ..inference import load
 
     colorizer = load(checkpoint, device=pick_device(device))
-    passed, text = audit_folder(colorizer, color, gray=gray, film=film, json_path=json_path)
+    passed, text = audit_folder(colorizer, color, gray=gray, film=film, json_path=json_path, progress=waiting)
     click.echo(text)
     sys.exit(0 if passed else 1)

@@ -5,13 +5,15 @@ from pathlib import Path
 
 import click
 
+from ..files import quoted
 from .group import Command
-from .progress import progress_bar
+from .paths import UserPath
+from .progress import progress_bar, waiting
 
 
 @click.command(cls=Command)
-@click.argument("photos", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder to make.")
+@click.argument("photos", type=UserPath())
+@click.option("-o", "--output", type=UserPath(), required=True, help="Folder to make.")
 @click.option(
     "--test-share",
     type=click.FloatRange(0, 0.9),
@@ -48,13 +50,13 @@ def prepare(
     for name, count in result.counts.items():
         click.echo(f"{count:6,} {name}")
     click.echo(f"{len(result.set_aside):6,} set aside, listed in {output / 'set_aside.csv'}")
-    click.echo(f"next: cyclecolor train experiments/photos.toml --set data.root={output}")
+    click.echo(f"next: cyclecolor train experiments/photos.toml --set {quoted(f'data.root={output}')}")
 
 
 @click.command(cls=Command)
-@click.argument("gray", type=click.Path(path_type=Path))
-@click.argument("color", type=click.Path(path_type=Path))
-@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write all findings to this file.")
+@click.argument("gray", type=UserPath())
+@click.argument("color", type=UserPath())
+@click.option("--json", "json_path", type=UserPath(), help="Write all findings to this file.")
 def doctor(gray: Path, color: Path, json_path: Path | None) -> None:
     """Check the piles GRAY and COLOR before training.
 
@@ -62,5 +64,4 @@ def doctor(gray: Path, color: Path, json_path: Path | None) -> None:
     """
     from ..evaluation.folders import doctor_folders
 
-    progress = partial(progress_bar, unit=" photos", leave=False)
-    click.echo(doctor_folders(gray, color, json_path=json_path, progress=progress))
+    click.echo(doctor_folders(gray, color, json_path=json_path, progress=waiting))

@@ -5,9 +5,14 @@ from collections.abc import Iterable
 from typing import Any
 
 
-def progress_bar(items: Iterable | None = None, **options: Any) -> Any:
+def progress_bar(items: Iterable[Any] | None = None, **options: Any) -> Any:
     """A bar over `items`, or one to be updated by hand; options are those of tqdm."""
     from tqdm import tqdm
 
     quiet = not logging.getLogger("cyclecolor").isEnabledFor(logging.INFO)
     return tqdm(items, disable=True if quiet else None, **options)
+
+
+def waiting(items: Iterable[Any]) -> Any:
+    """A bar over `items` that is gone once they are done."""
+    return progress_bar(items, leave=False)

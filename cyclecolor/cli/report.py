@@ -5,15 +5,16 @@ from pathlib import Path
 import click
 
 from .group import Command
+from .paths import UserPath
 from .progress import progress_bar
 
 
 @click.command(cls=Command)
-@click.argument("run_dirs", metavar="RUN_DIR...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("run_dirs", metavar="RUN_DIR...", nargs=-1, required=True, type=UserPath())
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=UserPath(),
     default=Path("report.html"),
     show_default=True,
     help="Where to write the page.",

@@ -6,10 +6,11 @@ from pathlib import Path
 import click
 
 from .group import Command, device_option
+from .paths import UserPath
 
 
 @click.command(cls=Command)
-@click.argument("experiment", type=click.Path(path_type=Path))
+@click.argument("experiment", type=UserPath())
 @click.option(
     "--set",
     "overrides",
@@ -19,7 +20,7 @@ from .group import Command, device_option
 )
 @click.option(
     "--run-dir",
-    type=click.Path(path_type=Path),
+    type=UserPath(),
     help="Run folder: where checkpoints and log are kept. [runs/NAME]",
 )
 @click.option("--fresh", is_flag=True, help="Start over. The old run is moved aside, not deleted.")

@@ -1,30 +1,45 @@
 """`cyclecolor translate`."""
 
+import logging
 import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import CycleColorError
+from ..files import shown
+from .destinations import files_for, folder_for
 from .group import Command, device_option
+from .paths import OutputPath, UserPath, found
 from .progress import progress_bar
+from .streams import STREAM, standard_input, standard_output
+
+if TYPE_CHECKING:
+    from ..inference import Colorizer, Hint
+    from ..translation import Job, Options
+    from ..translation.plan import Task
+
+FORMATS = {name: name for name in ("jpg", "png", "tif", "webp", "avif", "jxl", "bmp")}
+FORMATS |= {"jpeg": "jpg", "tiff": "tif"}
+
+logger = logging.getLogger("cyclecolor")
 
 
 @click.command(cls=Command)
-@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", type=UserPath())
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Where to write. [SOURCE_color, next to SOURCE]"
+    "-o", "--output", type=OutputPath(), help="File or folder to write. [SOURCE_color, next to SOURCE]"
 )
 @click.option(
     "-c",
     "--checkpoint",
-    type=click.Path(path_type=Path),
+    type=UserPath(),
     help="A checkpoint file, a run folder, or the name of a released checkpoint. [default]",
 )
 @click.option(
@@ -58,14 +73,14 @@ from .progress import progress_bar
 @click.option(
     "--hints",
     "hints_path",
-    type=click.Path(path_type=Path),
+    type=UserPath(),
     help='Hints of a folder\'s photos, as JSON: {"a.jpg": ["120,340=#a03020"]}.',
 )
 @click.option("--doubt", is_flag=True, help="Also write maps of where the network is unsure, and doubt.csv.")
 @click.option(
     "--format",
     "suffix",
-    type=click.Choice(["jpg", "png", "tif", "webp", "avif", "jxl", "bmp"]),
+    type=click.Choice(list(FORMATS), case_sensitive=False),
     help="File format of the outputs. [that of each input]",
 )
 @click.option(
@@ -107,7 +122,7 @@ from .progress import progress_bar
 )
 @device_option
 def translate(
-    source: Path,
+    sources: tuple[Path, ...],
     output: Path | None,
     checkpoint: Path | None,
     direction: str,
@@ -120,79 +135,139 @@ def translate(
     device: str | None,
     **options: Any,
 ) -> None:
-    """Color SOURCE, a photo or a folder of photos, at full size.
+    """Color photos and folders of photos, at full size.
 
     Originals are only read. For a folder, manifest.jsonl in the output says what became of each photo, and
     the same command again does only what is missing or changed. Several computers can share a folder: use
     `--shard 1/2` on one and `--shard 2/2` on the other. When both are done, the command without --shard does
     what is missing and joins their manifests.
+
+    As SOURCE and as output, `-` is standard input and output.
     """
     import cv2
 
     from ..hardware import pick_device
     from ..inference import load
-    from ..translation import Job, Options, Shard, collect_hints, provenance_of, write_report
+    from ..translation import Options, Shard, collect_hints, provenance_of
 
     if shard is not None and report:
         raise CycleColorError(
             "--report shows all parts: use it at the end, in a command without --shard", exit_code=2
         )
-    if not source.exists():
-        raise CycleColorError(f"{source}: no such file or folder; check the path", exit_code=2)
-    hints = collect_hints(source, hint_texts, hints_path)
-    cv2.setNumThreads(1)  # cores are kept busy by photos side by side
-    look = {name: options.pop(name) for name in ("size", "saturation", "denoise", "flip_average")}
-    colorizer = load(checkpoint, device=pick_device(device), **look)
-    settings = Options(
-        direction=direction,
-        suffix=f".{suffix}" if suffix else None,
-        provenance=provenance_of(colorizer, direction) if provenance else None,
-        shard=None if shard is None else Shard.parse(shard),
-        **{name: value for name, value in options.items() if value is not None},
-    )
-    output = output or _sibling(source, direction.removeprefix("to-"), suffix)
-    job = Job(source, output, colorizer, settings, hints)
-    counts, lumas, notes = {"translated": 0, "skipped": 0, "refused": 0}, Counter(), Counter()
-    with (
-        _stoppable() as stopped,
-        progress_bar(total=len(job.tasks), unit=" photos", leave=len(job.tasks) > 1) as bar,
-    ):
-        for outcome in job.run(stop=stopped):
+    suffix = f".{FORMATS[suffix.lower()]}" if suffix else None
+    with ExitStack() as streams:
+        photos, output = _streamed(sources, output, suffix, streams)
+        if (hint_texts or hints_path) and len(photos) > 1:
+            raise CycleColorError(
+                "hints are for one photo, or for one folder; leave the others out", exit_code=2
+            )
+        hints = collect_hints(photos[0], hint_texts, hints_path)
+        cv2.setNumThreads(1)  # cores are kept busy by photos side by side
+        look = {name: options.pop(name) for name in ("size", "saturation", "denoise", "flip_average")}
+        colorizer = load(checkpoint, device=pick_device(device), **look)
+        settings = Options(
+            direction=direction,
+            suffix=suffix,
+            provenance=provenance_of(colorizer, direction) if provenance else None,
+            shard=None if shard is None else Shard.parse(shard),
+            **{name: value for name, value in options.items() if value is not None},
+        )
+        jobs = _jobs(photos, output, colorizer, settings, hints, report=report)
+        code = _do(jobs, report=report)
+    sys.exit(code)
+
+
+def _streamed(
+    sources: tuple[Path, ...], output: Path | None, suffix: str | None, streams: ExitStack
+) -> tuple[list[Path], Path | None]:
+    """Sources and output, with files in the place of standard input and output."""
+    if STREAM not in sources and output != STREAM:
+        return found(sources), output
+    if len(sources) > 1:
+        raise CycleColorError("- is for one photo; leave the other paths out", exit_code=2)
+    photos = [streams.enter_context(standard_input())] if sources[0] == STREAM else found(sources)
+    if len(photos) > 1 or photos[0].is_dir():
+        raise CycleColorError("--output - is for one photo; name a folder", exit_code=2)
+    if output in (None, STREAM):
+        logger.setLevel(logging.WARNING)  # nothing but the photo goes to standard output
+        target = files_for(photos, None, "color", suffix)[0]
+        output = streams.enter_context(standard_output(target.suffix))
+    return photos, output
+
+
+def _jobs(
+    sources: list[Path],
+    output: Path | None,
+    colorizer: "Colorizer",
+    settings: "Options",
+    hints: "Mapping[str, Sequence[Hint]]",
+    *,
+    report: bool,
+) -> "list[Job]":
+    """One for each folder, and one for all photos."""
+    from ..translation import Job
+
+    word = settings.direction.removeprefix("to-")
+    folders = [source for source in sources if source.is_dir()]
+    photos = [source for source in sources if not source.is_dir()]
+    if output and folders and len(sources) > 1:
+        raise CycleColorError("--output is for one folder, or for photos; leave it out", exit_code=2)
+    if report and photos:
+        raise CycleColorError("--report is for folders; leave it out", exit_code=2)
+    jobs = [Job(folder, folder_for(folder, output, word), colorizer, settings, hints) for folder in folders]
+    if photos:
+        targets = files_for(photos, output, word, settings.suffix)
+        jobs.append(Job(photos, targets, colorizer, settings, hints))
+    return jobs
+
+
+def _do(jobs: "list[Job]", *, report: bool) -> int:
+    """Run jobs, say what became of their photos, and return the exit code."""
+    counts, lumas, notes = {"translated": 0, "skipped": 0, "refused": 0}, Counter[str](), Counter[str]()
+    total = sum(len(job.tasks) for job in jobs)
+    with _stoppable() as stopped, progress_bar(total=total, unit=" photos", leave=total > 1) as bar:
+        for outcome in (outcome for job in jobs for outcome in job.run(stop=stopped)):
             counts[outcome.status] += 1
             lumas[outcome.luma] += 1
             notes.update({"lost": bool(outcome.lost), "warnings": bool(outcome.warnings)})
-            for note in () if job.manifest else outcome.notes:
-                bar.write(note)
+            if total == 1:
+                for note in outcome.notes:
+                    logger.info("%s", note)
             bar.set_postfix(refused=counts["refused"], refresh=False)
             bar.update()
             if outcome.status == "refused":
                 bar.write(f"refused: {outcome.reason}", file=sys.stderr)
-    if report and job.manifest:
-        records = job.manifest.records.values()
-        click.echo(f"report: {write_report(job.output, source, records, progress=progress_bar)}")
-    for kind, count in job.passed_over.most_common():
-        click.echo(f"passed over: {count} {kind}")
+    for job in jobs:
+        _say_what_else(job, report=report)
     for kind, words in (("lost", "that lost some metadata"), ("warnings", "read with a warning")):
-        if job.manifest and notes[kind]:
-            click.echo(f'photos {words}: {notes[kind]}; see "{kind}" in {job.manifest.path}')
-    if settings.lossless_luma:
-        click.echo(f"luma of gray JPEGs kept: {lumas['kept']}, encoded again: {lumas['encoded anew']}")
-    click.echo(", ".join(f"{count} {status}" for status, count in counts.items()) + f": {job.output}")
-    left = len(job.tasks) - sum(counts.values())
-    if left:
-        click.echo(f"stopped with {left} photos to go; the same command continues from here")
-    sys.exit(stopped() or (1 if counts["refused"] else 0))
+        if total > 1 and notes[kind]:
+            logger.info('photos %s: %s; see "%s" in manifest.jsonl', words, notes[kind], kind)
+    if jobs[0].options.lossless_luma:
+        logger.info("luma of gray JPEGs kept: %s, encoded again: %s", lumas["kept"], lumas["encoded anew"])
+    if total == counts["skipped"] == 1:
+        logger.info("already done")
+    where = _where([task for job in jobs for task in job.tasks])
+    logger.info("%s%s", ", ".join(f"{count} {status}" for status, count in counts.items()), where)
+    if left := total - sum(counts.values()):
+        logger.info("stopped with %s photos to go; the same command continues from here", left)
+    return stopped() or (1 if counts["refused"] else 0)
 
 
-def _sibling(source: Path, word: str, suffix: str | None) -> Path:
-    """`scans` to `scans_color`, `a.jpg` to `a_color.jpg`."""
-    from ..translation import output_name
+def _say_what_else(job: "Job", *, report: bool) -> None:
+    """Where the report is, and what was passed over."""
+    from ..translation import write_report
 
-    source = source.resolve()
-    if source.is_dir():
-        return source.with_name(f"{source.name}_{word}")
-    name = Path(output_name(source.name, suffix and f".{suffix}"))
-    return source.with_name(f"{name.stem}_{word}{name.suffix}")
+    if report and isinstance(job.output, Path) and isinstance(job.source, Path):
+        records = job.manifest.records.values()
+        logger.info("report: %s", write_report(job.output, job.source, records, progress=progress_bar))
+    for kind, count in job.passed_over.most_common():
+        logger.info("passed over: %s %s", count, kind)
+
+
+def _where(tasks: "list[Task]") -> str:
+    """The file or the folder of all that was made, if there is one."""
+    places = {task.target if len(tasks) == 1 else task.root for task in tasks}
+    return f": {shown(places.pop())}" if len(places) == 1 else ""
 
 
 @contextmanager

@@ -29,6 +29,7 @@ def by_blocks(convert: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]
                 if output is None:
                     output = converted.new_empty(image.shape[0], converted.shape[1], *image.shape[2:])
                 output[piece] = converted
+        assert output is not None  # there are pixels
         return output
 
     return piecewise

@@ -21,7 +21,7 @@ EPSILON = (6 / 29) ** 3  # light below which the cube root gives way to a straig
 KAPPA = (29 / 3) ** 3  # slope of L* on that line
 
 
-def _apply(matrix: tuple, image: Tensor) -> Tensor:
+def _apply(matrix: tuple[tuple[float, ...], ...], image: Tensor) -> Tensor:
     mixed = constant(matrix, image.device, image.dtype) @ image.flatten(2)
     return mixed.unflatten(2, image.shape[2:])
 

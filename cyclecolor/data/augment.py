@@ -8,8 +8,6 @@ import numpy as np
 # Its import asks the network for a newer release unless told not to; nothing of ours phones out.
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
 
-import albumentations
-
 
 class Augment:
     """Random crop, resized to a square, and random mirror; a pure function of image and seed.
@@ -23,6 +21,8 @@ class Augment:
     """
 
     def __init__(self, size: int, min_scale: float):
+        import albumentations  # takes longer than torch's, and most commands need none
+
         self.pipeline = albumentations.Compose(
             [
                 albumentations.RandomResizedCrop(

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ..errors import CycleColorError
 from ..film import render
+from ..hardware import STOP_SIGNALS
 from ..photos import PhotoError
 from .augment import Augment
 from .piles import Pile
@@ -25,8 +26,10 @@ DEATHS = 3  # of loader processes in a row, without a batch in between
 
 logger = logging.getLogger("cyclecolor")
 
+Sample = dict[str, Tensor | str]  # `gray` and `color`, (3, H, W) uint8; and `UNREADABLE`
 
-class UnpairedDataset(Dataset):
+
+class UnpairedDataset(Dataset[Sample]):
     """Position k of an endless walk through a gray pile and, independently, a color pile.
 
     Each pile is walked in a fresh random order an epoch; the shorter one starts over sooner. For a photo
@@ -86,7 +89,7 @@ def _order(seed: int, stream: Stream, epoch: int, count: int) -> np.ndarray:
 
 
 def batches(
-    dataset: Dataset,
+    dataset: Dataset[Sample],
     *,
     start: int,
     stop: int,
@@ -132,19 +135,21 @@ def batches(
             start, deaths = start + 1, 0
 
 
-def _loader(dataset: Dataset, positions: Iterator[range], workers: int) -> Iterator[dict[str, Tensor]]:
+def _loader(
+    dataset: Dataset[Sample], positions: Iterator[range], workers: int
+) -> Iterator[dict[str, Tensor]]:
     # Its own generator: the loader takes nothing from the one that training uses.
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "This DataLoader will create")  # more workers than cores: asked for
         loader = DataLoader(
             dataset,
-            batch_sampler=positions,
+            batch_sampler=positions,  # type: ignore[arg-type]  # a range serves as well as a list
             num_workers=workers,
             worker_init_fn=_start_worker,
             generator=torch.Generator(),
         )
         batches = iter(loader)
-    if workers:
+    if workers and hasattr(signal, "SIGCHLD"):
         # PyTorch would raise on a worker's death wherever training stands; `next` notices it too.
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     return batches
@@ -156,5 +161,5 @@ def _start_worker(_worker: int) -> None:
     Loader processes are the parallelism; OpenCV's own threads would fight them.
     """
     cv2.setNumThreads(0)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+    for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)

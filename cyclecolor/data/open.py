@@ -1,10 +1,12 @@
 """From an experiment's `data` table to piles and a data set."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from os.path import expanduser
 from pathlib import Path
 
 from ..config import Data
 from ..errors import CycleColorError
+from ..files import quoted
 from .augment import Augment
 from .datasets import PairedDataset, UnpairedDataset
 from .piles import FolderPile, Pile, ScenePile
@@ -15,7 +17,12 @@ SCENES = {"gray": 101, "color": 102, "test": 103}  # seeds of three series with 
 SCENE_COUNT = 4_000  # of each pile; at 64 px they take 50 MB
 
 
-def open_piles(data: Data, *, paired: bool, progress: Callable = lambda paths: paths) -> dict[str, Pile]:
+def open_piles(
+    data: Data,
+    *,
+    paired: bool,
+    progress: Callable[[Sequence[Path]], Sequence[Path]] = lambda paths: paths,
+) -> dict[str, Pile]:
     """Open the `gray` (unless paired) and `color` piles of an experiment.
 
     Raises
@@ -28,7 +35,7 @@ def open_piles(data: Data, *, paired: bool, progress: Callable = lambda paths: p
         return {name: ScenePile(SCENES[name], SCENE_COUNT, size=data.size) for name in names}
     folders = _folders(data)
     for name in names:
-        if folders[name] is None:
+        if name not in folders:
             raise CycleColorError(f"data.{name} is not set; add --set data.{name}=FOLDER", exit_code=2)
     return {
         name: FolderPile(
@@ -51,17 +58,19 @@ def open_dataset(
     return UnpairedDataset(piles["gray"], piles["color"], augment=augment, seed=seed)
 
 
-def _folders(data: Data) -> dict[str, Path | None]:
+def _folders(data: Data) -> dict[str, Path]:
     if data.root is None:
         return {
-            name: folder and Path(folder) for name, folder in (("gray", data.gray), ("color", data.color))
+            name: Path(expanduser(folder))
+            for name, folder in (("gray", data.gray), ("color", data.color))
+            if folder is not None
         }
-    root = Path(data.root)
+    root = Path(expanduser(data.root))
     for gray, color in LAYOUTS:
         if (root / gray).is_dir() and (root / color).is_dir():
             return {"gray": root / gray, "color": root / color}
     raise CycleColorError(
         f"{root}: has no folders gray_train/ and color_train/ (or trainA/ and trainB/); "
-        f"make them with: cyclecolor prepare PHOTOS --output {root}",
+        f"make them with: cyclecolor prepare PHOTOS --output {quoted(root)}",
         exit_code=2,
     )

@@ -28,7 +28,7 @@ class ScenePile:
             self._rendered[index] = render_scene(self.seed, index, size=self.size)
         return self._rendered[index]
 
-    def fingerprint(self) -> dict:
+    def fingerprint(self) -> dict[str, int]:
         """What this pile is, for the checkpoint."""
         return {"scenes": self.count, "seed": self.seed, "size": self.size}
 
@@ -51,6 +51,7 @@ class FolderPile:
         self.root, self.load_size = Path(root), load_size
         self.paths: list[Path] = []
         self.refused: list[PhotoError] = []
+        self.short_sides: list[int] = []  # in pixels, of the photos as they are kept
         self._shapes: list[tuple[int, ...]] = []
         self._starts: list[int] = []
         parts, used = [], 0
@@ -61,6 +62,7 @@ class FolderPile:
                     self.refused.append(image)
                     continue
                 self.paths.append(path)
+                self.short_sides.append(min(image.shape[:2]))
                 fits = used + image.size <= cache_bytes
                 self._shapes.append(image.shape if fits else ())
                 self._starts.append(used)
@@ -89,7 +91,7 @@ class FolderPile:
         start = self._starts[index]
         return self._cache[start : start + int(np.prod(shape))].numpy().reshape(shape)
 
-    def fingerprint(self) -> dict:
+    def fingerprint(self) -> dict[str, str | int]:
         """What this pile is, for the checkpoint: how many photos, and a hash of names and sizes."""
         names = [f"{p.relative_to(self.root).as_posix()}:{p.stat().st_size}" for p in self.paths]
         digest = sha256("\n".join(names).encode("utf-8", "surrogateescape")).hexdigest()[:16]

@@ -108,7 +108,9 @@ def _neutral(lightness: torch.Tensor, levels: int) -> torch.Tensor:
     return quantize_rgb(gray, lightness, levels)[0, 1]
 
 
-def _sort(paths: list[Path], progress: Callable) -> tuple[list[Path], list[tuple[Path, str]]]:
+def _sort(
+    paths: list[Path], progress: Callable[[list[Path]], Iterable[Path]]
+) -> tuple[list[Path], list[tuple[Path, str]]]:
     kept, set_aside = [], []
     for path in progress(paths):
         try:

@@ -76,7 +76,7 @@ class Canvas:
         hue = math.radians(hue + self.rng.normal(0, HUE_SPREAD))
         chroma *= 1 + self.rng.normal(0, CHROMA_SPREAD)
         lightness = self._next_lightness() + self.rng.uniform(*CONTRAST) * texture(self)
-        color = (lightness, chroma * math.cos(hue), chroma * math.sin(hue))
+        color: tuple[float | np.ndarray, ...] = (lightness, chroma * math.cos(hue), chroma * math.sin(hue))
         for channel, value in zip(self.lab, color, strict=True):
             channel += mask * (value - channel)
 

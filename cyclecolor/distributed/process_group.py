@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -46,7 +47,7 @@ def process_group() -> Iterator[None]:
         dist.destroy_process_group()
 
 
-def _rendezvous() -> dict:
+def _rendezvous() -> dict[str, Any]:
     """Arguments that say where to meet, where PyTorch's own way fails: after a restart by `torchrun`.
 
     Its store of addresses outlives the processes of before (seen in PyTorch 2.14), so that the new ones would
@@ -55,8 +56,10 @@ def _rendezvous() -> dict:
     """
     if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True" or os.environ["GROUP_WORLD_SIZE"] != "1":
         return {}
-    store = dist.TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]))
-    place = dist.PrefixStore(f"attempt {os.environ['TORCHELASTIC_RESTART_COUNT']}", store)
+    from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]  # public, not in its __all__
+
+    store = TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]))
+    place = PrefixStore(f"attempt {os.environ['TORCHELASTIC_RESTART_COUNT']}", store)
     return {"store": place, "rank": int(os.environ["RANK"]), "world_size": int(os.environ["WORLD_SIZE"])}
 
 
@@ -75,7 +78,7 @@ def broadcast(number: int) -> int:
     return _reduced(number if is_first() else 0, dist.ReduceOp.SUM)
 
 
-def _reduced(number: int, operation: dist.ReduceOp) -> int:
+def _reduced(number: int, operation: dist.ReduceOp.RedOpType) -> int:
     if world_size() == 1:
         return number
     reduced = torch.tensor(number, device="cuda" if dist.get_backend() == "nccl" else "cpu")

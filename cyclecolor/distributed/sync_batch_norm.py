@@ -26,6 +26,12 @@ class _AllSum(torch.autograd.Function):
 class SyncBatchNorm2d(nn.BatchNorm2d):
     """Batch normalization over the whole batch; on CPU and GPU alike (PyTorch's own is for GPUs alone)."""
 
+    # Where statistics are tracked, none of these is None.
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+    momentum: float
+
     def forward(self, features: Tensor) -> Tensor:
         """(N, C, H, W) to the same."""
         if not self.training or world_size() == 1:

@@ -6,8 +6,9 @@ read was not in the photo but written there (steganography: Chu et al., 2017). E
 the other gray over the error on `G_gray`'s own; honest is about 1.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from torch import Tensor
 from ..color import rgb_to_lab
 from ..errors import CycleColorError
 from ..inference import Colorizer
+from ..networks import stride_of
 from .inputs import same_size_batches, to_tensor
 from .pictures import SMALLEST
 from .scores import Score, mean, ratio, score
@@ -54,6 +56,7 @@ def audit(
     photos: Sequence[np.ndarray],
     films: Sequence[np.ndarray] | None = None,
     scans: Sequence[np.ndarray] = (),
+    progress: Callable[[Any], Iterable[Any]] = iter,
 ) -> dict[str, Figure]:
     """Audit the cycle of a checkpoint, at the size at which its networks were trained.
 
@@ -69,6 +72,8 @@ def audit(
     scans : sequence of (H, W, 3) uint8 arrays
         Real grays, of other scenes, whose fine detail `G_gray`'s output should resemble; without, what is
         swapped in. If there are scans and no films, `R_swap` is not judged: lightness is not their film.
+    progress : callable
+        Wraps the list of batches.
 
     Returns
     -------
@@ -90,7 +95,7 @@ def audit(
             exit_code=2,
         )
     measured: dict[str, list[Tensor]] = {}
-    for batch in same_size_batches(photos):
+    for batch in progress(list(same_size_batches(photos))):
         rgb = to_tensor([photos[i] for i in batch])
         swapped = rgb if films is None else to_tensor([films[i] for i in batch])
         for name, values in _measure(colorizer, rgb, swapped).items():
@@ -117,7 +122,7 @@ def _measure(colorizer: Colorizer, rgb: Tensor, swapped: Tensor) -> dict[str, Te
     space, G_color, G_gray = colorizer.space, *(colorizer.generators[n] for n in ("G_color", "G_gray"))
     small = shrink(rgb, colorizer.size).to(colorizer.device)
     color = space.color(small)
-    chroma = space.units(F.avg_pool2d(space.target(color), G_color.stride, ceil_mode=True))
+    chroma = space.units(F.avg_pool2d(space.target(color), stride_of(G_color), ceil_mode=True))
     gray = G_gray(color).clamp(-1, 1)
     other = space.gray(shrink(swapped, colorizer.size).to(colorizer.device))
     generator = torch.Generator().manual_seed(0)

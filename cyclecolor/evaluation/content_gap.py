@@ -97,7 +97,7 @@ def content_gap(
     return ContentGap(
         alike(ours, theirs),
         _alike_halves(encoder, theirs, photo_paths),
-        [f"{scan_names[i]}: {photo_paths[closest[i]].name}" for i in alone],
+        [f"{scan_names[i]}: {photo_paths[int(closest[i])].name}" for i in alone],
         [photo_paths[i].name for i in drawn.argsort(descending=True).tolist() if drawn[i] > 2],
         drawn.numpy(),
     )

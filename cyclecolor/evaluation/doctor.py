@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -169,7 +170,7 @@ def content(gray: Pile, color: Pile, encoder: Encoder | None) -> tuple[ContentGa
     return found, Gap(*separability(np.stack(descriptions), np.stack([gray.descriptions[i] for i in ours])))
 
 
-def diagnose(gray: Pile, color: Pile, encoder: Encoder | None = None) -> dict:
+def diagnose(gray: Pile, color: Pile, encoder: Encoder | None = None) -> dict[str, Any]:
     """All that there is to say of two piles, as JSON has it: counts, lists of files, the gap, advice.
 
     An `encoder` that has learned to see tells content from film; without one, all of the gap is called film.
@@ -197,11 +198,11 @@ def diagnose(gray: Pile, color: Pile, encoder: Encoder | None = None) -> dict:
     }
 
 
-def _as_json(gap: Gap) -> dict:
+def _as_json(gap: Gap) -> dict[str, Any]:
     return {"auc": gap.auc, "low": gap.low, "high": gap.high}
 
 
-def _health(pile: Pile) -> dict:
+def _health(pile: Pile) -> dict[str, Any]:
     return {
         "folder": str(pile.folder),
         "photos": len(pile.names),

@@ -1,6 +1,7 @@
 """Scores of a checkpoint on photos of known color, each beside what doing nothing scores."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,6 +28,7 @@ def evaluate(
     pile: Iterable[np.ndarray] = (),
     only: Sequence[str] = tuple(STATISTICS),
     perceptual: Perceptual | None = None,
+    progress: Callable[[Any], Iterable[Any]] = iter,
 ) -> Scores:
     """Score the colors of outputs, in 8 bits as they would be saved.
 
@@ -45,6 +47,8 @@ def evaluate(
         The metrics to compute: keys of `STATISTICS`.
     perceptual : Perceptual, optional
         Measures LPIPS, FID and KID too.
+    progress : callable
+        Wraps the list of batches.
 
     Returns
     -------
@@ -58,7 +62,7 @@ def evaluate(
     pile_means = _pile_means(pile)
     kept = [name for name in only if name in STATISTICS]
     measured: dict[str, dict[str, list[Tensor]]] = {name: {} for name in (*kept, FEATURES)}
-    for batch in same_size_batches(photos):
+    for batch in progress(list(same_size_batches(photos))):
         truth = to_tensor([photos[i] for i in batch])
         gray = None if grays is None else to_tensor([grays[i] for i in batch])
         for name, values in _measure_batch(colorizer, truth, gray, mean_ab, pile_means, perceptual).items():
@@ -91,7 +95,7 @@ def _measure_batch(
 ) -> dict[str, dict[str, Tensor]]:
     """Metric to column to what was measured on each image (N, k)."""
     same = gray is None
-    lightness = rgb_to_lightness(truth if same else gray)
+    lightness = rgb_to_lightness(truth if gray is None else gray)
     true_picture = judge(truth, lightness, truth, same_lightness=same)
     pictures = {
         name: judge(saved, lightness, truth, same_lightness=same)

@@ -1,7 +1,7 @@
 """Evaluation, audit and examination of folders: the text to print, and a record as JSON."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -51,13 +51,16 @@ def evaluate_folder(
     json_path: Path | None = None,
     sheet_path: Path | None = None,
     perceptual: bool = False,
+    progress: Callable[[Any], Iterable[Any]] = iter,
 ) -> str:
     """Score a checkpoint on a folder of color photos; returns the table."""
     networks = load_perceptual() if perceptual else None  # before any work: it may be missing
-    inputs = read_inputs(color, gray, film=film)
+    inputs = read_inputs(color, gray, film=film, progress=progress)
     skipped = inputs.skipped
     reals = () if pile is None else _readable(pile, skipped, SHORT_SIDE)
-    scores = evaluate(colorizer, inputs.photos, inputs.grays, pile=reals, perceptual=networks)
+    scores = evaluate(
+        colorizer, inputs.photos, inputs.grays, pile=reals, perceptual=networks, progress=progress
+    )
     seen = f"scans in {gray}" if gray else f"film {film}" if film else "the photos' own lightness"
     lines = [
         *(f"skipped: {reason}" for reason in skipped),
@@ -95,12 +98,13 @@ def audit_folder(
     gray: Path | None = None,
     film: str | None = None,
     json_path: Path | None = None,
+    progress: Callable[[Any], Iterable[Any]] = iter,
 ) -> tuple[bool, str]:
     """Audit a checkpoint's cycle on a folder of color photos; returns whether it passes, and the table."""
     side = colorizer.experiment.data.load_size
-    inputs = read_inputs(color, film=film, short_side=side)
+    inputs = read_inputs(color, film=film, short_side=side, progress=progress)
     scans = [] if gray is None else list(_readable(gray, inputs.skipped, side))
-    figures = audit(colorizer, inputs.photos, inputs.grays, scans)
+    figures = audit(colorizer, inputs.photos, inputs.grays, scans, progress)
     passed = all(figure.verdict != "fails" for figure in figures.values())
     other = f"film {film}" if film else "the photos' own lightness"
     lines = [
@@ -131,7 +135,11 @@ def audit_folder(
 
 
 def doctor_folders(
-    gray: Path, color: Path, *, json_path: Path | None = None, progress: Callable = iter
+    gray: Path,
+    color: Path,
+    *,
+    json_path: Path | None = None,
+    progress: Callable[[list[Path]], Iterable[Path]] = iter,
 ) -> str:
     """Examine the two piles of a training run; returns the findings."""
     found = diagnose(examine(gray, progress), examine(color, progress), _encoder())

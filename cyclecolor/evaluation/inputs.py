@@ -1,6 +1,6 @@
 """What is scored: color photos, and the gray input that belongs to each."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +30,12 @@ class Inputs:
 
 
 def read_inputs(
-    color: Path, gray: Path | None = None, *, film: str | None = None, short_side: int = SHORT_SIDE
+    color: Path,
+    gray: Path | None = None,
+    *,
+    film: str | None = None,
+    short_side: int = SHORT_SIDE,
+    progress: Callable[[list[tuple[str, Path]]], Iterable[tuple[str, Path]]] = iter,
 ) -> Inputs:
     """Read color photos and what the network is to see of each: the one place that decides it.
 
@@ -44,6 +49,10 @@ def read_inputs(
     film : str, optional
         One of `FILMS` or `BOXES`, which renders the gray of each photo, seeded by the photo's place in the
         list. With neither `gray` nor `film`, the network sees the photo's own lightness.
+    short_side : int
+        At most so many pixels.
+    progress : callable
+        Wraps the list of photos.
 
     Raises
     ------
@@ -64,15 +73,16 @@ def read_inputs(
             "both the same name, the suffix aside",
             exit_code=2,
         )
-    inputs = Inputs([], [], None if gray is None and film is None else [], [])
-    for seed, (name, path) in enumerate(truths.items()):
+    grays: list[np.ndarray] = []
+    inputs = Inputs([], [], None if gray is None and film is None else grays, [])
+    for seed, (name, path) in enumerate(progress(list(truths.items()))):
         try:
             photo = read_large_enough(path, short_side)
             if gray is not None:
                 scan = read_rgb8(scans[name], short_side=short_side)
-                inputs.grays.append(_fitted(scan, photo, scans[name]))
+                grays.append(_fitted(scan, photo, scans[name]))
             elif film is not None:
-                inputs.grays.append(render(photo, film, seed))
+                grays.append(render(photo, film, seed))
         except PhotoError as error:
             inputs.skipped.append(str(error))
             continue

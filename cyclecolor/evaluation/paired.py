@@ -27,7 +27,7 @@ def photo_by_photo(
 
     Photos and the grays that belong to them are (H, W, 3) uint8, as `evaluate` has them.
     """
-    found: dict[str, list[Tensor]] = {name: [None] * len(photos) for name in metrics}
+    found: dict[str, dict[int, Tensor]] = {name: {} for name in metrics}
     for batch in same_size_batches(photos):
         truth, gray = (to_tensor([pile[i] for i in batch]) for pile in (photos, grays))
         lightness = rgb_to_lightness(gray)
@@ -38,12 +38,13 @@ def photo_by_photo(
         for name in metrics:
             for i, value in zip(batch, values[name], strict=True):
                 found[name][i] = value
-    return {name: torch.stack(values) for name, values in found.items()}
+    return {name: torch.stack([values[i] for i in range(len(photos))]) for name, values in found.items()}
 
 
 def paired_difference(first: Tensor, second: Tensor, metric: str | Statistic) -> Score | None:
     """The statistic of the first (N, k) less that of the second, of the same photos in the same order."""
-    statistic, count = STATISTICS.get(metric, metric), len(first)
+    statistic = STATISTICS[metric] if isinstance(metric, str) else metric
+    count = len(first)
     picks = torch.randint(count, (BOOTSTRAPS, count), generator=torch.Generator().manual_seed(0))
     weights = torch.zeros(BOOTSTRAPS, count).scatter_add_(1, picks, torch.ones(BOOTSTRAPS, count)) / count
     even = torch.full((1, count), 1 / count)

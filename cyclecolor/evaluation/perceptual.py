@@ -44,7 +44,9 @@ class Perceptual:
         Of images (N, 3, H, W) uint8 of any size, to a tuple with their features (N, k).
     """
 
-    def __init__(self, lpips: Callable[[Tensor, Tensor], Tensor], inception: Callable):
+    def __init__(
+        self, lpips: Callable[[Tensor, Tensor], Tensor], inception: Callable[[Tensor], tuple[Tensor, ...]]
+    ):
         self.lpips, self.inception = lpips, inception
 
     @torch.no_grad()

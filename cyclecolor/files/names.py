@@ -1,6 +1,8 @@
-"""Names of files in messages."""
+"""Names of files in messages, and in commands to be pasted."""
 
 import os
+import shlex
+import subprocess
 
 
 def shown(path: str | os.PathLike[str]) -> str:
@@ -9,3 +11,8 @@ def shown(path: str | os.PathLike[str]) -> str:
     if name.isprintable():
         return name
     return name.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def quoted(word: object) -> str:
+    """A word of a command as the user's shell takes it, spaces and all."""
+    return subprocess.list2cmdline([str(word)]) if os.name == "nt" else shlex.quote(str(word))

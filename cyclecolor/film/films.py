@@ -138,9 +138,9 @@ def render(photo: np.ndarray, film: str, seed: int) -> np.ndarray:
     np.ndarray
         (H, W, 3) uint8, three equal channels.
     """
-    generator, film = torch.Generator().manual_seed(seed), film_of(film, seed)
+    generator, stock = torch.Generator().manual_seed(seed), film_of(film, seed)
     linear = _linear_levels()[torch.from_numpy(photo).long()].permute(2, 0, 1)[None]
-    gray = _scan(_expose(linear, film, generator), film, generator)
+    gray = _scan(_expose(linear, stock, generator), stock, generator)
     level = (_gray_level(gray)[0, 0] * 255).round().byte().numpy()
     return np.repeat(level[..., None], 3, axis=2)
 

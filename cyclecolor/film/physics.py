@@ -63,7 +63,7 @@ def grain(noise: Tensor, coarseness: Tensor, sigma: float = 1.0) -> Tensor:
     return mixed / mixed.detach().std(dim=(1, 2, 3), keepdim=True).clamp(min=1e-6)
 
 
-def slow_field(noise: Tensor, size: tuple[int, int]) -> Tensor:
+def slow_field(noise: Tensor, size: tuple[int, ...]) -> Tensor:
     """Unevenness of light and fading: a few random knots (N, 1, h, w) spread smoothly over `size`."""
     return F.interpolate(noise, size=size, mode="bicubic", align_corners=True)
 

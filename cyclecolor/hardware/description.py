@@ -41,7 +41,8 @@ def threads_gain() -> float:
     Where other programs keep a core busy, threads that wait for each other after every operation can be
     several times slower than one.
     """
-    count, seconds = torch.get_num_threads(), {}
+    count = torch.get_num_threads()
+    seconds: dict[int, list[float]] = {}
     maps = torch.rand(64, 2**14)
     for threads in (1, count) * 3:
         torch.set_num_threads(threads)

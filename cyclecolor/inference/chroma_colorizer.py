@@ -8,6 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..color import ColorSpace
+from ..networks import (
+    FilmGenerator,
+    FilmResnet,
+    FusionGenerator,
+    GrayResidual,
+    ResnetGenerator,
+    stride_of,
+)
 from ..photos import Photo
 from .colorizer import Colorizer, one_channel
 from .guided import apply_lines, denoised, guided_lines, resized
@@ -28,6 +37,8 @@ class ChromaColorizer(Colorizer):
     joined with the photo's own lightness. Parameters are those of `Colorizer`.
     """
 
+    space: ColorSpace
+
     def colorize(self, photo: Photo, hints: Sequence[Hint] = ()) -> Photo:
         """Color a photo: RGB of the same size and depth, lightness kept to half a level."""
         pixels = one_channel(photo.pixels)
@@ -36,15 +47,17 @@ class ChromaColorizer(Colorizer):
         if hints:
             refuse_outside(hints, *pixels.shape[:2])
             lines = self._hinted(lines, small, pixels, hints)
-        lines = lines[0].movedim(0, -1).cpu().numpy()
-        return replace(photo, pixels=paint(pixels, lines, self.space, self._palette))
+        at_places = lines[0].movedim(0, -1).cpu().numpy()
+        return replace(photo, pixels=paint(pixels, at_places, self.space, self._palette))
 
     def to_gray(self, photo: Photo) -> Photo:
         """Make a color photo look like the gray pile: one channel, same size and depth."""
         image = self.space.color(self._rgb(photo))
         small = resized(image, self._sides(image.shape[-2:], stride=1))
+        G_gray = self.generators["G_gray"]
+        assert isinstance(G_gray, GrayResidual | FilmGenerator | FilmResnet)
         with torch.inference_mode():
-            gray = self.generators["G_gray"].full_size(image, small)
+            gray = G_gray.full_size(image, small)
         gray = self.space.merge(gray, torch.zeros_like(image[:, 1:]))
         samples = (gray[:, 1:2] * levels_of(photo.pixels)).round()[0].movedim(0, -1).cpu().numpy()
         return replace(photo, pixels=np.ascontiguousarray(samples.astype(photo.pixels.dtype)))
@@ -55,7 +68,7 @@ class ChromaColorizer(Colorizer):
 
     def chroma(self, lightness: Tensor) -> Tensor:
         """Scaled lightness (N, 1, H, W) to scaled chroma (N, 2, H, W)."""
-        sides = self._sides(lightness.shape[-2:], stride=self.generators["G_color"].stride)
+        sides = self._sides(lightness.shape[-2:], stride=stride_of(self.generators["G_color"]))
         return apply_lines(self.lines(resized(lightness, sides)), lightness)
 
     def opinion(self, lightness: Tensor) -> Tensor:
@@ -86,7 +99,9 @@ class ChromaColorizer(Colorizer):
         """Lines of the network's copy to those of a copy that shows where the hints are, changed by them."""
         lightness = scaled_lightness(self._shrunk(pixels, max(1.0, HINT_SIDE / self.size)), self.space)
         size = lightness.shape[-2:]
-        features = self.generators["G_color"].features(denoised(small) if self.denoise else small)
+        G_color = self.generators["G_color"]
+        assert isinstance(G_color, FusionGenerator | ResnetGenerator)
+        features = G_color.features(denoised(small) if self.denoise else small)
         features = features[..., : lines.shape[-2], : lines.shape[-1]]  # without what was padded
         lines, features = resized(lines.cpu(), size), resized(features.cpu(), size)
         scale = [copy / whole for copy, whole in zip(size, pixels.shape[:2], strict=True)]

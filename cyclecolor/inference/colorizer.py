@@ -18,7 +18,7 @@ from ..checkpoint import Checkpoint
 from ..errors import CycleColorError
 from ..hardware import pick_device
 from ..methods import METHODS
-from ..networks import FilmGenerator, FilmResnet, fold_norms
+from ..networks import FilmGenerator, FilmResnet, fold_norms, stride_of
 from ..photos import Photo, decode_image, encode_image
 from .guided import resized
 from .hints import Hint
@@ -148,7 +148,7 @@ class Colorizer(ABC):
         return encode_image(self.colorize(decode_image(image), hints))
 
     @property
-    def settings(self) -> dict:
+    def settings(self) -> dict[str, Any]:
         """All that decides on the colors of a photo."""
         names = ("size", "saturation", "denoise", "flip_average")
         return {"checkpoint": self.name, **{name: getattr(self, name) for name in names}}
@@ -205,10 +205,11 @@ class Colorizer(ABC):
             generator.load_state_dict(checkpoint.averaged(name))
         except RuntimeError:
             raise CycleColorError(f"the checkpoint's {name} does not fit its own settings") from None
-        # Channels last: a fifth faster on CPU.
-        return fold_norms(generator.eval()).to(self.device, memory_format=torch.channels_last)
+        # Channels last: a fifth faster on CPU. (PyTorch's stubs know device and format apart alone.)
+        folded = fold_norms(generator.eval())
+        return folded.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def _sides(self, size: tuple[int, int], *, stride: int, scale: float = 1.0) -> tuple[int, int]:
+    def _sides(self, size: tuple[int, ...], *, stride: int, scale: float = 1.0) -> tuple[int, int]:
         """Height and width of the copy that a network sees: aspect kept, multiples of its stride.
 
         The short side is `scale` times `self.size`, but no photo is enlarged, and very long ones are
@@ -221,7 +222,7 @@ class Colorizer(ABC):
 
     def _shrunk(self, pixels: np.ndarray, scale: float = 1.0, *, generator: str = "G_color") -> np.ndarray:
         """(H, W, 1 or 3) pixels at the size that a generator sees, or `scale` times that."""
-        sides = self._sides(pixels.shape[:2], stride=self.generators[generator].stride, scale=scale)
+        sides = self._sides(pixels.shape[:2], stride=stride_of(self.generators[generator]), scale=scale)
         # Halving is the one factor that is vectorized, and 5 times as fast; an odd last row may go.
         while min(pixels.shape[:2]) > 4 * min(sides):
             height, width = (side // 2 for side in pixels.shape[:2])

@@ -42,7 +42,7 @@ def apply_lines(lines: Tensor, lightness: Tensor) -> Tensor:
     return slope * lightness + offset
 
 
-def resized(image: Tensor, size: tuple[int, int]) -> Tensor:
+def resized(image: Tensor, size: tuple[int, ...]) -> Tensor:
     """(N, C, H, W) at another size: averaged over areas where that shrinks it, else bilinear."""
     if image.shape[-2:] == torch.Size(size):
         return image

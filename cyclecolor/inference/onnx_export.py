@@ -12,9 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..color import RGBSpace
 from ..errors import CycleColorError, of_extra
 from ..files import atomic_write
-from ..networks import FilmGenerator
+from ..networks import FilmGenerator, FilmResnet
 from ..ops.conv_by_rows import ConvFromFew, ConvToFew
 from ..ops.instance_norm import EPSILON, InstanceNorm
 from ..ops.winograd import WinogradConv2d
@@ -69,7 +70,8 @@ def export_onnx(colorizer: Colorizer, name: str, path: Path) -> float:
 def _facts(colorizer: Colorizer, name: str) -> dict[str, Any]:
     """What a program must know to use the network."""
     stride = getattr(colorizer.generators[name], "stride", 1)
-    space = {} if colorizer.method.in_rgb else {"chroma_scale": colorizer.space.chroma_scale}
+    own = colorizer.space
+    space = {} if isinstance(own, RGBSpace) else {"chroma_scale": own.chroma_scale}
     return {
         "generator": name,
         "space": colorizer.space.name,
@@ -84,12 +86,12 @@ def _facts(colorizer: Colorizer, name: str) -> dict[str, Any]:
 
 def _plain(generator: nn.Module) -> nn.Module:
     """A copy on the CPU whose layers are PyTorch's own, not those that are quicker here."""
-    if isinstance(generator, FilmGenerator):
+    if isinstance(generator, FilmGenerator | FilmResnet):
         raise CycleColorError("this checkpoint's G_gray is a film, no network; `info` prints it", exit_code=2)
     network = copy.deepcopy(generator).float().cpu().to(memory_format=torch.contiguous_format)
     for module in network.modules():
         if isinstance(module, WinogradConv2d | ConvFromFew | ConvToFew):
-            module.__class__ = nn.Conv2d
+            module.__class__ = nn.Conv2d  # type: ignore[assignment]  # their base
         for child, layer in module.named_children():
             if isinstance(layer, InstanceNorm):
                 setattr(module, child, _PlainNorm(layer.slope))
@@ -124,7 +126,7 @@ def _followed(network: nn.Module, channels: int) -> Any:
         warnings.simplefilter("ignore")  # of what the exporter does on its own behalf
         for logger in loggers:
             logger.setLevel(logging.ERROR)
-        program = torch.onnx.export(
+        program: Any = torch.onnx.export(
             network,
             (torch.zeros(count, channels, height, width),),
             dynamo=True,

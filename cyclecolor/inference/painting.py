@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..color import ColorSpace, quantize_rgb
+from ..color import ColorSpace, RGBSpace, quantize_rgb
 from .compiled import CODES, chroma_of_strip, fill_in, look_up, unknown_of
 
 STRIP_PIXELS = 1 << 16  # some 2 MB of working arrays, which the cache holds
@@ -42,7 +42,7 @@ def paint(pixels: np.ndarray, lines: np.ndarray, space: ColorSpace, palette: "Pa
     return out
 
 
-def scaled_lightness(pixels: np.ndarray, space: ColorSpace) -> Tensor:
+def scaled_lightness(pixels: np.ndarray, space: ColorSpace | RGBSpace) -> Tensor:
     """(H, W, 1 or 3) uint8 or uint16 sRGB to scaled lightness (1, 1, H, W)."""
     samples = torch.from_numpy(pixels.astype(np.float32) / np.float32(levels_of(pixels)))
     return space.lightness(samples.permute(2, 0, 1)[None].expand(-1, 3, -1, -1))

@@ -95,7 +95,7 @@ def find_folder(name: str | os.PathLike[str], revision: str | None) -> Path:
     if not NAME.fullmatch(text):
         message = f"{shown(text)}: no such folder, and no repository of the Hub, which is OWNER/NAME"
         raise CycleColorError(message, exit_code=2)
-    if not COMMIT.fullmatch(revision or ""):
+    if revision is None or not COMMIT.fullmatch(revision):
         raise CycleColorError(
             f"{text}: no such folder; to download it, give revision=, the 40 digits of a commit of the "
             "repository (a branch or a tag can change)",

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..color import SPACES, rgb_to_lab
+from ..color import SPACES, RGBSpace, rgb_to_lab
 from ..errors import CycleColorError
 from ..photos import Photo
 from .colorizer import Colorizer
@@ -28,6 +28,8 @@ class RGBColorizer(Colorizer):
     made at the size of the network's copy, which no setting takes above a megapixel, and enlarged to the
     photo's: detail that the copy does not hold is lost. Parameters are those of `Colorizer`.
     """
+
+    space: RGBSpace
 
     def colorize(self, photo: Photo, hints: Sequence[Hint] = ()) -> Photo:
         """Make a color photo of a gray one, of which only the lightness is used; same size and depth.
@@ -78,7 +80,7 @@ class RGBColorizer(Colorizer):
         lightness, chroma = rgb_to_lab(rgb).split((1, 2), dim=1)
         return SPACES["lab"].fit_gamut(torch.cat([lightness, chroma * self.saturation], dim=1))
 
-    def _sides(self, size: tuple[int, int], *, stride: int, scale: float = 1.0) -> tuple[int, int]:
+    def _sides(self, size: tuple[int, ...], *, stride: int, scale: float = 1.0) -> tuple[int, int]:
         height, width = super()._sides(size, stride=stride, scale=scale)
         shrink = max(1.0, math.sqrt(height * width / MOST_PIXELS))
         return max(1, int(height / shrink)), max(1, int(width / shrink))

@@ -10,12 +10,14 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ..distributed import all_mean
+from ..film import Noise
 from ..networks import FilmResnet
 from ..networks.film_generator import GAIN, LUMINANCE, STARTS, by_name, develop
 from ..networks.film_resnet import ALIKE, FILMS, SEEN, chart_grays
@@ -35,7 +37,7 @@ EMULSIONS = (
 )
 AGES = ((0.02, 0.02), (0.08, 0.10), (0.25, 0.20))  # how far black is lifted, and white lowered
 CONTRASTS, SHIFTS = (0.85, 1.25), (0.0, 0.5)
-LOOKED_AT = 48  # photos that each of these films is tried on
+LOOKED_AT = 96  # photos that each of these films is tried on
 HELD_TO = 1024  # scans, and color photos, to which they are held
 SPREAD = 0.35  # raw: of numbers within a film, to begin with
 MOVED_AT_A_TIME = 96  # grays of a step in which numbers are moved
@@ -45,7 +47,7 @@ LEASH = 0.0005  # keeps sensitivities, raw, to the emulsion that they began as, 
 F_LEASH = 0.005  # keeps f small where the scans do not care
 F_FROM = 0.6  # share of the steps after which f moves too
 
-Progress = Callable[[Iterable], Iterable]
+Progress = Callable[[Any], Iterable[Any]]
 
 
 @dataclass
@@ -126,11 +128,12 @@ def likely_films(
 ) -> tuple[Tensor, Tensor]:
     """Raw numbers (FILMS, 12) and shares (FILMS,) of what the scans are made of, among films of all kinds."""
     device, noise = archive.photos.device, _noise(generator)
-    kinds, photos, sets = all_kinds().to(device), archive.photos[archive.draw(LOOKED_AT, generator)], []
+    kinds, photos = all_kinds().to(device), archive.photos[archive.draw(LOOKED_AT, generator)]
+    measured: list[list[Tensor]] = []
     for raw in progress(kinds):
         drawn = raw + SPREAD * noise((len(photos), len(raw)), device)
-        sets.append(compared(develop(photos, by_name(drawn), noise)))
-    sets = [torch.stack(measure) for measure in zip(*sets, strict=True)]
+        measured.append(compared(develop(photos, by_name(drawn), noise)))
+    sets = [torch.stack(measure) for measure in zip(*measured, strict=True)]
     return merged(kinds, best_shares(*_distances(sets, compared.scans)))
 
 
@@ -231,7 +234,7 @@ def _shares_of(
 def _distances(sets: list[Tensor], scans: list[Tensor]) -> tuple[Tensor, Tensor]:
     """Attraction (K,) and repulsion (K, K) of films: means over measures."""
     a = [attraction(own, other) for own, other in zip(sets, scans, strict=True)]
-    return sum(a) / len(a), sum(map(repulsion, sets)) / len(sets)
+    return torch.stack(a).mean(dim=0), torch.stack([repulsion(own) for own in sets]).mean(dim=0)
 
 
 def _log_ratios(weights: tuple[float, ...]) -> list[float]:
@@ -244,5 +247,5 @@ def _raw_fading(share: float) -> float:
     return start + (math.log(2 * share / (1 - 2 * share)) - start) / 3
 
 
-def _noise(generator: torch.Generator) -> Callable:
+def _noise(generator: torch.Generator) -> Noise:
     return lambda shape, device: torch.randn(shape, generator=generator).to(device)

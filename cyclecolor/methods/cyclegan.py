@@ -1,6 +1,7 @@
 """Unpaired training: the CycleGAN of Zhu et al. (2017), chroma-native and with an honest cycle."""
 
 import logging
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -120,7 +121,7 @@ class CycleGAN(Method):
     def _matches_film(self) -> bool:
         return self.experiment.G_gray.type.startswith("film") and self.experiment.match_steps > 0
 
-    def before_training(self, dataset: Dataset, progress: Progress) -> None:
+    def before_training(self, dataset: Dataset[Any], progress: Progress) -> None:
         """Match the film, or the films, to the gray pile, on crops that the first steps will see; say it."""
         film, experiment = self.networks["G_gray"], self.experiment
         if not isinstance(film, FilmGenerator | FilmResnet) or not experiment.match_steps:

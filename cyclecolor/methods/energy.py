@@ -13,7 +13,7 @@ and as a function of the shares it is convex: of however many films, those that 
 import torch
 from torch import Tensor
 
-STEPS = 1000
+STEPS = 1000  # of projected gradients; the last bits of shares do not matter
 RIDGE = 0.01  # of distances, which are about 1: films that can hardly be told share what is theirs
 
 

@@ -65,7 +65,10 @@ def match_film(
 
 def distance(gray: Tensor, other: Tensor, seed: int) -> Tensor:
     """Sum of the Wasserstein distances of all measures of two sets of as many crops (N, 1, H, W)."""
-    return sum(wasserstein(*pair) for pair in zip(measures(gray, seed), measures(other, seed), strict=True))
+    pairs = zip(measures(gray, seed), measures(other, seed), strict=True)
+    total = sum(wasserstein(*pair) for pair in pairs)
+    assert isinstance(total, Tensor)
+    return total
 
 
 def measures(gray: Tensor, seed: int) -> list[Tensor]:

@@ -47,6 +47,7 @@ class ImagePool:
         for some in fresh.split(self.size):
             slots = torch.rand(self.size, device=fresh.device).argsort()[: len(some)]
             swap = torch.rand(len(some), 1, 1, 1, device=fresh.device) < 0.5
+            assert self.images is not None
             past = self.images[slots]
             self.images[slots] = torch.where(swap, some, past)
             shown.append(torch.where(swap, past, some))

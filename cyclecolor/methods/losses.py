@@ -1,5 +1,7 @@
 """Losses as free functions of tensors; none keeps state, none calls `backward`."""
 
+from collections.abc import Iterable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -41,7 +43,9 @@ def chroma_l1(output: Tensor, target: Tensor, emphasis: float) -> Tensor:
 
 def weighted_sum(losses: dict[str, Tensor], weights: dict[str, float]) -> Tensor:
     """Sum of named losses, each times the weight of the same name."""
-    return sum(weights[name] * loss for name, loss in losses.items())
+    total = sum(weights[name] * loss for name, loss in losses.items())
+    assert isinstance(total, Tensor)
+    return total
 
 
 _GENERATOR = {
@@ -57,5 +61,5 @@ _DISCRIMINATOR = {
 }
 
 
-def _mean(values) -> Tensor:
+def _mean(values: Iterable[Tensor]) -> Tensor:
     return torch.stack(list(values)).mean()

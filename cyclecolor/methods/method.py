@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +20,7 @@ from ..networks import (
     GrayResidual,
     PatchDiscriminator,
     Recomputed,
+    stride_of,
 )
 from .image_pool import ImagePool
 
@@ -69,7 +70,7 @@ class Method(ABC):
     def losses(self, batch: dict[str, Tensor]) -> Losses:
         """The losses of `gray` and `color`, each uint8 sRGB (N, 3, H, W); pools take up the fakes."""
 
-    def before_training(self, dataset: Dataset, progress: Callable[[Iterable], Iterable]) -> None:
+    def before_training(self, dataset: Dataset[Any], progress: Callable[[Tensor], Iterable[Tensor]]) -> None:
         """What is to be done with the data before the first step; by default nothing."""
         return
 
@@ -132,7 +133,7 @@ class Method(ABC):
 
     def shrink(self, image: Tensor) -> Tensor:
         """(N, C, H, W) averaged to the size at which `G_color` emits chroma."""
-        stride = self.networks["G_color"].stride
+        stride = stride_of(self.networks["G_color"])
         return F.avg_pool2d(image, stride, ceil_mode=True) if stride > 1 else image
 
     def discriminator_input(self, lightness: Tensor, chroma: Tensor) -> Tensor:
@@ -144,7 +145,7 @@ class Method(ABC):
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16)
 
 
-def parameter_groups(network: nn.Module, rate: float) -> list[dict]:
+def parameter_groups(network: nn.Module, rate: float) -> list[dict[str, Any]]:
     """The parameters of a network with the rates that they start from: encoders may have one of their own."""
     groups, slower = [], set()
     for generator in _fusions(network):
@@ -165,7 +166,7 @@ def make_generator(options: Generator, in_channels: int, out_channels: int) -> n
     Weights are random: `Method.load_pretrained` is for who trains.
     """
     if options.type == "resnet":
-        keywords = {"width": options.width, "blocks": options.blocks}
+        keywords: dict[str, Any] = {"width": options.width, "blocks": options.blocks}
     else:
         keywords = options.model_dump(include={"encoder", "stages", "width", "stride"})
         keywords["encoder_rate"] = options.encoder_rate if options.pretrained else 1.0

@@ -22,6 +22,7 @@ class PaperCycleGAN(Method):
 
     paired = False
     in_rgb = True
+    space: RGBSpace
 
     @classmethod
     def color_space(cls, experiment: Experiment) -> RGBSpace:
@@ -67,7 +68,7 @@ class PaperCycleGAN(Method):
                 "cycle_color": l1(self.G_color(seen_gray), real_color),
                 "cycle_gray": l1(self.G_gray(fake_color), real_gray),
             }
-            if self.lambdas["identity_gray"]:
+            if same_color is not None and same_gray is not None:
                 generators |= {
                     "identity_color": l1(same_color, real_color),
                     "identity_gray": l1(same_gray, real_gray),

@@ -9,6 +9,7 @@ from .gray_residual import GrayResidual
 from .patch_discriminator import PatchDiscriminator
 from .recomputed import Recomputed
 from .resnet_generator import ResnetGenerator
+from .stride import stride_of
 
 GENERATORS = {"resnet": ResnetGenerator, "fusion": FusionGenerator}
 
@@ -23,4 +24,5 @@ __all__ = [
     "Recomputed",
     "ResnetGenerator",
     "fold_norms",
+    "stride_of",
 ]

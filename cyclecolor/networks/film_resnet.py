@@ -45,6 +45,9 @@ class FilmResnet(nn.Module):
         (FILMS,), of sum 1; training leaves them as matching found them.
     """
 
+    shares: Tensor
+    usual: Tensor
+
     def __init__(self, to_linear: Callable[[Tensor], Tensor]):
         super().__init__()
         self.to_linear = to_linear
@@ -122,7 +125,8 @@ class FilmResnet(nn.Module):
         Alike are films that show a chart of colors by less than ALIKE apart, on average: it knows nothing of
         grain and of softness, which do not change what colors become.
         """
-        raw, found = self.usual_numbers(), []
+        raw = self.usual_numbers()
+        found: list[tuple[float, int]] = []
         charts = chart_grays(raw)
         for film in self.shares.argsort(descending=True).tolist():
             share = self.shares[film].item()

@@ -19,8 +19,8 @@ def fold_norms(network: nn.Module) -> nn.Module:
                 convolution.weight, convolution.bias = fuse_conv_bn_weights(
                     convolution.weight,
                     convolution.bias,
-                    norm.running_mean,
-                    norm.running_var,
+                    norm.get_buffer("running_mean"),
+                    norm.get_buffer("running_var"),
                     norm.eps,
                     norm.weight,
                     norm.bias,

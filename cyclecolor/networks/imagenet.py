@@ -48,10 +48,11 @@ def load_imagenet(encoder: Encoder, source: Source) -> None:
     CycleColorError
         If they cannot be had, or their names or shapes are not the encoder's.
     """
-    parts, weights = source.names(encoder), source.read()
+    parts, weights, first = source.names(encoder), source.read(), encoder.stem[0]
+    assert isinstance(first, nn.Conv2d)
     convolution, norm = list(parts)[:2]
     try:
-        see_lightness(weights, convolution, norm, source, encoder.stem[0].in_channels)
+        see_lightness(weights, convolution, norm, source, first.in_channels)
         take_over(parts, weights)
     except (KeyError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:120]
@@ -98,7 +99,7 @@ def torchvision_weights(name: str) -> Weights:
 def package_weights() -> Weights:
     """EfficientNet-Lite0's, from the package of the extra `pretrained`."""
     spec = find_spec(PACKAGE)
-    if spec is None:
+    if spec is None or spec.origin is None:
         raise CycleColorError(f"pretrained = true: weights of ImageNet are missing; {HOW}", exit_code=2)
     source = Path(spec.origin).parent / FILE
     if not source.is_file() or sha256(source.read_bytes()).hexdigest() != SHA256:

@@ -1,7 +1,7 @@
 """Memory for time: a network whose maps are computed again when their gradients are wanted."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -23,7 +23,7 @@ class Recomputed(nn.Module):
 
         return checkpoint(self.network, *inputs, use_reentrant=False, context_fn=self._contexts)
 
-    def _contexts(self):
+    def _contexts(self) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
         """Around the first pass, nothing; around the second, still statistics."""
         return nullcontext(), _still(self.network)
 
@@ -32,7 +32,7 @@ class Recomputed(nn.Module):
 def _still(network: nn.Module) -> Iterator[None]:
     """Let a pass leave the running statistics of batch normalizations as they are."""
     norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
-    before = [(norm.momentum, norm.num_batches_tracked.clone()) for norm in norms]
+    before = [(norm.momentum, norm.get_buffer("num_batches_tracked").clone()) for norm in norms]
     for norm in norms:
         norm.momentum = 0.0
     try:
@@ -40,4 +40,4 @@ def _still(network: nn.Module) -> Iterator[None]:
     finally:
         for norm, (momentum, batches) in zip(norms, before, strict=True):
             norm.momentum = momentum
-            norm.num_batches_tracked.copy_(batches)
+            norm.get_buffer("num_batches_tracked").copy_(batches)

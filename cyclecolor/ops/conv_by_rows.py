@@ -5,6 +5,8 @@ convolution of r x r taps looks at count as channels here, and the taps are 1 x 
 in another order. Rows of zeros make them 8 or 16.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -43,7 +45,7 @@ class _StackRows(torch.autograd.Function):
     """(N, C, H, W) to (N, r C, H - r + 1, W): channels of a row, then those of the row below, and so on."""
 
     @staticmethod
-    def forward(ctx, image: Tensor, rows: int) -> Tensor:
+    def forward(ctx: Any, image: Tensor, rows: int) -> Tensor:
         ctx.rows = rows
         count, channels, height, width = image.shape
         whole, channel, row, column = image.stride()
@@ -54,7 +56,7 @@ class _StackRows(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient: Tensor):
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         count, channels, height, width = gradient.shape
         shape = (count, channels // ctx.rows, height + ctx.rows - 1, width)
         of_image = _room(shape, gradient, _of_sums(gradient)).zero_()
@@ -67,7 +69,7 @@ class _AddRows(torch.autograd.Function):
     """(N, at least r K, H, W) to (N, K, H - r + 1, W): sums of K channels from each of r rows."""
 
     @staticmethod
-    def forward(ctx, rows: Tensor, taps: int, channels: int) -> Tensor:
+    def forward(ctx: Any, rows: Tensor, taps: int, channels: int) -> Tensor:
         ctx.shape, ctx.taps = rows.shape, taps
         parts = _slanted(rows, taps, channels)
         output = _room((len(rows), *parts.shape[2:]), rows, _of_sums(rows))
@@ -75,7 +77,7 @@ class _AddRows(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient: Tensor):
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         of_rows = _room(ctx.shape, gradient, gradient.dtype).zero_()
         _slanted(of_rows, ctx.taps, gradient.shape[1]).copy_(gradient.unsqueeze(1))
         return of_rows, None, None

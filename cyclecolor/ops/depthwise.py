@@ -5,6 +5,8 @@ of 5 x 5 taps are put together from four of 3 x 3, which overlap in one row and 
 the gradient of the output is given zeros in between, which makes it one of stride 1.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -26,14 +28,14 @@ def depthwise(image: Tensor, weight: Tensor, *, stride: int, padding: int) -> Te
 
 class _Depthwise(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, image: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:
+    def forward(ctx: Any, image: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:
         ctx.save_for_backward(image, weight)
         ctx.stride, ctx.padding = stride, padding
         return F.conv2d(image, weight, None, stride, padding, groups=len(weight))
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient: Tensor):
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         image, weight = ctx.saved_tensors
         sides = [side + 2 * ctx.padding - weight.shape[-1] + 1 for side in image.shape[-2:]]
         gradient = _spread(gradient, ctx.stride, sides)

@@ -3,6 +3,7 @@
 import importlib.util
 from functools import cache
 from types import ModuleType
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -62,7 +63,7 @@ class _EachAlone(torch.autograd.Function):
     """Batch normalization of batches of one image."""
 
     @staticmethod
-    def forward(ctx, features: Tensor) -> Tensor:
+    def forward(ctx: Any, features: Tensor) -> Tensor:
         norm = torch.ops.aten.native_batch_norm
         outputs, means, scales = zip(
             *(norm(one, None, None, None, None, True, 0.0, EPSILON) for one in features.split(1)), strict=True
@@ -72,7 +73,7 @@ class _EachAlone(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient: Tensor) -> Tensor:
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
         features, *saved = ctx.saved_tensors
         backward, count = torch.ops.aten.native_batch_norm_backward, len(features)
         parts = zip(gradient.split(1), features.split(1), saved[:count], saved[count:], strict=True)

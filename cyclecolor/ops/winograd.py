@@ -8,6 +8,7 @@ In here images are (N, H, W, C) and dense, which is how `torch.channels_last` li
 """
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -70,7 +71,7 @@ class _Convolve(torch.autograd.Function):
     """Cross-correlation of (N, C, H, W) with (K, C, r, r) at stride 1, zero-padded, plus a bias or None."""
 
     @staticmethod
-    def forward(ctx, image: Tensor, weight: Tensor, bias: Tensor | None, padding: int) -> Tensor:
+    def forward(ctx: Any, image: Tensor, weight: Tensor, bias: Tensor | None, padding: int) -> Tensor:
         ctx.save_for_backward(image, weight)
         ctx.padding = padding
         output = convolve(image.permute(0, 2, 3, 1), weight, bias, padding).permute(0, 3, 1, 2)
@@ -78,7 +79,7 @@ class _Convolve(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient: Tensor):
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         image, weight = ctx.saved_tensors
         of_image, of_weight, of_bias = gradients(
             gradient.permute(0, 2, 3, 1), image.permute(0, 2, 3, 1), weight, ctx.padding, ctx.needs_input_grad
@@ -131,10 +132,10 @@ def gradients(
             transformed = both_sides(to_input, tiles[:, :, :, part]).view(n * n, -1, inputs)
             of_weights.baddbmm_(spread.transpose(1, 2), transformed, beta=float(part.start > 0))
             of_bias += spread[CONSTANT * n + CONSTANT].sum(dim=0)
-        if wanted[0]:
+        if weights is not None and of_image is not None:
             of_tiles = both_sides(to_input.T, torch.bmm(spread, weights).view(n, n, -1, inputs))
             add_tiles(of_image, of_tiles.view(n, n, count, -1, columns, inputs), part)
-    if wanted[0]:
+    if of_image is not None:
         top, left = slice(padding, padding + image.shape[1]), slice(padding, padding + image.shape[2])
         of_image = of_image.view(count, (rows + 1) * side, (columns + 1) * side, inputs)[:, top, left]
     if wanted[1]:
@@ -228,4 +229,6 @@ def transforms(side: int, taps: int) -> tuple[Tensor, Tensor, Tensor]:
     to_input = np.zeros((n, n))
     for row, roots in zip(to_input, [*others, points], strict=True):
         row[: len(roots) + 1] = np.poly(roots)[::-1]
-    return tuple(torch.tensor(matrix, dtype=torch.float32) for matrix in (to_output, to_weight, to_input))
+    matrices = (torch.tensor(matrix, dtype=torch.float32) for matrix in (to_output, to_weight, to_input))
+    of_output, of_weight, of_input = matrices
+    return of_output, of_weight, of_input

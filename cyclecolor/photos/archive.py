@@ -23,7 +23,8 @@ def _read_heif(file: BinaryIO, max_pixels: int) -> Photo:
     file.seek(0)
     opened = library.HeifFile(file, convert_hdr_to_8bit=False, hdr_to_16bit=True)
     picture = opened[opened.primary_index]
-    check_size(*picture.size, max_pixels)
+    width, height = picture.size
+    check_size(width, height, max_pixels)
     info, samples = picture.info, np.asarray(picture)
     samples = samples[..., None] if samples.ndim == 2 else samples
     found = Found(exif=info.get("exif"), xmp=info.get("xmp"), icc=info.get("icc_profile"))
@@ -40,6 +41,8 @@ def _read_heif(file: BinaryIO, max_pixels: int) -> Photo:
 def _read_jpeg(file: BinaryIO, max_pixels: int) -> Photo:
     """A JPEG that Pillow does not know: JPEG-LS, lossless, or of other depths than 8 bits."""
     frame = jpeg.frame(file)
+    if frame is None:
+        raise Refused("broken", "damaged (no frame); copy or scan it again")
     library = archive("imagecodecs", f"JPEG without loss, or of {frame.bits} bits,")
     check_size(frame.width, frame.height, max_pixels)
     file.seek(0)

@@ -4,7 +4,8 @@ import io
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image
+from PIL import Image, TiffImagePlugin
+from PIL.PpmImagePlugin import PpmImageFile
 
 from ..files import shown
 from . import jp2, metadata, profiles
@@ -56,23 +57,28 @@ def _unread(image: Image.Image) -> BinaryIO | None:
 
 def decode(image: Image.Image, file: BinaryIO | None = None) -> Photo:
     """Decode `image`; `file` serves for what Pillow does not tell, and where it would cut 16 bits to 8."""
-    if image.format == "PPM" and file is not None and (samples := read_ppm16(file, image)) is not None:
+    if (
+        isinstance(image, PpmImageFile)
+        and file is not None
+        and (samples := read_ppm16(file, image)) is not None
+    ):
         return photo_of(samples, Found(), "PPM")
     raw_mode = _raw_mode(image)
-    if (
-        image.format == "TIFF"
-        and image.tag_v2.get(Tag.PLANAR) == 2
-        and max(image.tag_v2.get(Tag.BITS, (8,))) > 8
-    ):
-        raise Refused(
-            "unsupported", "planes of more than 8 bits, which Pillow misreads; give the path of the file"
-        )
+    _refuse_misread(image)
     image.load()
     orientation = orientation_of(image)
     found = metadata.of_image(image, file)
     (pixels, alpha), warnings = _planes(image, raw_mode, found, file)
     said = metadata.carried(found, image.format or "", orientation)
     return _turned(pixels, alpha, said, orientation, (*found.warnings, *warnings))
+
+
+def _refuse_misread(image: Image.Image) -> None:
+    """Refuse what only Pillow has read by now, and has read wrong."""
+    tags = image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else {}
+    if tags.get(Tag.PLANAR) == 2 and max(tags.get(Tag.BITS, (8,))) > 8:
+        text = "planes of more than 8 bits, which Pillow misreads; give the path of the file"
+        raise Refused("unsupported", text)
 
 
 def decode_page(page: Directory) -> Photo:
@@ -203,14 +209,14 @@ def _wide_gray_planes(image: Image.Image, icc: bytes | None) -> Planes:
     elif image.mode == "I":
         samples = from_integers(samples, sixteen=image.format in ("PPM", "PNG"))  # these state their range
     samples = samples.astype(samples.dtype.newbyteorder("="))
-    if image.format == "TIFF":
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
         samples = _as_tagged(samples, image.tag_v2)
     key = image.info.get("transparency")
     alpha = None if key is None else _keyed_alpha(samples, key)
     return profiles.gray_to_srgb(samples[..., None], icc), alpha
 
 
-def _as_tagged(samples: np.ndarray, tags: dict) -> np.ndarray:
+def _as_tagged(samples: np.ndarray, tags: TiffImagePlugin.ImageFileDirectory_v2) -> np.ndarray:
     """What Pillow leaves undone of a TIFF that it has loaded: 9 to 15 bits, and white that is zero."""
     bits = max(tags.get(Tag.BITS, (8,)))
     samples = widened(samples, bits) if 8 < bits < 16 else samples
@@ -236,7 +242,8 @@ def _deep_planes(
     colors: np.ndarray, alpha: np.ndarray | None, icc: bytes | None
 ) -> tuple[Planes, tuple[str, ...]]:
     """Planes of (H, W, 1 or 3) colors and (H, W) alpha, and what there is to warn of."""
-    colors, warnings = np.ascontiguousarray(colors), ()
+    colors = np.ascontiguousarray(colors)
+    warnings: tuple[str, ...] = ()
     if colors.shape[2] == 1:
         pixels = profiles.gray_to_srgb(colors, icc)
     else:

@@ -10,7 +10,8 @@ from typing import BinaryIO
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
+from PIL.PpmImagePlugin import PpmImageFile
 
 from .extras import INSTALL, archive, installed
 from .guard import Refused
@@ -55,8 +56,9 @@ def read_deep(file: BinaryIO, image: Image.Image, bits: int, *, opencv: bool) ->
     raise Refused("unsupported", text)
 
 
-def read_ppm16(file: BinaryIO, image: Image.Image) -> np.ndarray | None:
+def read_ppm16(file: BinaryIO, image: PpmImageFile) -> np.ndarray | None:
     """(H, W, 3) uint16 of a binary color PPM with more than 8 bits, not loaded yet; None of any other."""
+    assert isinstance(image, ImageFile.ImageFile)  # of a PPM
     decoder, _, start, arguments = image.tile[0]
     top = arguments[1] if isinstance(arguments, tuple) and len(arguments) > 1 else 0
     if decoder != "ppm" or image.mode != "RGB" or not isinstance(top, int) or top <= 255:

@@ -57,14 +57,15 @@ def jpeg_of(photo: Photo, quality: int, subsampling: str, luma: Luma | None) -> 
     if flat.pixels.shape != (luma.height, luma.width, 3):
         raise ValueError("luma of another size, or a gray photo")
     header = _saved(flat, Image.new("RGB", (8, 8)), "JPEG", **options)
-    return joined(luma, *_chroma_planes(flat.pixels, quality, subsampling, luma.progressive), header)
+    blue, red = _chroma_planes(flat.pixels, quality, subsampling, luma.progressive)
+    return joined(luma, blue, red, header)
 
 
 def _segments(metadata: Metadata) -> bytes:
     """Those of XMP and IPTC."""
     found = []
     said = packet(metadata)
-    if said and len(said) > xmp.MOST_IN_SEGMENT:
+    if said and metadata.xmp and len(said) > xmp.MOST_IN_SEGMENT:
         extension, said = metadata.xmp, packet(replace(metadata, xmp=xmp.pointing_to(metadata.xmp)))
         found += [(jpeg.APP1, part) for part in xmp.extension_segments(extension)]
     if said:

@@ -32,7 +32,7 @@ def quiet_pillow() -> Iterator[None]:
     finally:
         with _lock:
             _inside -= 1
-            if _inside == 0:
+            if _inside == 0 and _silence is not None:
                 _silence.__exit__(None, None, None)
 
 

@@ -53,7 +53,9 @@ def make_profile(space: bytes, tags: dict[bytes, bytes]) -> bytes:
 
 
 SRGB_CURVE = b"para\0\0\0\0\0\3\0\0" + fixed(2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
-SRGB_XY = ((0.3127, 0.3290), (0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
+Chromaticities = tuple[tuple[float, float], ...]
+
+SRGB_XY: Chromaticities = ((0.3127, 0.3290), (0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
 """Chromaticities of white, red, green and blue."""
 
 
@@ -62,7 +64,7 @@ def gamma_curve(gamma: float) -> bytes:
     return b"para" + bytes(8) + fixed(gamma)
 
 
-def matrix_profile(curve: bytes, chromaticities: tuple[tuple[float, float], ...] = SRGB_XY) -> bytes:
+def matrix_profile(curve: bytes, chromaticities: Chromaticities = SRGB_XY) -> bytes:
     """An RGB profile.
 
     Parameters
@@ -144,10 +146,11 @@ GRAY_ICC: bytes = _srgb_profile(b"GRAY")
 def matrix_of(icc: bytes) -> np.ndarray:
     """(3, 3) float32 from the profile's linear RGB to sRGB's, both as rows: ``rgb @ matrix``."""
     source = ImageCms.ImageCmsProfile(io.BytesIO(icc)).profile
-    colorants = [source.red_colorant, source.green_colorant, source.blue_colorant]
-    if b"A2B0" in _tags(icc) or None in colorants:
+    found = (source.red_colorant, source.green_colorant, source.blue_colorant)
+    colorants = [colorant[0] for colorant in found if colorant is not None]
+    if b"A2B0" in _tags(icc) or len(colorants) < 3:
         raise ValueError("not a matrix profile")
-    to_xyz = np.array([colorant[0] for colorant in colorants])
+    to_xyz = np.array(colorants)
     return (to_xyz @ np.linalg.inv(np.array(SRGB_COLORANTS))).astype(np.float32)
 
 
@@ -184,7 +187,7 @@ def _parametric(x: np.ndarray, tag: bytes) -> np.ndarray:
     if kind > 4:
         raise ValueError("unknown parametric curve")
     given = np.frombuffer(tag, ">i4", (1, 3, 4, 5, 7)[kind], 12) / 65536
-    g, a, b, c, d, e, f = (*given, *(1, 0, 0, 0, 0, 0)[len(given) - 1 :])
+    g, a, b, c, d, e, f = np.append(given, (1, 0, 0, 0, 0, 0)[len(given) - 1 :])
     if kind in (1, 2):  # no linear part: below -b/a the curve rests at c
         c, d, e, f = 0, -b / a, c, c
     return np.where(x >= d, np.maximum(a * x + b, 0) ** g + e, c * x + f).clip(0, 1).astype(np.float32)

@@ -60,7 +60,8 @@ def frame(file: BinaryIO) -> Frame | None:
     """Of a JPEG; None where none is found."""
     for marker, content in segments(file):
         if marker in (_LS, *_FRAMES) and len(content) >= 6:
-            return Frame(*struct.unpack_from(">BHHB", content), marker)
+            bits, height, width, components = struct.unpack_from(">BHHB", content)
+            return Frame(bits, height, width, components, marker)
     return None
 
 

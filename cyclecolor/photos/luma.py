@@ -82,7 +82,7 @@ def joined(luma: Luma, blue: bytes, red: bytes, header: bytes) -> bytes:
     header : bytes
         A JPEG with JFIF's marker, whose metadata are taken.
     """
-    chroma = [luma_of(blue), luma_of(red)]
+    chroma = [component for component in (luma_of(blue), luma_of(red)) if component]
     across, down = (
         -(-whole // part) for whole, part in ((luma.width, chroma[0].width), (luma.height, chroma[0].height))
     )

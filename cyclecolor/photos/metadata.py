@@ -2,7 +2,7 @@
 
 import struct
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from PIL import Image
 
@@ -106,22 +106,23 @@ def of_image(image: Image.Image, file: BinaryIO | None) -> Found:
     found.icc = _bytes(info.get("icc_profile"))
     if file is None:
         return found
+    said: Found | png.Chunks | jp2.Boxes
     if image.format in ("JPEG", "MPO"):
         said = of_jpeg(file)
         said.icc, said.dpi = found.icc or exif.profile_of_exif(said.exif), found.dpi
         said.lost += ("further pictures in the file",) if image.format == "MPO" else ()
         return said
     if image.format == "PNG":
-        said = png.said_by(file)
-        found.icc = found.icc or said.profile
-        found.text, found.warnings = said.text, said.warnings
+        chunks = png.said_by(file)
+        found.icc = found.icc or chunks.profile
+        found.exif, found.xmp, found.iptc, found.lost = chunks.exif, chunks.xmp, chunks.iptc, chunks.lost
+        found.text, found.warnings = chunks.text, chunks.warnings
     elif image.format == "JPEG2000":
-        said = jp2.said_by(file)
-        found.icc, found.dpi = said.icc, said.dpi or found.dpi
+        boxes = jp2.said_by(file)
+        found.exif, found.xmp, found.iptc, found.lost = boxes.exif, boxes.xmp, boxes.iptc, boxes.lost
+        found.icc, found.dpi = boxes.icc, boxes.dpi or found.dpi
     else:
         found.comment = _bytes(info.get("comment"))
-        return found
-    found.exif, found.xmp, found.iptc, found.lost = said.exif, said.xmp, said.iptc, said.lost
     return found
 
 
@@ -129,7 +130,7 @@ def _bytes(value: object) -> bytes | None:
     return value if isinstance(value, bytes) and value else None
 
 
-def _pillows_dpi(info: dict) -> tuple[float, float] | None:
+def _pillows_dpi(info: dict[str | tuple[int, int], Any]) -> tuple[float, float] | None:
     try:
         across, down = (float(value) for value in info["dpi"])
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
@@ -183,6 +184,6 @@ def of_page(page: Directory) -> Found:
 
 
 def _resolution(page: Directory) -> tuple[float, float] | None:
-    across, down = page.numbers(Tag.X_RESOLUTION), page.numbers(Tag.Y_RESOLUTION)
+    across, down = page.quotients(Tag.X_RESOLUTION), page.quotients(Tag.Y_RESOLUTION)
     per_inch = {2: 1, 3: 2.54}.get(page.number(Tag.RESOLUTION_UNIT, 2))
     return (across[0] * per_inch, down[0] * per_inch) if across and down and per_inch else None

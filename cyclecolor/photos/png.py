@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from .icc import SRGB_CURVE, SRGB_XY, gamma_curve, matrix_profile, profile_by_numbers
+from .icc import SRGB_CURVE, SRGB_XY, Chromaticities, gamma_curve, matrix_profile, profile_by_numbers
 from .iptc import as_resource, records_of
 from .photo import Metadata
 from .provenance import packet
@@ -78,7 +78,8 @@ def chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
 
 def said_by(file: BinaryIO) -> Chunks:
     """What the chunks of a PNG say."""
-    found, color = Chunks(), {}
+    found = Chunks()
+    color: dict[bytes, bytes] = {}
     for name, data in chunks(file):
         if name in (b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP"):
             color.setdefault(name, data)
@@ -100,7 +101,7 @@ def _profile(color: dict[bytes, bytes]) -> tuple[bytes | None, tuple[str, ...]]:
     if b"iCCP" in color or b"sRGB" in color or len(gamma) != 4:
         return None, ()
     exponent = struct.unpack(">L", gamma)[0] / 100_000
-    chromaticities = SRGB_XY
+    chromaticities: Chromaticities = SRGB_XY
     if len(said := color.get(b"cHRM", b"")) == 32:
         values = [value / 100_000 for value in struct.unpack(">8L", said)]
         chromaticities = tuple(zip(values[::2], values[1::2], strict=True))

@@ -99,7 +99,9 @@ def rgb16_to_srgb(samples: np.ndarray, icc: bytes | None) -> np.ndarray | None:
 
 
 def _applied(image: Image.Image, transform: ImageCms.ImageCmsTransform) -> Image.Image:
-    return ImageCms.applyTransform(image, transform)
+    done = ImageCms.applyTransform(image, transform)
+    assert done is not None  # it is where it works in place
+    return done
 
 
 def _gray_to_srgb(image: Image.Image, transform: ImageCms.ImageCmsTransform | None) -> np.ndarray:
@@ -119,11 +121,11 @@ def _profile(icc: bytes) -> ImageCms.ImageCmsProfile:
 
 @cache
 def _lab_to_srgb() -> ImageCms.ImageCmsTransform:
-    return _built(ImageCms.createProfile("LAB"), "LAB", SRGB_ICC, "RGB")
+    return _built(ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")), "LAB", SRGB_ICC, "RGB")
 
 
 def _built(
-    source: ImageCms.ImageCmsProfile | ImageCms.core.CmsProfile,
+    source: ImageCms.ImageCmsProfile,
     mode: str,
     target_icc: bytes,
     target_mode: str,

@@ -195,7 +195,8 @@ def _read(file: BinaryIO, max_pixels: int, *, still: bool = False, short_side: i
     image = _identified(file, kind, max_pixels)
     if still and image.format not in JPEGS and getattr(image, "is_animated", False):
         raise Refused(
-            "several-frames", f"an animation of {image.n_frames} frames; save the one that you want"
+            "several-frames",
+            f"an animation of {getattr(image, 'n_frames', 2)} frames; save the one that you want",
         )
     if short_side is not None:
         image.draft(None, _shrunk_size(image.size, short_side))

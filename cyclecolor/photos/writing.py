@@ -147,12 +147,13 @@ def write_pages(
 def _encoded_pages(
     pages: Iterable[Photo], format_name: str, quality: int, subsampling: str, luma: Luma | None, name: str
 ) -> Written:
+    content: bytes | bytearray
     lost: list[str] = []
     fitted = (_fitted(page, format_name, lost) for page in pages)
     if format_name == "TIFF":
         with _unwritable(name, format_name):
-            content = encode_tiff(encoding.tiff_page(page) for page in fitted)
-        return Written(content, tuple(dict.fromkeys(lost)))
+            pages_of_tiff = encode_tiff(encoding.tiff_page(page) for page in fitted)
+        return Written(pages_of_tiff, tuple(dict.fromkeys(lost)))
     encode: dict[str, Callable[[Photo], bytes]] = {
         "PNG": encoding.png,
         "BMP": encoding.bmp,

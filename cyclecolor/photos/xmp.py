@@ -4,7 +4,7 @@ import hashlib
 import struct
 from collections.abc import Iterator
 from xml.dom import expatbuilder
-from xml.dom.minidom import Attr, Document, Element
+from xml.dom.minidom import Attr, Document, Element, Node
 
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _TIFF, _EXIF = "http://ns.adobe.com/tiff/1.0/", "http://ns.adobe.com/exif/1.0/"
@@ -100,7 +100,7 @@ def _parsed(packet: bytes) -> Document:
 
 
 def _elements(document: Document) -> Iterator[Element]:
-    waiting = [document.documentElement]
+    waiting = [document.documentElement] if document.documentElement else []
     while waiting:
         element = waiting.pop()
         waiting += [node for node in element.childNodes if isinstance(node, Element)]
@@ -123,20 +123,28 @@ def _name(node: Element | Attr, prefixes: dict[str, str]) -> tuple[str, str]:
 
 def _clean(document: Document, orientation: int) -> list[str] | None:
     """Take out what is gone and set the orientation to upright; what each was called, None if nothing was."""
-    prefixes, found = _prefixes(document), []
+    prefixes = _prefixes(document)
+    found: list[str] = []
     for element in list(_elements(document)):
-        for node in [element, *element.attributes.values()]:
+        attributes = [node for node in element.attributes.values() if isinstance(node, Attr)]
+        nodes: list[Element | Attr] = [element, *attributes]
+        for node in nodes:
             name = _name(node, prefixes)
             if name == (_TIFF, "Orientation") and _value(node) != "1":
                 _set(node, "1")
                 found.append("")
-            elif node.nodeName.startswith("xmlns:") and node.value.startswith(tuple(_GONE_SCHEMAS)):
+            elif isinstance(node, Attr) and _declares_gone(node):
                 found.append("")
                 _remove(node, element)
             elif (lost := _why_gone(name, orientation)) is not None:
                 found.append(lost)
                 _remove(node, element)
     return found or None
+
+
+def _declares_gone(node: Attr) -> bool:
+    """Whether it gives a prefix to a schema of which nothing stays."""
+    return node.name.startswith("xmlns:") and node.value.startswith(tuple(_GONE_SCHEMAS))
 
 
 def _why_gone(name: tuple[str, str], orientation: int) -> str | None:
@@ -162,9 +170,11 @@ def _set(node: Element | Attr, value: str) -> None:
     if isinstance(node, Attr):
         node.value = value
         return
+    document = node.ownerDocument
     for child in list(node.childNodes):
         node.removeChild(child)
-    node.appendChild(node.ownerDocument.createTextNode(value))
+    if document is not None:
+        node.appendChild(document.createTextNode(value))
 
 
 def _remove(node: Element | Attr, element: Element) -> None:
@@ -185,7 +195,8 @@ def _join(document: Document, extension: Document) -> bool:
     target, source = _described(document), _described(extension)
     if target is None or source is None:
         raise ValueError("no RDF")
-    outer, declared = source, {}
+    declared: dict[str, str] = {}
+    outer: Node | None = source
     while isinstance(outer, Element):
         for name, value in outer.attributes.items():
             if name.startswith("xmlns:"):

@@ -50,6 +50,7 @@ class RecordedBackward:
             self._record(batch)
         for name, images in self.images.items():
             images.copy_(batch[name])
+        assert self.graph is not None
         self.graph.replay()
         for parameter, gradient in self.gradients:
             parameter.grad = gradient

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+Tensors = tuple[Tensor, ...] | list[Tensor]
+
 
 def average_of(network: nn.Module, decay: float) -> AveragedModel:
     """An exponential moving average of a network's parameters and buffers.
@@ -16,9 +18,9 @@ def average_of(network: nn.Module, decay: float) -> AveragedModel:
     return AveragedModel(network, multi_avg_fn=_warm_average(decay), use_buffers=True)
 
 
-def _warm_average(decay: float) -> Callable:
+def _warm_average(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
     @torch.no_grad()
-    def average(averages: list[Tensor], currents: list[Tensor], updates: Tensor) -> None:
+    def average(averages: Tensors, currents: Tensors, updates: Tensor | int) -> None:
         count = int(updates)
         weight = 1 - min(decay, (1 + count) / (10 + count))
         if averages[0].is_floating_point():

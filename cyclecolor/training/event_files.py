@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..color import rgb_to_lab
+from ..color import RGBSpace, rgb_to_lab
 from ..errors import of_extra
 from ..evaluation.metrics import chroma_of
 from ..methods import Method
@@ -72,7 +72,7 @@ def _colored(method: Method, generator: nn.Module, photo: np.ndarray) -> Tensor:
     image = torch.from_numpy(photo).permute(2, 0, 1)[None]
     gray, _ = method.read({"gray": image, "color": image})
     made = generator(gray).float()
-    if method.in_rgb:
+    if isinstance(method.space, RGBSpace):
         rgb = method.space.rgb(made)
     else:
         rgb = method.space.merge(gray, F.interpolate(made, size=gray.shape[-2:], mode="bilinear"))

@@ -1,6 +1,7 @@
 """Photos of known color, not trained on, and the error on them that says which checkpoint is best."""
 
 from contextlib import suppress
+from os.path import expanduser
 from pathlib import Path
 
 import numpy as np
@@ -23,14 +24,15 @@ def held_out(data: Data, count: int) -> list[np.ndarray]:
     if data.root is None and data.color is None:
         pile = ScenePile(SCENES["test"], count, size=max(data.size, SMALLEST))
         return [pile[i] for i in range(count)]
-    folders = [Path(data.root) / name for name in TEST_FOLDERS] if data.root else []
+    folders = [Path(expanduser(data.root)) / name for name in TEST_FOLDERS] if data.root else []
     folder = next((f for f in folders if f.is_dir()), None)
     return _read(folder, data, count) if folder else []
 
 
 def some_photos(data: Data, count: int) -> list[np.ndarray]:
     """Up to `count` photos of the gray pile (of the color pile, if that is all there is)."""
-    return _read(Path(data.gray or data.color or Path(data.root) / "gray_train"), data, count)
+    folder = data.gray or data.color or f"{data.root}/gray_train"
+    return _read(Path(expanduser(folder)), data, count)
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ from ..distributed import is_first
 logger = logging.getLogger("cyclecolor")
 
 
-def progress_bar(items: Iterable | None = None, **options: Any) -> tqdm:
+def progress_bar(items: Iterable[Any] | None = None, **options: Any) -> tqdm:
     """A bar over `items`, or one to be updated by hand; options are those of tqdm."""
     shown = is_first() and logger.isEnabledFor(logging.INFO)
     return tqdm(items, mininterval=1.0, disable=None if shown else True, **options)

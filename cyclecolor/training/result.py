@@ -1,12 +1,15 @@
 """What a finished run has to show."""
 
+from functools import partial
 from pathlib import Path
 
 from ..checkpoint import best_of
 from ..config import Experiment
 from ..evaluation import evaluate, save_sheet
+from ..files import quoted
 from ..inference import load
 from .held_out import held_out, some_photos
+from .progress import progress_bar
 
 SHOWN = 64  # images scored at the end of a run
 
@@ -21,11 +24,13 @@ def summarize(experiment: Experiment, run_dir: Path, checkpoint: Path) -> str:
     save_sheet(colorizer, photos, sheet, truth=truth)
     lines = [f"sheet       {sheet} ({'gray, ours, truth' if truth else 'gray, ours'})"]
     if truth:
-        rows = evaluate(colorizer, photos, only=("ciede2000",))["ciede2000"]
-        ours, nothing = rows["ours"].value, rows["do_nothing"].value
+        scoring = partial(progress_bar, desc="scoring", leave=False)
+        rows = evaluate(colorizer, photos, only=("ciede2000",), progress=scoring)["ciede2000"]
+        both = rows["ours"], rows["do_nothing"]
+        ours, nothing = (score.value for score in both if score is not None)
         lines.append(f"score       CIEDE2000 {ours:.2f}; doing nothing {nothing:.2f} ({ours / nothing:.0%})")
     lines.append(f"checkpoint  {checkpoint}")
     if (best := best_of(run_dir)) not in (None, checkpoint):
         lines.append(f"best so far {best} (least error on held-out photos)")
-    lines.append(f"next        cyclecolor translate PHOTOS --checkpoint {checkpoint}")
+    lines.append(f"next        cyclecolor translate PHOTOS --checkpoint {quoted(checkpoint)}")
     return "\n".join(lines)

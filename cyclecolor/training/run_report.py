@@ -131,7 +131,7 @@ def _scores(records: Sequence[RunRecord]) -> str:
 
 def _cells(evaluation: dict[str, Any]) -> dict[str, str]:
     """Metric to text, of a file that `evaluate` or `audit` wrote; what is otherwise is passed over."""
-    cells = {}
+    cells: dict[str, str] = {}
     try:
         for metric, row in evaluation.get("scores", {}).items():
             cells |= {f"{metric}, {who}": cell(s and Score(**s)) for who, s in row.items()}

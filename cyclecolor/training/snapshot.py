@@ -1,7 +1,5 @@
 """What a forward pass changes besides gradients: so that a step can be left out without trace."""
 
-from torch import Tensor
-
 from ..methods import Method
 
 
@@ -17,11 +15,8 @@ class Snapshot:
         for buffer, before in self._buffers:
             buffer.copy_(before)
         for pool, images in self._pools:
-            if pool.full and _same_count(pool.images, images):
-                pool.images.copy_(images)  # a recorded step looks for them where they are
+            now = pool.images
+            if pool.full and now is not None and images is not None and len(now) == len(images):
+                now.copy_(images)  # a recorded step looks for them where they are
             else:
                 pool.images = images
-
-
-def _same_count(images: Tensor | None, others: Tensor | None) -> bool:
-    return images is not None and others is not None and len(images) == len(others)

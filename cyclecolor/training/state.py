@@ -1,8 +1,8 @@
 """Everything a run must remember, as named tensors, and back again."""
 
-import logging
-from collections.abc import Mapping
+from os.path import expanduser
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,14 +10,11 @@ from torch.optim.swa_utils import AveragedModel
 
 from ..checkpoint import Checkpoint, open_checkpoint
 from ..config import Experiment, Generator
-from ..data import Pile
 from ..errors import CycleColorError
 from ..methods import Method
 
-logger = logging.getLogger("cyclecolor")
-
 # Settings that may differ between a run and its resumption.
-FREE_SETTINGS = {
+FREE_SETTINGS: dict[str, bool | set[str]] = {
     "name": True,
     "num_steps": True,
     "save_every": True,
@@ -28,14 +25,14 @@ FREE_SETTINGS = {
     "on_trouble": True,
     "saturation": True,
     "restraint": True,
-    # Where the piles lie is free; that they hold the same photos is looked at in `check_same_piles`.
+    # Where the piles lie is free; that they hold the same photos is looked at elsewhere.
     "data": {"workers", "cache_gb", "root", "gray", "color"},
 }
 
 
 def state_tensors(method: Method, averages: dict[str, AveragedModel]) -> dict[str, Tensor]:
     """Networks, averaged generators, optimizers and pools, flattened to path: tensor."""
-    tensors = {}
+    tensors: dict[str, Tensor] = {}
     for group, modules in (("networks", method.networks), ("ema", averages)):
         for name, module in modules.items():
             tensors |= {f"{group}/{name}/{key}": t for key, t in module.state_dict().items()}
@@ -90,7 +87,7 @@ def start(method: Method) -> None:
         If they cannot be had, or are those of another network.
     """
     if method.experiment.init:
-        start_from(method, Path(method.experiment.init))
+        start_from(method, Path(expanduser(method.experiment.init)))
         method.load_pretrained(["G_gray"])
     else:
         method.load_pretrained()
@@ -116,7 +113,7 @@ def start_from(method: Method, path: Path) -> None:
     method.networks["G_color"].load_state_dict(checkpoint.averaged("G_color"))
 
 
-def _shape(generator: Generator) -> dict:
+def _shape(generator: Generator) -> dict[str, Any]:
     return generator.model_dump(exclude={"pretrained", "encoder_rate"})
 
 
@@ -136,38 +133,6 @@ def check_same(now: Experiment, then: Experiment, run_dir: Path) -> None:
             "choose another --run-dir, or start over with --fresh",
             exit_code=2,
         )
-
-
-def check_same_piles(
-    piles: Mapping[str, Pile], checkpoint: Checkpoint, run_dir: Path, *, accepted: bool
-) -> None:
-    """Refuse to go on with other photos than a run began with, unless that is `accepted`; then say so.
-
-    Raises
-    ------
-    CycleColorError
-        Naming the piles and how they changed.
-    """
-    changes = [_change(name, pile.fingerprint(), checkpoint.data.get(name)) for name, pile in piles.items()]
-    changes = [change for change in changes if change]
-    if not changes:
-        return
-    if not accepted:
-        raise CycleColorError(
-            f"{run_dir}: {' and '.join(changes)} since step {checkpoint.step:,}; put the photos back, "
-            "choose another --run-dir, or continue with --allow-changed-data",
-            exit_code=2,
-        )
-    logger.warning("%s since step %s; training continues", " and ".join(changes), f"{checkpoint.step:,}")
-
-
-def _change(name: str, now: dict, then: dict | None) -> str:
-    """In words; empty if the photos are the same, whatever their folder is called."""
-    if then is None or {**now, "folder": ""} == {**then, "folder": ""}:
-        return ""
-    if "photos" in now and "photos" in then and now["photos"] != then["photos"]:
-        return f"the {name} pile changed from {then['photos']:,} to {now['photos']:,} photos"
-    return f"the {name} pile changed"
 
 
 def _lay_out_like_parameters(optimizer: torch.optim.Optimizer) -> None:

@@ -9,6 +9,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from ..distributed import all_mean, world_size
 from ..methods import Method
+from ..methods.losses import weighted_sum
 from .cuda_graph import RecordedBackward, can_record
 from .seeding import seed_step
 from .snapshot import Snapshot
@@ -47,8 +48,8 @@ class TrainingStep:
         for i, batch in enumerate(batches):
             seed_step(method.experiment.seed, step * len(batches) + i)
             losses.append(self.backward(method, batch))
-        norms = average_gradients(method, len(batches))
-        means, norms = mean_numbers(losses), mean_numbers([norms])
+        lengths = average_gradients(method, len(batches))
+        means, norms = mean_numbers(losses), mean_numbers([lengths])
 
         refused = self.watch.bad_step(means, norms)
         if refused:
@@ -66,7 +67,7 @@ class TrainingStep:
 def backward(method: Method, batch: dict[str, Tensor]) -> dict[str, Tensor]:
     """Add the gradients of a batch to those of the parameters; return its losses by name."""
     generators, discriminators = method.losses(batch)
-    weighted = sum(method.lambdas[name] * loss for name, loss in generators.items())
+    weighted = weighted_sum(generators, method.lambdas)
     (weighted + sum(discriminators.values())).backward()
     return {name: loss.detach() for name, loss in (generators | discriminators).items()}
 

@@ -2,7 +2,7 @@
 
 import signal
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+from ..hardware import STOP_SIGNALS
 
 
 class Interrupted(Exception):
@@ -32,13 +32,13 @@ class Stop:
     """
 
     def __init__(self, *, patient: bool = False):
-        self.signal, self._patient, self._before = 0, patient, {}
+        self.signal, self._patient = 0, patient
 
     def __enter__(self) -> "Stop":
-        self._before = {number: signal.signal(number, self._ask) for number in SIGNALS}
+        self._before = {number: signal.signal(number, self._ask) for number in STOP_SIGNALS}
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 

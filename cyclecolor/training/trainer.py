@@ -38,10 +38,11 @@ from .ema import average_of
 from .event_files import EventFiles
 from .held_out import chroma_error, held_out
 from .lock import RunLock
+from .piles import check_same_piles, say_what_is_odd
 from .progress import progress_bar
 from .run_log import RunLog
 from .seeding import seed_start
-from .state import check_same, check_same_piles, restore, start, state_tensors
+from .state import check_same, restore, start, state_tensors
 from .step import TrainingStep
 from .stopping import Interrupted, Stop
 from .unreadable import Unreadable
@@ -108,6 +109,8 @@ class Trainer:
             logger.info("resuming %s from step %s", self.run_dir, f"{self.step:,}")
         for network in self.method.networks.values():
             synchronize_batch_norms(network)
+        if is_first():
+            say_what_is_odd(self.piles, experiment.data)
         self.unreadable = Unreadable(self.piles, self.run_dir)
         self.log = RunLog(self.run_dir)
         if is_first():
@@ -230,7 +233,7 @@ class Trainer:
             checkpoint = read_checkpoint(checkpoint_path(self.run_dir, step))
         return checkpoint
 
-    def _dataset(self) -> Dataset:
+    def _dataset(self) -> Dataset[Any]:
         experiment = self.experiment
         return open_dataset(self.piles, experiment.data, paired=self.method.paired, seed=experiment.seed)
 

@@ -2,9 +2,11 @@
 
 from .hinted import collect_hints
 from .html_report import write_report
-from .job import Job, Outcome
+from .job import Job
+from .one_photo import Outcome
 from .options import Options, provenance_of
-from .plan import Shard, output_name
+from .plan import output_name
+from .shard import Shard
 
 __all__ = [
     "Job",

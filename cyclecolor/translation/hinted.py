@@ -1,13 +1,12 @@
 """Which photos of a job have hints, and that there are such photos."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from ..errors import CycleColorError
 from ..files import shown
 from ..inference import Hint, read_hints
-from .plan import Task
 
 
 def collect_hints(source: Path, texts: Iterable[str], path: Path | None) -> dict[str, tuple[Hint, ...]]:
@@ -25,7 +24,7 @@ def collect_hints(source: Path, texts: Iterable[str], path: Path | None) -> dict
     return hints if source.is_dir() else {source.name: (*hints.get(source.name, ()), *named)}
 
 
-def refuse_unknown(hinted: Iterable[str], tasks: Iterable[Task]) -> None:
+def refuse_unknown(hinted: Iterable[str], names: Collection[str]) -> None:
     """Hints must be of photos that there are.
 
     Raises
@@ -33,7 +32,6 @@ def refuse_unknown(hinted: Iterable[str], tasks: Iterable[Task]) -> None:
     CycleColorError
         Naming the first that is not, and the nearest that is.
     """
-    names = [task.name for task in tasks]
     for name in sorted(set(hinted) - set(names)):
         near = difflib.get_close_matches(name, names, n=1)
         question = f"; did you mean {shown(near[0])}?" if near else ""

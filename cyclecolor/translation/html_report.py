@@ -12,6 +12,8 @@ from PIL import Image
 
 from ..files import atomic_write
 from ..photos import PhotoError, read_rgb8
+from .manifest import Record
+from .refusals import refuse_foreign
 
 NAME = "report.html"
 PREVIEWS = "report_files"
@@ -40,7 +42,12 @@ small { color: #999 }
 """
 
 
-def write_report(output: Path, source: Path, records: Iterable[dict], progress: Callable = iter) -> Path:
+def write_report(
+    output: Path,
+    source: Path,
+    records: Iterable[Record],
+    progress: Callable[[list[Record]], Iterable[Record]] = iter,
+) -> Path:
     """Write the page of a translated folder, and a preview of each photo that has none yet.
 
     Parameters
@@ -56,7 +63,13 @@ def write_report(output: Path, source: Path, records: Iterable[dict], progress: 
     -------
     Path
         Of the page.
+
+    Raises
+    ------
+    CycleColorError
+        If another page has its name, or it cannot be written.
     """
+    refuse_foreign(output / NAME, PAGE.encode())
     records = list(records)
     shown = [record for record in records if record["status"] == "translated"]
     shown.sort(key=lambda record: (-record.get("doubt", 0), record["input"]))
@@ -78,7 +91,7 @@ def write_report(output: Path, source: Path, records: Iterable[dict], progress: 
     return output / NAME
 
 
-def preview_name(record: dict) -> str:
+def preview_name(record: Record) -> str:
     """Of what the photo was and became, so that a preview is never out of date."""
     both = f"{record['input']} {record['sha256']} {record['output_sha256']}"
     return hashlib.sha256(both.encode("utf-8", "surrogateescape")).hexdigest()[:20] + ".jpg"
@@ -100,7 +113,7 @@ def _small(path: Path, size: tuple[int, int] | None = None) -> Image.Image:
     return image.resize(size)
 
 
-def _item(record: dict, preview: Path, output: Path) -> str:
+def _item(record: Record, preview: Path, output: Path) -> str:
     width, height = record["width"], record["height"]
     numbers = [f"{width} × {height}", f"{record['seconds']:.1f} s"]
     numbers += [f"{record['pages']} pages"] if record["pages"] > 1 else []
@@ -121,7 +134,7 @@ def _heading(count: int, refused: int) -> str:
     return f"<h1>{counts}</h1><p><small>Left of the line: before.</small></p>"
 
 
-def _refused(records: list[dict]) -> str:
+def _refused(records: list[Record]) -> str:
     rows = "".join(f"<p>{escape(_printable(record['reason']))}</p>\n" for record in records)
     return f"<h1>Refused</h1>\n{rows}" if rows else ""
 

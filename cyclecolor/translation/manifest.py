@@ -4,7 +4,6 @@ Jobs that share a folder write a manifest each (`manifest.2-of-4.jsonl`). The ne
 makes them one.
 """
 
-import fcntl
 import hashlib
 import json
 import os
@@ -12,10 +11,15 @@ import threading
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from ..errors import CycleColorError
-from ..files import TEMPORARY, atomic_write, shown
-from .plan import Shard, Task
+from ..files import TEMPORARY, Busy, atomic_write, hold_folder, shown
+from .plan import Task
+from .shard import Shard
+
+Record = dict[str, Any]
+"""What a line says of an input, as listed at `Manifest`."""
 
 NAME = "manifest.jsonl"
 SHARD_NAMES = "manifest.*-of-*.jsonl"
@@ -55,7 +59,7 @@ class Manifest:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with ExitStack() as opened:
-                opened.callback(os.close, _locked(folder, shared=shard is not None))
+                opened.callback(hold_folder(folder, self.path.name if shard else None))
                 if not shard:
                     for leftover in folder.rglob(f"{TEMPORARY}*"):  # of a run that was killed
                         leftover.unlink()
@@ -65,9 +69,11 @@ class Manifest:
                 for part in self._parts:
                     self.records |= _read(part)
                 self._file = opened.enter_context(self.path.open("ab", buffering=0))
-                if shard:
-                    _lock(self._file.fileno(), self.path)
                 self._closing = opened.pop_all()
+        except Busy as held:
+            raise CycleColorError(
+                f"{shown(str(held))}: another translation writes here; wait for its end"
+            ) from None
         except OSError as error:
             raise _unwritable(self.path if folder.is_dir() else folder, error) from None
 
@@ -86,12 +92,12 @@ class Manifest:
         record = self.records.get(task.name, {})
         self.add({**record, "input": task.name, "status": "started"})
 
-    def announce(self, task: Task, digest: str) -> None:
+    def announce(self, task: Task, target: Path, digest: str) -> None:
         """Keep the checksum of a file before it is written: if the program ends here, it is known as ours."""
         record = self.records[task.name]
         self.add({**record, "writing": [*_checksums(record.get("writing")), digest]})
 
-    def add(self, record: dict) -> None:
+    def add(self, record: Record) -> None:
         """Keep a record, on disk before anything else happens; a refusal does not forget an older output."""
         before = self.records.get(record["input"], {})
         kept = {"refused": OF_OUTPUT, "translated": ("doubt_sha256",)}.get(record["status"], ())
@@ -109,6 +115,7 @@ class Manifest:
         mine = (name for name in self.records if not self.shard or self.shard.holds(name))
         lines = [_line(self.records[name]) for name in sorted(mine)]
         with self._closing:
+            self._file.close()  # Windows replaces no file that is open
             atomic_write(self.path, lambda file: file.writelines(lines))
             if not self.shard:
                 for part in self._parts:
@@ -147,12 +154,12 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _checksums(writing: object) -> list:
+def _checksums(writing: object) -> list[object]:
     """Of a record's `writing`: a manifest is only a file, and may hold anything."""
     return writing if isinstance(writing, list) else []
 
 
-def _same_input(record: dict, source: Path) -> bool:
+def _same_input(record: Record, source: Path) -> bool:
     """By size and time, and where the time differs, by content."""
     try:
         status = os.stat(source)
@@ -167,27 +174,7 @@ def _unwritable(path: Path, error: OSError) -> CycleColorError:
     return CycleColorError(f"{shown(path)}: cannot be written: {error.strerror}")
 
 
-def _locked(folder: Path, *, shared: bool) -> int:
-    """A descriptor that holds the folder; jobs that share it hold it together."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        _lock(descriptor, folder, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
-    except CycleColorError:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-def _lock(descriptor: int, path: Path, kind: int = fcntl.LOCK_EX) -> None:
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise CycleColorError(f"{shown(path)}: another translation writes here; wait for its end") from None
-    except OSError:
-        pass  # a file system without locks
-
-
-def _read(path: Path) -> dict[str, dict]:
+def _read(path: Path) -> dict[str, Record]:
     """The last line of each input. Not from a device or a pipe, which may never end."""
     records = {}
     if os.path.lexists(path) and not (path.is_file() and not path.is_symlink()):
@@ -201,6 +188,6 @@ def _read(path: Path) -> dict[str, dict]:
     return records
 
 
-def _line(record: dict) -> bytes:
+def _line(record: Record) -> bytes:
     # ASCII: names that are not UTF-8 come back as they were.
     return json.dumps(record).encode("ascii") + b"\n"

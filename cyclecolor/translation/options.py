@@ -9,7 +9,8 @@ from importlib.metadata import version
 from ..hardware import cores
 from ..inference import Colorizer, Hint
 from ..photos import MAX_PIXELS
-from .plan import COLORED, Shard
+from .plan import COLORED
+from .shard import Shard
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The pages of a file as they are translated, and why some are not."""
+"""The pages of a file as they are translated."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -10,6 +10,7 @@ from ..files import shown
 from ..inference import Hint
 from ..photos import Photo, PhotoError, read_pages
 from .options import Options
+from .refusals import failure
 
 
 class Pages:
@@ -25,7 +26,8 @@ class Pages:
     ):
         self.path, self.convert, self.doubt, self.options = path, convert, doubt, options
         self.hints = hints
-        self.count, self.size, self.doubts = 0, (0, 0), []
+        self.count, self.size = 0, (0, 0)
+        self.doubts: list[np.ndarray] = []
         self.lost: dict[str, None] = {}  # names in order, each once
         self.warnings: dict[str, None] = {}
 
@@ -50,11 +52,3 @@ class Pages:
         sentence = self.options.provenance
         by_hand = len(self.hints) if self.count == 1 else 0
         return f"{sentence}; colors given by a person: {by_hand}" if sentence and by_hand else sentence
-
-
-def failure(path: Path, error: Exception) -> tuple[str, str]:
-    """A word for the manifest, and a line for people."""
-    text = " ".join(str(error).split())[:160] or type(error).__name__
-    if isinstance(error, MemoryError) or "memory" in text.lower():
-        return "too-many-pixels", f"{shown(path)}: not enough memory for a photo of this size"
-    return "failed", f"{shown(path)}: {text}"

@@ -1,15 +1,12 @@
 """What is to be translated, and into which files: names of inputs to names of outputs."""
 
-import hashlib
 import os
-import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain, islice, product
 from pathlib import Path, PurePosixPath
-from typing import Self
 
 from ..errors import CycleColorError
 from ..files import shown
@@ -24,87 +21,63 @@ from ..photos import (
 
 DOUBT_SUFFIX = ".doubt.png"  # behind an output's name: its map of doubt
 MOST_TWINS = 1000  # inputs that would land on one output
-SAME_FORMAT = {".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg", ".tiff": ".tif"}
 COLORED = "Colors are inferred, not recorded"  # so begins what our colored photos say of themselves
+OURS = "colored by cyclecolor before"
+SAME_FORMAT = {".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg", ".tiff": ".tif"}
 
 
 @dataclass(frozen=True)
 class Task:
-    """One input: its `name` relative to the source (POSIX), its file, and the file to make of it."""
+    """One input: its `name` relative to the source (POSIX), its file, and the file to make of it.
+
+    Nothing is written outside `root`.
+    """
 
     name: str
     source: Path
     target: Path
+    root: Path
 
 
-@dataclass(frozen=True)
-class Shard:
-    """The part `index` (1 to `count`) of a folder that is shared among `count` jobs."""
-
-    index: int
-    count: int
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """From `2/4`.
-
-        Raises
-        ------
-        CycleColorError
-            If it is no part of a whole.
-        """
-        match = re.fullmatch(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})", text, re.ASCII)
-        if not match or int(match[1]) > int(match[2]):
-            raise CycleColorError(f"--shard {text}: write it as 1/2 for the first of two parts", exit_code=2)
-        return cls(int(match[1]), int(match[2]))
-
-    def holds(self, name: str) -> bool:
-        """Whether an input is of this part: by its name alone, so that all jobs agree."""
-        digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
-        return int.from_bytes(digest[:8]) % self.count == self.index - 1
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The tasks in order, and how many files were passed over: by suffix, service folder, or as our own."""
-
-    tasks: list[Task]
-    passed_over: Counter[str]
-
-
-def plan_photo(source: Path, output: Path) -> Plan:
-    """One photo into one file, or into a folder under its own name.
+def plan_photos(photos: Sequence[Path], targets: Sequence[Path]) -> list[Task]:
+    """Photos, each into a file of its own.
 
     Raises
     ------
     CycleColorError
-        If the output is the photo itself, or its suffix is none that can be written.
+        If an output is an original, or that of two photos, or its suffix is none that can be written.
     """
-    if output.is_dir():
-        output = output / output_name(source.name, None)
-    if output.suffix.lower() not in WRITABLE_SUFFIXES:
-        raise CycleColorError(
-            f"{shown(output)}: cannot be written in this format; use one of {' '.join(WRITABLE_SUFFIXES)}",
-            exit_code=2,
-        )
-    if output.exists() and output.samefile(source):
-        raise CycleColorError(f"{shown(output)}: is the original; choose another --output", exit_code=2)
-    return Plan([Task(source.name, source, output)], Counter())
+    tasks: dict[str, Task] = {}
+    for photo, target in zip(photos, targets, strict=True):
+        if target.suffix.lower() not in WRITABLE_SUFFIXES:
+            raise CycleColorError(
+                f"{shown(target)}: cannot be written in this format; "
+                f"use one of {' '.join(WRITABLE_SUFFIXES)}",
+                exit_code=2,
+            )
+        task = Task(photo.name, photo, target, target.parent)
+        before = tasks.setdefault(_folded(str(target)), task)
+        if before.source != photo:
+            raise CycleColorError(
+                f"{shown(target)}: would be made of both {shown(before.source)} and {shown(photo)}; "
+                "translate one after the other, or their folder",
+                exit_code=2,
+            )
+    for target, photo in product(targets, photos):
+        if target.exists() and target.samefile(photo):
+            raise CycleColorError(f"{shown(target)}: is an original; choose another --output", exit_code=2)
+    return list(tasks.values())
 
 
-def plan_folder(
-    source: Path, output: Path, suffix: str | None, known: Mapping[str, str], *, colored: bool = True
-) -> Plan:
-    """A folder, recursively, into a mirrored tree.
+def inputs_of(source: Path, output: Path, *, colored: bool) -> tuple[list[str], Counter[str]]:
+    """The relative names (POSIX) of a folder's photos, in order, and how many other files there are of what.
 
     Parameters
     ----------
-    suffix
-        Of all outputs, with its dot; None to follow the inputs, `.png` where theirs is not written.
-    known
-        Outputs by input from earlier runs: an input keeps its output, whatever came to the folder since.
+    source, output
+        The folder, and where its outputs are to go.
     colored
-        Take photos that say that we colored them; those from earlier runs are taken anyway.
+        Take also photos that say that we colored them.
 
     Raises
     ------
@@ -118,19 +91,36 @@ def plan_folder(
             "choose another --output",
             exit_code=2,
         )
-    names, passed_over = [], Counter()
+    names: list[str] = []
+    passed_over: Counter[str] = Counter()
     for path in find_files(source, passed_over):
-        name = path.relative_to(source).as_posix()
-        if not colored and name not in known and (provenance_in(path) or "").startswith(COLORED):
-            passed_over["colored by cyclecolor before"] += 1
-        elif path.suffix.lower() in PHOTO_SUFFIXES + FOREIGN_SUFFIXES or is_photo(path):
-            names.append(name)
-        else:
+        if path.suffix.lower() not in PHOTO_SUFFIXES + FOREIGN_SUFFIXES and not is_photo(path):
             passed_over[path.suffix.lower() or "no suffix"] += 1
-    if not names and colored:
+        elif not colored and (provenance_in(path) or "").startswith(COLORED):
+            passed_over[OURS] += 1
+        else:
+            names.append(path.relative_to(source).as_posix())
+    if not names and not passed_over[OURS]:
         raise CycleColorError(f"{shown(source)}: no photos in this folder", exit_code=2)
+    return names, passed_over
+
+
+def plan_folder(
+    source: Path, output: Path, suffix: str | None, known: Mapping[str, str], names: list[str]
+) -> list[Task]:
+    """Photos of a folder into a mirrored tree.
+
+    Parameters
+    ----------
+    suffix
+        Of all outputs, with its dot; None to follow the inputs, `.png` where theirs is not written.
+    known
+        Outputs by input from earlier runs: an input keeps its output, whatever came to the folder since.
+    names
+        Of the photos, as by `inputs_of`.
+    """
     outputs = mirror(names, suffix, known)
-    return Plan([Task(name, source / name, output / outputs[name]) for name in names], passed_over)
+    return [Task(name, source / name, output / outputs[name], output) for name in names]
 
 
 def mirror(names: list[str], suffix: str | None, known: Mapping[str, str]) -> dict[str, str]:
@@ -186,18 +176,19 @@ def _folded(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 
-def refuse_leaving(target: Path, output: Path) -> None:
-    """Make the target's folder, unless links lead it out of the output's.
+def refuse_leaving(task: Task) -> None:
+    """Make the folder of a task's target, unless links lead it out of the task's root.
 
     Raises
     ------
     CycleColorError
         If they do, or the folder cannot be made.
     """
-    folder = target.parent
-    if not folder.resolve().is_relative_to(output.resolve()):
+    folder = task.target.parent
+    if not folder.resolve().is_relative_to(task.root.resolve()):
         raise CycleColorError(
-            f"{shown(target)}: a link there leads out of the output folder {shown(output)}; remove the link"
+            f"{shown(task.target)}: a link there leads out of the output folder {shown(task.root)}; "
+            "remove the link"
         )
     try:
         os.makedirs(folder, exist_ok=True)

@@ -4,7 +4,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import BinaryIO, Self
+from typing import BinaryIO, Literal, Self, cast
 
 import numpy as np
 
@@ -18,6 +18,7 @@ _MAX_NUMBERS = 1 << 21
 # TIFF 6.0, section 2, and BigTIFF: what a field type is to NumPy. A rational is two of what is given here.
 NUMPY_TYPES = {1: "u1", 2: "S1", 3: "u2", 4: "u4", 5: "u4", 6: "i1", 7: "u1", 8: "i2", 9: "i4", 10: "i4"}
 NUMPY_TYPES |= {11: "f4", 12: "f8", 13: "u4", 16: "u8", 17: "i8", 18: "u8"}
+_TEXT = 2
 RATIONALS = (5, 10)
 
 
@@ -76,19 +77,23 @@ class Entry:
         return self.count * np.dtype(NUMPY_TYPES[self.kind]).itemsize * (2 if self.kind in RATIONALS else 1)
 
 
+Order = Literal["<", ">"]
+"""Of bytes, as NumPy and `struct` write it."""
+
+
 @dataclass(frozen=True)
 class Form:
     """How a file writes numbers: byte `order` ("<" or ">"), and 64-bit positions where it is `big`."""
 
-    order: str
+    order: Order
     big: bool
 
     @classmethod
     def of(cls, head: bytes) -> Self | None:
         """From the first bytes of a file; None of what is no TIFF."""
-        order = {b"II": "<", b"MM": ">"}.get(head[:2])
-        if order is None or len(head) < 8:
+        if head[:2] not in (b"II", b"MM") or len(head) < 8:
             return None
+        order: Order = "<" if head[:2] == b"II" else ">"
         version = struct.unpack_from(order + "H", head, 2)[0]
         return cls(order, version == 43) if version in (42, 43) else None
 
@@ -146,17 +151,26 @@ class Directory:
             raise ValueError(f"tag {tag} has {entry.size} bytes")
         return self._bytes(entry.position, entry.size)
 
-    def numbers(self, tag: int) -> list[int] | list[float]:
-        """The values of `tag`, none where it is missing; rationals as quotients, those by zero as 0."""
+    def numbers(self, tag: int) -> list[int]:
+        """The values of `tag` as whole numbers, none where it is missing."""
+        return [int(value) for value in self._values(tag)]
+
+    def quotients(self, tag: int) -> list[float]:
+        """The values of `tag`, none where it is missing; rationals by zero as 0."""
+        values = self._values(tag)
+        if tag not in self.entries or self.entries[tag].kind not in RATIONALS:
+            return [float(value) for value in values]
+        pairs = zip(values[::2], values[1::2], strict=True)
+        return [above / below if below else 0.0 for above, below in pairs]
+
+    def _values(self, tag: int) -> list[int | float]:
         entry = self.entries.get(tag)
-        if entry is None or entry.kind == 2:
+        if entry is None or entry.kind == _TEXT:
             return []
         if entry.count > _MAX_NUMBERS:
             raise ValueError(f"tag {tag} has {entry.count} values")
-        values = np.frombuffer(self.raw(tag), np.dtype(NUMPY_TYPES[entry.kind]).newbyteorder(self.form.order))
-        if entry.kind not in RATIONALS:
-            return values.tolist()
-        return [above / below if below else 0.0 for above, below in values.reshape(-1, 2).tolist()]
+        stored = np.dtype(NUMPY_TYPES[entry.kind]).newbyteorder(self.form.order)
+        return cast(list[int | float], np.frombuffer(self.raw(tag), stored).tolist())
 
     def number(self, tag: int, default: int) -> int:
         """The first value of `tag`, a whole number; `default` where it is missing."""

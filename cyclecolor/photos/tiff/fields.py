@@ -51,7 +51,9 @@ def fields_of(directory: Directory, tags: Iterable[int]) -> list[Field]:
 
 def descriptive(directory: Directory) -> tuple[list[Field], list[int]]:
     """What a directory says of the photo and not of its storage; and the tags that cannot be carried over."""
-    carried, lost, room = [], [], _MOST_TOGETHER
+    carried: list[int] = []
+    lost: list[int] = []
+    room = _MOST_TOGETHER
     for tag, entry in directory.entries.items():
         if tag in STORAGE:
             continue

@@ -9,7 +9,7 @@ _CLEAR, _END = 256, 257
 _MOST_CODES = 4096
 
 
-def _compiled(loop: Callable) -> Callable:
+def _compiled(loop: Callable[..., int]) -> Callable[..., int]:
     """`loop` without Python, kept on disk for the next start where there is a place for it."""
     try:
         return numba.njit(nogil=True, boundscheck=True, cache=True)(loop)

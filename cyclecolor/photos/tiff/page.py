@@ -107,7 +107,8 @@ def _to_srgb(
         return profiles.to_srgb(Image.fromarray(_looked_up(page, storage, colors)), icc), ()
     if kind == _RGB or (kind == _YCBCR and storage.compression in COME_AS_RGB):
         return profiles.rgb_to_srgb(colors, icc)
-    size, warnings = (storage.width, storage.height), ()
+    size = storage.width, storage.height
+    warnings: tuple[str, ...] = ()
     if colors.dtype == np.uint16:
         if kind != _CMYK:
             raise _unsupported("Lab and YCbCr of 16 bits")

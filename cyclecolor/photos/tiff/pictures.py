@@ -85,8 +85,8 @@ def fax_rows(page: Directory, storage: "Storage") -> np.ndarray:
         raise Refused("truncated", "cut short (strips are missing); copy or scan it again")
     strips = []
     for offset, size in zip(offsets, sizes, strict=True):
-        page.file.seek(offset)
-        strips.append(page.file.read(size))
+        page.file.seek(int(offset))
+        strips.append(page.file.read(int(size)))
     tags = TiffImagePlugin.ImageFileDirectory_v2(prefix=b"II")
     tags.update({Tag.WIDTH: storage.width, Tag.HEIGHT: storage.height, Tag.BITS: 1, Tag.SAMPLES: 1})
     tags.update({Tag.COMPRESSION: storage.compression, Tag.PHOTOMETRIC: 1, Tag.ROWS_PER_STRIP: storage.rows})

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..guard import Refused
 from .codecs import CODECS, NAMES
-from .directory import Directory, Tag
+from .directory import Directory, Order, Tag
 from .pictures import PICTURES, fax_rows, picture
 
 _MOST_SAMPLES = 8  # of a pixel
@@ -80,7 +80,7 @@ class Storage:
             width,
             samples,
             int(bits[0]),
-            _FORMATS[formats[0]],
+            _FORMATS[int(formats[0])],
             page.number(Tag.PLANAR, 1) == 2 and samples > 1,
             rows if tiled else min(rows, height) or height,
             page.number(Tag.TILE_WIDTH, 0) if tiled else width,
@@ -198,7 +198,7 @@ def _block(page: Directory, storage: Storage, data: bytes, rows: int) -> np.ndar
     return _predicted(packed, storage, page.form.order)
 
 
-def _predicted(packed: np.ndarray, storage: Storage, order: str) -> np.ndarray:
+def _predicted(packed: np.ndarray, storage: Storage, order: Order) -> np.ndarray:
     """Samples out of (rows, bytes), differences to the left neighbor summed up (TIFF 6.0, section 14)."""
     shape = len(packed), storage.columns, storage.together
     stored = storage.dtype.newbyteorder(order)
