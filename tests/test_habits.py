@@ -140,6 +140,7 @@ def test_a_missing_map_is_made_beside_a_photo_that_is_there(desk, translate):
         (["scans/a.jpg", "scans/b.png", "--shard", "1/2"], "--shard works only for folders"),
         (["-", "scans/a.jpg"], "- is for one photo"),
         (["scans", "-o", "-"], "--output - is for one photo"),
+        (["scans/a.jpg", "scans/b.png", "--hint", "1,1=#a03020"], "hints are for one photo or one folder"),
         (["nobody", "scans"], "nobody: no such file or folder"),
     ],
 )
