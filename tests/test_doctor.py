@@ -127,7 +127,7 @@ def test_lightness_of_other_photos_needs_no_unpaired_training(piles):
 
 def test_advice_follows_the_gap():
     assert "unpaired training" in Gap(0.95, 0.9, 1).advice
-    assert "would do" in Gap(0.52, 0.48, 0.56).advice
+    assert "is enough" in Gap(0.52, 0.48, 0.56).advice
     assert "try paired" in Gap(0.7, 0.66, 0.75).advice
 
 
@@ -140,5 +140,5 @@ def test_too_few_photos_have_no_gap(piles):
 
 def test_nothing_readable_is_an_error(tmp_path):
     (tmp_path / "a.png").write_bytes(b"no image")
-    with pytest.raises(CycleColorError, match="none of its 1 photos can be read"):
+    with pytest.raises(CycleColorError, match="none of its 1 photos can be used"):
         examine(tmp_path)

@@ -107,7 +107,7 @@ def test_an_imported_generator_is_scored(tmp_path, photo_folder):
             main, [command, str(tmp_path / "x.safetensors"), "--color", str(photo_folder)]
         )
         assert result.exit_code == (0 if command == "evaluate" else 2), result.output
-    assert "no G_gray and so no cycle" in result.output
+    assert "has no G_gray, so there is no cycle" in result.output
     info = CliRunner().invoke(main, ["info", str(tmp_path / "x.safetensors")])
     assert "pytorch-CycleGAN-and-pix2pix" in info.output
 

@@ -12,7 +12,7 @@ from cyclecolor.ops.instance_norm import EPSILON
 
 pytest.importorskip("triton", reason="PyTorch brings Triton along on Linux alone")
 
-from cyclecolor.networks import kernels
+from cyclecolor.ops import triton_kernels as kernels
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 SHAPES = [(1, 8, 20, 20), (4, 8, 20, 20), (2, 70, 9, 13), (3, 5, 16, 4), (1, 1, 40, 33)]
@@ -75,7 +75,7 @@ def test_padding_wider_than_the_image_is_refused():
 COMPILE = """
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource, compile
-from cyclecolor.networks import kernels
+from cyclecolor.ops import triton_kernels as kernels
 
 numbers = ("pixels", "channels", "each", "parts", "rows", "height", "width", "padding")
 sizes = {"PARTS": kernels.PARTS, "PIXELS": kernels.PIXELS, "CHANNELS": kernels.CHANNELS}

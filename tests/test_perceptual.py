@@ -19,7 +19,7 @@ from test_evaluate import Known
 from cyclecolor.cli.main import main
 from cyclecolor.data import render_scene
 from cyclecolor.errors import CycleColorError
-from cyclecolor.evaluation import evaluate, perceptual, report
+from cyclecolor.evaluation import evaluate, perceptual
 from cyclecolor.evaluation.folders import table
 from cyclecolor.evaluation.perceptual import Perceptual, fid_biased, kid_x1000, load_perceptual
 from cyclecolor.training import train
@@ -74,7 +74,7 @@ def test_what_is_missing_or_damaged_is_named(hub, monkeypatch):
     with pytest.raises(CycleColorError) as raised:
         load_perceptual()
     message = str(raised.value)
-    assert "lacks torch_fidelity, " in message
+    assert "needs torch_fidelity, " in message
     assert "'torch-fidelity>=0.4,<0.5' && curl" in message
     assert f"{Path(ALEXNET).name} as published (this one is damaged)" in message
 
@@ -195,7 +195,7 @@ def test_they_are_scored_beside_the_other_metrics():
 
 
 def test_the_command_writes_them(photo_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(report, "load_perceptual", tiny)
+    monkeypatch.setattr(perceptual, "load_perceptual", tiny)
     checkpoint = train(tiny_experiment(num_steps=1), tmp_path / "run")
     Image.fromarray(render_scene(7, 9, size=48)).save(photo_folder / "wide.png")
     arguments = [

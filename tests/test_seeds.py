@@ -70,7 +70,7 @@ def test_the_seed_of_the_run_reaches_the_start(tmp_path, monkeypatch):
     monkeypatch.setattr(cyclegan, "MATCH_BATCH", 8)
     films = []
     for seed in (0, 0, 1):
-        experiment = tiny_experiment(seed=seed, G_gray={"type": "film"}, match_steps=2, data={"size": 16})
+        experiment = tiny_experiment(seed=seed, G_gray={"type": "film"}, match_steps=2, data={"size": 32})
         trainer = Trainer(experiment, tmp_path / str(len(films)))
         films.append(trainer.method.networks["G_gray"].mean.detach().clone())
         trainer.close()

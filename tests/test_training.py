@@ -144,7 +144,7 @@ def test_rate_schedule():
 def test_every_step_is_taken_at_the_rate_of_the_schedule(tmp_path):
     """Of eight steps the last four are slower; a watch that halves the rate halves what is left of it."""
     film = {"G_gray": {"type": "film"}, "learning_rate": 0.8, "film_rate": 0.5, "match_steps": 1}
-    experiment = tiny_experiment(**film, method="cyclegan", num_steps=8, decay_from=0.5, data={"size": 16})
+    experiment = tiny_experiment(**film, method="cyclegan", num_steps=8, decay_from=0.5, data={"size": 32})
     trainer, rates = Trainer(experiment, tmp_path), []
 
     def take_step(step, *batches):

@@ -5,7 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from cyclecolor.networks import FusionGenerator, winograd
+from cyclecolor.networks import FusionGenerator
+from cyclecolor.ops import winograd
 from cyclecolor.ops.winograd import WinogradConv2d, tile_side, transforms
 
 CASES = [

@@ -55,9 +55,11 @@ def evaluate(
 ) -> None:
     """Score CHECKPOINT on photos whose colors are known, next to leaving them gray."""
     from ..evaluation.folders import evaluate_folder
+    from ..evaluation.perceptual import load_perceptual
     from ..hardware import pick_device
     from ..inference import load
 
+    networks = load_perceptual() if perceptual else None  # before any work: it may be missing
     text = evaluate_folder(
         load(checkpoint, device=pick_device(device)),
         color,
@@ -66,7 +68,7 @@ def evaluate(
         pile=pile,
         json_path=json_path,
         sheet_path=sheet_path,
-        perceptual=perceptual,
+        perceptual=networks,
         progress=waiting,
     )
     click.echo(text)

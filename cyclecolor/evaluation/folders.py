@@ -18,7 +18,7 @@ from .audit import audit
 from .doctor import LEAST, TINY, diagnose, examine
 from .evaluate import evaluate
 from .inputs import SHORT_SIDE, read_inputs, read_large_enough
-from .perceptual import load_perceptual
+from .perceptual import Perceptual
 from .sheet import save_sheet
 from .tables import cell, table
 
@@ -50,16 +50,15 @@ def evaluate_folder(
     pile: Path | None = None,
     json_path: Path | None = None,
     sheet_path: Path | None = None,
-    perceptual: bool = False,
+    perceptual: Perceptual | None = None,
     progress: Callable[[Any], Iterable[Any]] = iter,
 ) -> str:
     """Score a checkpoint on a folder of color photos; returns the table."""
-    networks = load_perceptual() if perceptual else None  # before any work: it may be missing
     inputs = read_inputs(color, gray, film=film, progress=progress)
     skipped = inputs.skipped
     reals = () if pile is None else _readable(pile, skipped, SHORT_SIDE)
     scores = evaluate(
-        colorizer, inputs.photos, inputs.grays, pile=reals, perceptual=networks, progress=progress
+        colorizer, inputs.photos, inputs.grays, pile=reals, perceptual=perceptual, progress=progress
     )
     seen = f"scans in {gray}" if gray else f"film {film}" if film else "the photos' own lightness"
     lines = [

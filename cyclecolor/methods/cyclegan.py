@@ -142,7 +142,7 @@ class CycleGAN(Method):
         seed = mixed_seed(experiment.seed, Stream.BEFORE, 1)
         match_film(film, batches, steps=experiment.match_steps, seed=seed)
         numbers = ", ".join(f"{name} {value:.2f}" for name, value in film.describe().items())
-        logger.info("a film like the gray pile's: %s", numbers)
+        logger.info("the film found in the gray pile: %s", numbers)
 
     def _find_films(self, film: FilmResnet, crops: dict[str, Tensor], progress: Progress) -> str:
         """Find the films of the gray pile, with photos drawn so that they show what the scans do."""
