@@ -13,6 +13,6 @@ def progress_bar(items: Iterable[Any] | None = None, **options: Any) -> Any:
     return tqdm(items, disable=True if quiet else None, **options)
 
 
-def waiting(items: Iterable) -> Any:
+def waiting(items: Iterable[Any]) -> Any:
     """A bar over `items` that is gone once they are done."""
     return progress_bar(items, leave=False)
