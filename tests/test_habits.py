@@ -163,7 +163,7 @@ def test_formats_as_people_write_them(desk, translate, word, suffix):
 
 def test_messages_name_the_option_that_helps(desk, translate):
     said = translate("scans/a.jpg", "--max-pixels", 100, code=1).output
-    assert "24 x 20 is more than 100 pixels; raise the limit with --max-pixels" in said
+    assert "24 x 20 is more than 100 pixels; raise the limit (--max-pixels)" in said
 
 
 def test_home_is_known_in_every_path(desk, translate, checkpoint):

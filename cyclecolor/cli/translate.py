@@ -244,7 +244,7 @@ def _do(jobs: "list[Job]", *, report: bool) -> int:
         logger.info("luma of gray JPEGs kept: %s, encoded again: %s", lumas["kept"], lumas["encoded anew"])
     if total == counts["skipped"] == 1:
         logger.info("already done")
-    where = _where([task for job in jobs for task in job.tasks])
+    where = _where([task for job in jobs for task in job.tasks]) if counts["refused"] < total else ""
     logger.info("%s%s", ", ".join(f"{count} {status}" for status, count in counts.items()), where)
     if left := total - sum(counts.values()):
         logger.info("stopped with %s photos to go; the same command continues from here", left)

@@ -7,17 +7,11 @@ from ..errors import CycleColorError
 from ..files import shown
 from ..photos import PhotoError
 
-# What readers of photos advise, and how it is done here.
-REMEDIES = {"raise the limit": "raise the limit with --max-pixels"}
-
 
 def refusal(path: Path, error: Exception) -> tuple[str, str]:
     """The word and the line for what went wrong with the photo at `path`."""
     if isinstance(error, PhotoError):
-        text = str(error)
-        for advice, option in REMEDIES.items():
-            text = text.replace(advice, option)
-        return error.reason, text
+        return error.reason, str(error)
     if isinstance(error, CycleColorError):
         return "unwritable", str(error)
     if isinstance(error, OSError):
