@@ -15,8 +15,8 @@ from cyclecolor.errors import CycleColorError
 from cyclecolor.inference import ChromaColorizer
 from cyclecolor.training import Trainer, summarize, train
 from cyclecolor.training.ema import average_of
+from cyclecolor.training.schedule import rate_scale
 from cyclecolor.training.step import StepResult
-from cyclecolor.training.trainer import rate_scale
 
 
 def test_resumed_equals_uninterrupted_with_batch_statistics(tmp_path):

@@ -48,8 +48,8 @@ class TrainingStep:
         for i, batch in enumerate(batches):
             seed_step(method.experiment.seed, step * len(batches) + i)
             losses.append(self.backward(method, batch))
-        lengths = average_gradients(method, len(batches))
-        means, norms = mean_numbers(losses), mean_numbers([lengths])
+        norms = mean_numbers([average_gradients(method, len(batches))])
+        means = mean_numbers(losses)
 
         refused = self.watch.bad_step(means, norms)
         if refused:

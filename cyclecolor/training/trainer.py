@@ -41,25 +41,17 @@ from .lock import RunLock
 from .piles import check_same_piles, say_what_is_odd
 from .progress import progress_bar
 from .run_log import RunLog
+from .schedule import rate_scale, set_rates
 from .seeding import seed_start
 from .state import check_same, restore, start, state_tensors
 from .step import TrainingStep
 from .stopping import Interrupted, Stop
 from .unreadable import Unreadable
-from .watch import CHECK_EVERY, Watch
+from .watch import CHECK_EVERY, Trouble, Watch
 
 SCORED = 16  # held-out photos whose error says which checkpoint is best
 
 logger = logging.getLogger("cyclecolor")
-
-
-class Trouble(Exception):
-    """The watch noticed something for which the run is to stop."""
-
-
-def rate_scale(progress: float, decay_from: float) -> float:
-    """Learning rate as a share of its start, for progress in [0, 1]: flat, then a line to 0."""
-    return 1.0 if progress < decay_from else (1 - progress) / max(1 - decay_from, 1e-9)
 
 
 class Trainer:
@@ -191,7 +183,8 @@ class Trainer:
         Trouble
             After the step, if the experiment wants to stop for what the watch noticed.
         """
-        self._set_rate()
+        scale = rate_scale(self.step / self.experiment.num_steps, self.experiment.decay_from)
+        set_rates(self.method.optimizers.values(), scale * self.watch.rate)
         losses, refused = self.take_step(self.step, *step_batches)
         troubles = [refused or self.watch.winner(losses)]
         self.step += 1
@@ -251,12 +244,6 @@ class Trainer:
             worker_died=self.unreadable.worker_died,
         )
         return zip(*[self.unreadable.noting(walk)] * each, strict=True)
-
-    def _set_rate(self) -> None:
-        scale = rate_scale(self.step / self.experiment.num_steps, self.experiment.decay_from)
-        for optimizer in self.method.optimizers.values():
-            for group in optimizer.param_groups:
-                group["lr"] = group["initial_lr"] * scale * self.watch.rate
 
     def _meet(self, trouble: str) -> None:
         """Say what the watch noticed, and do what the experiment asks for."""

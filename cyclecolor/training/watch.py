@@ -33,6 +33,10 @@ GIVE_UP = 100  # steps left out in a row
 GUESSING = {"least_squares": 0.25, "hinge": 1.0, "vanilla": math.log(2)}
 
 
+class Trouble(Exception):
+    """The watch noticed something for which the run is to stop."""
+
+
 class Watch:
     """Looks at losses, gradients and outputs; a function of what it is shown and of `state`.
 
