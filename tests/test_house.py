@@ -96,6 +96,12 @@ def test_every_room_is_a_folder_and_none_is_a_junk_drawer():
     assert single == {"config", "errors"}
 
 
+def test_every_room_is_on_the_page_of_the_architecture():
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    rooms = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert not {room for room in rooms if f"| `{room}/` |" not in page}
+
+
 def test_every_room_travels_in_the_wheel():
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
