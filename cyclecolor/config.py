@@ -34,6 +34,7 @@ class Data(Section):
     # Loader processes; only speed depends on it. If left out: none on a CPU, up to 8 on a GPU.
     workers: int | None = Field(None, ge=0)
     film: FilmName | None = None  # paired methods: grays as this built-in film shows them, not lightness
+    tones: float = Field(0.0, ge=0, le=1)  # paired methods: how strongly tones of grays are varied
 
 
 class Generator(Section):

@@ -16,7 +16,7 @@ from ..errors import CycleColorError
 from ..film import render
 from ..hardware import STOP_SIGNALS
 from ..photos import PhotoError
-from .augment import Augment
+from .augment import Augment, Tones
 from .piles import Pile
 from .seeds import Stream, mixed_seed
 
@@ -70,16 +70,22 @@ class UnpairedDataset(Dataset[Sample]):
 class PairedDataset(UnpairedDataset):
     """Color photos, each its own gray: `gray` and `color` are one image, or its film and itself.
 
-    A `film` is a key of `cyclecolor.film.FILMS`.
+    A `film` is a key of `cyclecolor.film.FILMS`; `tones` vary the gray, whichever it is.
     """
 
-    def __init__(self, color: Pile, *, augment: Augment, seed: int, film: str | None = None):
+    def __init__(
+        self, color: Pile, *, augment: Augment, seed: int, film: str | None = None, tones: Tones | None = None
+    ):
         super().__init__(color, color, augment=augment, seed=seed)
-        self.film = film
+        self.film, self.tones = film, tones
 
     def __getitem__(self, position: int) -> dict[str, Tensor | str]:
         color, unreadable = self._draw(self.color, Stream.COLOR, position)
         gray = self._draw(self.color, Stream.COLOR, position, self.film)[0] if self.film else color
+        if self.tones:
+            image = gray.permute(1, 2, 0).contiguous().numpy()
+            image = self.tones(image, self._seed(Stream.TONES, position))
+            gray = torch.from_numpy(image).permute(2, 0, 1)
         return {"gray": gray, "color": color, UNREADABLE: unreadable}
 
 

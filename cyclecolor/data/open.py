@@ -7,7 +7,7 @@ from pathlib import Path
 from ..config import Data
 from ..errors import CycleColorError
 from ..files import quoted
-from .augment import Augment
+from .augment import Augment, Tones
 from .datasets import PairedDataset, UnpairedDataset
 from .piles import FolderPile, Pile, ScenePile
 
@@ -54,7 +54,8 @@ def open_dataset(
     """Make the data set of a method from its piles."""
     augment = Augment(data.size, data.min_scale)
     if paired:
-        return PairedDataset(piles["color"], augment=augment, seed=seed, film=data.film)
+        tones = Tones(data.tones) if data.tones else None
+        return PairedDataset(piles["color"], augment=augment, seed=seed, film=data.film, tones=tones)
     return UnpairedDataset(piles["gray"], piles["color"], augment=augment, seed=seed)
 
 

@@ -13,6 +13,7 @@ class Stream(IntEnum):
     FILM = 2
     STEP = 3
     BEFORE = 4  # the first step: 0 is what is drawn of the piles, 1 what a film is matched with
+    TONES = 5
 
 
 def mixed_seed(seed: int, stream: Stream, position: int) -> int:
