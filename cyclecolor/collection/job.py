@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ..errors import CycleColorError
+from ..errors import CycleColorError, of_extra
 from ..files import csv_bytes, shown
 from ..photos import is_service
 from ..storage import Entry, open_store
@@ -59,6 +59,8 @@ class Collection:
 
     def __init__(self, work: Work, settings: Callable[[str], str], crew: Callable[[], Crew]):
         self.work, self.settings, self.crew = work, settings, crew
+        with of_extra("storage"):
+            import pyarrow.parquet  # noqa: F401  # or it would be missed when all is done
         self.source, self.output = open_store(work.source), open_store(work.output)
         if self.source.overlaps(self.output):
             raise CycleColorError(

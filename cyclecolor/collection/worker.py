@@ -64,7 +64,8 @@ class Worker:
         try:
             suffix = Path(item.name).suffix.lower()
             if suffix not in PHOTO_SUFFIXES + FOREIGN_SUFFIXES:
-                task.source.write_bytes(self.source.head(item.name, HEAD) if item.bytes else b"")
+                few = min(HEAD, HEAD if item.bytes is None else item.bytes)
+                task.source.write_bytes(self.source.head(item.name, few) if few else b"")
                 if not is_photo(task.source):
                     return {"status": "passed over", "reason": suffix or "no suffix"}
             self.source.fetch(item.name, task.source, self.limit)

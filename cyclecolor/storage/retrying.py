@@ -27,10 +27,11 @@ def retried(call: Callable[[], T], place: str) -> T:
     for wait in (*WAITS, None):
         try:
             return call()
-        except (FileNotFoundError, StorageError):
+        except StorageError:
             raise
         except Exception as error:
-            if 404 in statuses(error):
+            found = statuses(error)
+            if 404 in found or (isinstance(error, FileNotFoundError) and not found):
                 raise FileNotFoundError(place) from None
             if wait is None or not _passes(error):
                 raise StorageError(f"{place}: {_cause(error)}") from None  # its words may hold a secret
@@ -44,8 +45,8 @@ def statuses(error: BaseException) -> set[int]:
     for one in _chain(error):
         response = getattr(one, "response", None)
         said = response.get("ResponseMetadata", {}) if isinstance(response, dict) else {}
-        numbers = (getattr(one, "status", None), getattr(one, "code", None), said.get("HTTPStatusCode"))
-        found |= {number for number in numbers if isinstance(number, int)}
+        own = one.status if hasattr(one, "status") else getattr(one, "code", None)
+        found |= {number for number in (own, said.get("HTTPStatusCode")) if isinstance(number, int)}
     return found
 
 
