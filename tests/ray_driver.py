@@ -1,0 +1,28 @@
+"""`cyclecolor` with an engine Ray whose workers have decoders that can crash.
+
+python tests/ray_driver.py translate SOURCE -o OUTPUT --engine ray --workers 2
+"""
+
+import logging
+import sys
+from pathlib import Path
+
+import crashing
+
+if __name__ == "__main__":
+    import ray
+
+    from cyclecolor.cli.main import main
+
+    ray.init(
+        num_cpus=2,
+        object_store_memory=100 << 20,
+        include_dashboard=False,
+        logging_level=logging.ERROR,
+        log_to_driver=False,
+        runtime_env={
+            "worker_process_setup_hook": crashing.plug,
+            "env_vars": {"PYTHONPATH": ":".join([str(Path(__file__).parent), *sys.path])},
+        },
+    )
+    main()
