@@ -4,12 +4,14 @@ python tests/ray_driver.py translate SOURCE -o OUTPUT --engine ray --workers 2
 """
 
 import logging
+import os
 import sys
 from pathlib import Path
 
 import crashing
 
 if __name__ == "__main__":
+    os.environ.setdefault("RAY_worker_niceness", "0")  # 15 by default: on a busy machine, workers never begin
     import ray
 
     from cyclecolor.cli.main import main

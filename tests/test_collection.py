@@ -20,12 +20,22 @@ from forks import FORK, Forks
 from PIL import Image
 
 from cyclecolor.cli.main import main
-from cyclecolor.collection import Collection, Threads, Work, Worker
+from cyclecolor.collection import Collection, Item, Threads, Work, Worker
 from cyclecolor.collection import notes as notes_module
 from cyclecolor.collection.catalog import Catalog
 from cyclecolor.collection.manifest import read_manifest
-from cyclecolor.inference import load
-from cyclecolor.storage import Address, Entry, StorageError, TooLarge, open_store, retrying, scrubbed
+from cyclecolor.collection.notes import Notes
+from cyclecolor.inference import ChromaColorizer, load
+from cyclecolor.storage import (
+    Address,
+    Entry,
+    StorageError,
+    TooLarge,
+    objects,
+    open_store,
+    retrying,
+    scrubbed,
+)
 from cyclecolor.training import train
 from cyclecolor.translation import Job, Options, plan
 
@@ -448,6 +458,7 @@ def hundreds(folder, count=300):
 def test_every_input_is_accounted_for_whoever_dies(s3, checkpoint, tmp_path, monkeypatch):
     """300 inputs; three workers are killed and the driver, two files crash, eight are refused."""
     monkeypatch.setattr(notes_module, "MOST", 30)
+    monkeypatch.setattr(objects, "KEYS", 70)
     (tmp_path / "in").mkdir()
     hundreds(tmp_path / "in")
     upload(s3, tmp_path / "in", "bucket/in")
@@ -491,6 +502,85 @@ def test_every_input_is_accounted_for_whoever_dies(s3, checkpoint, tmp_path, mon
     assert list(again.run()) == []
     assert again.settled == {"translated": 290, "refused": 8, "quarantined": 2}
     assert {name: i["LastModified"] for name, i in s3.find("bucket/out", detail=True).items()} == times
+
+
+def test_what_was_in_hand_when_a_driver_died_is_tried_alone(memory, checkpoint, tmp_path):
+    """Once more, or not at all if it was alone in hand before."""
+    names = [f"{i}.png" for i in range(6)]
+    for name in names:
+        memory.pipe_file(f"/in/{name}", make(tmp_path / name).read_bytes())
+    notes = Notes(open_store(Address("memory://out")), "whole")
+    items = {name: Item(name, name, None, "") for name in names}
+    notes.mark("one", [items[name] for name in names[:3]])
+    notes.mark("two", [items["4.png"]])
+    notes.mark("three", [items["5.png"]])
+    notes.add({"input": "5.png", "status": "started", "deaths": 1})
+    batches = []
+
+    class Seen(Threads):
+        def give(self, worker, batch):
+            batches.append([(item.name, item.deaths) for item in batch])
+            super().give(worker, batch)
+
+    collection = collection_of("memory://in", "memory://out", checkpoint)
+    usual = collection.crew
+    collection.crew = lambda: Seen(1, usual().worker)
+    found = {record["input"]: record for record in collection.run()}
+    assert [("3.png", None)] in batches
+    alone = [("0.png", 0), ("1.png", 0), ("2.png", 0), ("4.png", 1)]
+    assert sorted(batch[0] for batch in batches if batch != [("3.png", None)]) == alone
+    assert all(len(batch) == 1 for batch in batches)
+    assert {name for name, record in found.items() if record["status"] == "quarantined"} == {"5.png"}
+    assert records(Address("memory://out"))["5.png"]["deaths"] == 2
+    assert not memory.find("/out/.cyclecolor")
+
+
+def test_control_c_finishes_the_batch_in_hand(memory, checkpoint, tmp_path, monkeypatch):
+    for i in range(40):
+        memory.pipe_file(f"/in/{i:02}.png", make(tmp_path / f"{i:02}.png", value=i).read_bytes())
+    colorize, begun = ChromaColorizer.colorize, []
+
+    def interrupted(self, photo):
+        begun.append(photo)
+        if len(begun) == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+        return colorize(self, photo)
+
+    monkeypatch.setattr(ChromaColorizer, "colorize", interrupted)
+    command = ("memory://in", "-o", "memory://out", "-c", checkpoint)
+    assert "the same command continues from here" in call(*command, "--workers", 1, code=130)
+    done = contents(memory, "/out")
+    assert 4 <= len(done) < 40
+    assert {*done} == {
+        name for name, r in records(Address("memory://out")).items() if r["status"] == "translated"
+    }
+    monkeypatch.undo()
+    assert f"{40 - len(done)} translated, {len(done)} skipped" in call(*command)
+
+
+def test_an_output_that_is_lost_after_it_was_written_is_made_again(memory, checkpoint, tmp_path):
+    """What a worker says is not trusted: the store is listed."""
+    for i in range(5):
+        memory.pipe_file(f"/in/{i}.png", make(tmp_path / f"{i}.png", value=i).read_bytes())
+
+    lost = ["2.png", "3.png", "3.png"]
+
+    class Losing(Threads):
+        def events(self):
+            found = super().events()
+            for record in (record for event in found for record in event.records):
+                if record["input"] in lost:
+                    lost.remove(record["input"])
+                    memory.rm_file(f"/out/{record['input']}")
+            return found
+
+    collection = collection_of("memory://in", "memory://out", checkpoint)
+    usual = collection.crew
+    collection.crew = lambda: Losing(1, usual().worker)
+    said = list(collection.run())
+    assert [record["input"] for record in said].count("2.png") == 2
+    assert said[-1]["code"] == "lost"
+    assert {*contents(memory, "/out")} == {"0.png", "1.png", "2.png", "4.png"}
 
 
 # --- Ray -----------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ WHOLE = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory")
 """Kinds of stores that put an object in its place whole, or not at all."""
 WEB = ("http", "https")
 VERSIONS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "updated", "created")
-ANY_SIZE = 1 << 62  # bytes
+KEYS = 1000  # in a page of a listing; the most that S3 gives
 
 
 class ObjectStore(Store):
@@ -87,7 +87,8 @@ class ObjectStore(Store):
     def _pages(self, under: str) -> Iterator[Entry]:
         bucket, _, root = self.root.partition("/")
         start = f"{root}/" if root else ""
-        request: dict[str, str] = {"Bucket": bucket, "Prefix": f"{start}{under}/" if under else start}
+        prefix = f"{start}{under}/" if under else start
+        request: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix, "MaxKeys": KEYS}
         while True:
             page = self._again(lambda: self.files.call_s3("list_objects_v2", **request), self.shown())
             for found in page.get("Contents", ()):
