@@ -171,10 +171,11 @@ def translate(
     is_collection = engine != "local" or any(isinstance(place, Address) for place in (*sources, output))
     with ExitStack() as streams:
         photos: Sequence[Any]
+        target: Any
         if is_collection:
-            *photos, output = places(sources, output, direction.removeprefix("to-"), report=report)
+            *photos, target = places(sources, output, direction.removeprefix("to-"), report=report)
         else:
-            photos, output = _streamed(sources, output, suffix, streams)  # type: ignore[arg-type]  # paths
+            photos, target = _streamed(sources, output, suffix, streams)  # type: ignore[arg-type]  # paths
         if (hint_texts or hints_path) and len(photos) > 1:
             raise CycleColorError("hints are for one photo or one folder; leave the others out", exit_code=2)
         hints = collect_hints(photos[0], hint_texts, hints_path) if len(photos) == 1 else {}
@@ -189,10 +190,10 @@ def translate(
             **{name: value for name, value in options.items() if value is not None},
         )
         if is_collection:
-            ends, ways = (photos[0], output), Ways(engine, options["workers"], device, checkpoint, look)
+            ends, ways = (photos[0], target), Ways(engine, options["workers"], device, checkpoint, look)
             code = do_collection(collection_of(ends, ways, colorizer, settings, hints))
         else:
-            code = _do(_jobs(photos, output, colorizer, settings, hints, report=report), report=report)
+            code = _do(_jobs(photos, target, colorizer, settings, hints, report=report), report=report)
     sys.exit(code)
 
 

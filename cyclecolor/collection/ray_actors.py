@@ -51,7 +51,7 @@ class RayActors:
         found = ray.cluster_resources()
         gpus = 0 if work.device == "cpu" else int(found.get("GPU", 0))
         self.size = size or gpus or max(1, int(found.get("CPU", 1)))
-        self.actor = ray.remote(num_cpus=1, num_gpus=1 if gpus else 0)(RayWorker)
+        self.actor: Any = ray.remote(num_cpus=1, num_gpus=1 if gpus else 0)(RayWorker)
         self.work = ray.put(work)
         self.starting: dict[Any, Any] = {}  # the actor by what it has promised
         self.in_hand: dict[Any, Any] = {}
@@ -107,7 +107,7 @@ class RayWorker:
             path = Path(folder) / work.checkpoint[0]
             path.write_bytes(work.checkpoint[1])
             colorizer = load(path, device=pick_device(work.device), **work.look)
-        self.worker = Worker(work, ray.get_runtime_context().get_actor_id(), colorizer)
+        self.worker = Worker(work, str(ray.get_runtime_context().get_actor_id()), colorizer)
 
     def ready(self) -> list[Record]:
         """Nothing yet, but it can begin."""
