@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -513,8 +514,12 @@ def test_what_was_in_hand_when_a_driver_died_is_tried_alone(memory, checkpoint, 
     items = {name: Item(name, name, None, "") for name in names}
     notes.mark("one", [items[name] for name in names[:3]])
     notes.mark("two", [items["4.png"]])
-    notes.mark("three", [items["5.png"]])
     notes.add({"input": "5.png", "status": "started", "deaths": 1})
+    notes.mark("three", [items["5.png"]])  # of the death that is told above
+    notes.mark("four", [replace(items["5.png"], deaths=1)])
+    for folder in ("whole", "2-of-3"):  # of a shard that has ended, too
+        memory.pipe_file(f"/out/.cyclecolor/{folder}/in-hand-x.json", b'{"deaths": {"2.png": 0, "1.png": 0}}')
+    memory.pipe_file("/out/.cyclecolor-0123.tmp", b"half")
     batches = []
 
     class Seen(Threads):
@@ -532,7 +537,7 @@ def test_what_was_in_hand_when_a_driver_died_is_tried_alone(memory, checkpoint, 
     assert all(len(batch) == 1 for batch in batches)
     assert {name for name, record in found.items() if record["status"] == "quarantined"} == {"5.png"}
     assert records(Address("memory://out"))["5.png"]["deaths"] == 2
-    assert not memory.find("/out/.cyclecolor")
+    assert {*contents(memory, "/out")} == {*names} - {"5.png"}
 
 
 def test_control_c_finishes_the_batch_in_hand(memory, checkpoint, tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import CycleColorError
 from ..storage import Address, Location
 from .destinations import folder_for
+from .paths import found
 from .progress import progress_bar
 from .stopping import stoppable
 
@@ -34,6 +35,7 @@ def places(
     CycleColorError
         If there are several, an option is of no use here, or it is not said where outputs go.
     """
+    found(source for source in sources if isinstance(source, Path))
     if len(sources) > 1 or not (isinstance(sources[0], Address) or sources[0].is_dir()):
         raise CycleColorError("--engine ray and addresses are for one folder; name one", exit_code=2)
     if report:

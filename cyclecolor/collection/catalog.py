@@ -98,8 +98,12 @@ class Catalog:
         return json.loads(row[0]) if row else {}
 
     def suspect(self, name: str, deaths: int) -> None:
-        """Keep that a worker died with an input in hand."""
-        self._file.execute("INSERT OR REPLACE INTO suspects VALUES (?, ?)", (name, deaths))
+        """Keep that a worker died with an input in hand, or may have; the most deaths count."""
+        self._file.execute(
+            "INSERT INTO suspects VALUES (?, ?) "
+            "ON CONFLICT DO UPDATE SET deaths = MAX(deaths, excluded.deaths)",
+            (name, deaths),
+        )
 
     def name_outputs(self, suffix: str | None) -> None:
         """Name an output for each input, as `plan.mirror` does."""

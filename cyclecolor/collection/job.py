@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..errors import CycleColorError, of_extra
-from ..files import csv_bytes, shown
+from ..files import TEMPORARY, csv_bytes, shown
 from ..photos import is_service
 from ..storage import Entry, open_store
 from ..translation import Shard
@@ -68,7 +68,7 @@ class Collection:
                 "other; choose another --output",
                 exit_code=2,
             )
-        self.total = 0
+        self.total = self.misnamed = 0
         self.settled, self.passed_over = Counter[str](), Counter[str]()
         self.notes = Notes(self.output, work.scope)
         self.manifests: list[str] = []
@@ -104,10 +104,8 @@ class Collection:
                 catalog.add(record, new=False)
                 if record["status"] == "started":
                     catalog.suspect(record["input"], record["deaths"])
-            for names in notes.in_hand():
-                for name in names:
-                    before = catalog.record(name).get("deaths") or 0
-                    catalog.suspect(name, before + (len(names) == 1))
+            for name, deaths in notes.in_hand():
+                catalog.suspect(name, deaths)
             self.notes.known += notes.known if notes is not self.notes else []
 
     def _outputs(self) -> Iterator[str]:
@@ -117,7 +115,10 @@ class Collection:
             if is_manifest(entry.name):
                 if not self._shard or entry.name in (manifest_name(None), manifest_name(self._shard)):
                     self.manifests.append(entry.name)
-            elif not entry.name.startswith(FOLDER):
+            elif _is_half(entry.name):
+                if not self._shard:  # or it may be one that a neighbor is writing
+                    self.output.remove(entry.name)
+            elif not entry.name.startswith(f"{FOLDER}/"):
                 yield entry.name
 
     def _results(self, catalog: Catalog, stop: Callable[[], int]) -> Iterator[Record]:
@@ -128,7 +129,11 @@ class Collection:
         refuse_unknown(self.work.hints, {name for name in self.work.hints if name in catalog})
         catalog.name_outputs(self.work.options.suffix)
         self.total = len(refused) + sum(self._is_mine(row) for row in catalog.rows())
-        yield from refused
+        for record in refused:
+            if catalog.record(record["input"]).get("code") == record["code"]:
+                self.misnamed += 1
+            else:
+                yield record
         yield from self._rounds(catalog, stop)
 
     def _inputs(self, refused: list[Record]) -> Iterator[Entry]:
@@ -169,7 +174,7 @@ class Collection:
 
     def _items(self, catalog: Catalog) -> Iterator[Item]:
         """What is to be done."""
-        self.settled.clear()
+        self.settled = Counter(refused=self.misnamed)
         doubt = self.work.options.doubt
         for row in catalog.rows():
             if not self._is_mine(row):
@@ -238,6 +243,12 @@ def _is_unsafe(name: str) -> bool:
     except UnicodeEncodeError:
         return True
     return "\0" in name or not {"", ".", ".."}.isdisjoint(name.split("/"))
+
+
+def _is_half(name: str) -> bool:
+    """Whether it is what an atomic write leaves in a folder when it is killed."""
+    last = name.rpartition("/")[2]
+    return last.startswith(TEMPORARY) and last.endswith(".tmp")
 
 
 def _refused_name(entry: Entry, place: str) -> Record:

@@ -34,10 +34,11 @@ class Notes:
         """All that earlier jobs have finished since there was a manifest."""
         yield from self._read("records-")
 
-    def in_hand(self) -> Iterator[list[str]]:
-        """The names in each batch that a worker had when it was last heard of."""
+    def in_hand(self) -> Iterator[tuple[str, int]]:
+        """Each input that a worker had when it was last heard of, and the deaths that this may make."""
         for note in self._read("in-hand-"):
-            yield note["names"]
+            for name, deaths in note["deaths"].items():
+                yield name, deaths + (len(note["deaths"]) == 1)
 
     def _read(self, kind: str) -> Iterator[Record]:
         names = sorted(entry.name for entry in self.store.entries(self.folder))
@@ -64,7 +65,7 @@ class Notes:
 
     def mark(self, worker: str, batch: Sequence[Item]) -> None:
         """Keep what a worker has in hand, before any of it is decoded."""
-        self._write(f"in-hand-{worker}.json", [{"names": [item.name for item in batch]}])
+        self._write(f"in-hand-{worker}.json", [{"deaths": {item.name: item.deaths or 0 for item in batch}}])
 
     def _write(self, name: str, records: Sequence[Record]) -> None:
         with tempfile.TemporaryDirectory(prefix="cyclecolor-") as folder:
@@ -75,5 +76,5 @@ class Notes:
 
     def clear(self) -> None:
         """Remove all notes: the manifest says what they said."""
-        for entry in list(self.store.entries(self.folder)):
-            self.store.remove(entry.name)
+        for name in {*self.known, *(entry.name for entry in self.store.entries(self.folder))}:
+            self.store.remove(name)

@@ -57,7 +57,12 @@ class Worker:
                 stored.append(pool.submit(self._store, item, task, record))
                 if i:
                     stored[i - 1].result()  # no more than one waits, so that memory and disk stay small
-            return [future.result() for future in stored]
+            records = [future.result() for future in stored]
+        if batch[0].deaths is not None:
+            self.notes.mark(
+                self.name, []
+            )  # or it would be blamed if the driver died before its record is kept
+        return records
 
     def _fetch(self, item: Item, task: Task) -> Record | None:
         """The photo on this machine, or the record that settles it."""

@@ -119,8 +119,15 @@ class ObjectStore(Store):
         return Entry(name, found.get("size"), version.strip('"'))
 
     def head(self, name: str, count: int) -> bytes:
-        """By a request for a range."""
-        return bytes(self._of(name, lambda path: self.files.cat_file(path, 0, count))[:count])
+        """By a request for a range; from the web as it streams, since servers may ignore a range."""
+
+        def beginning(path: str) -> bytes:
+            if self.scheme not in WEB:
+                return bytes(self.files.cat_file(path, 0, count))
+            with self.files.open(path, block_size=0) as stream:
+                return bytes(stream.read(count))
+
+        return self._of(name, beginning)
 
     def fetch(self, name: str, path: Path, limit: int) -> None:
         """By one request, in pieces."""
