@@ -148,6 +148,8 @@ def reliability(images: int, kills: int, seed: int, every: float) -> dict:
         driver = drive(*ends)
         while len(client.find("bucket/out")) < images // 2:
             time.sleep(1)
+            if driver.poll() is not None:
+                driver = drive(*ends)  # Ray did not start, or died
         driver.send_signal(signal.SIGKILL)
         driver.wait()
         said, _ = drive(*ends).communicate()
@@ -364,7 +366,7 @@ def main() -> None:
             asked.files, asked.machines, asked.cores, asked.seconds, asked.before, asked.after, asked.page
         ),
     }[asked.what]()
-    print(json.dumps(result, indent=2))
+    print(json.dumps(result, indent=2), flush=True)
     failed = [key for key, value in result.items() if value is False]
     sys.exit(f"broken: {', '.join(failed)}" if failed else 0)
 

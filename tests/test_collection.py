@@ -19,6 +19,7 @@ from conftest import tiny_experiment
 from crashing import CRASH, CRASH_ONCE
 from forks import FORK, Forks
 from PIL import Image
+from ray_driver import TOO_BUSY
 
 from cyclecolor.cli.main import main
 from cyclecolor.collection import Collection, Item, Threads, Work, Worker
@@ -602,6 +603,8 @@ def test_ray_makes_the_bytes_of_the_local_command(checkpoint, tmp_path):
     command = ("translate", tmp_path / "in", "-c", checkpoint)
     driver = [sys.executable, Path(__file__).with_name("ray_driver.py"), *command, "-o", tmp_path / "out"]
     said = subprocess.run([*map(str, driver), "--engine", "ray"], capture_output=True, text=True, check=False)
+    if said.returncode == TOO_BUSY:
+        pytest.skip("this machine is too busy for Ray to start")
     assert said.returncode == 1, said.stderr
     assert "11 translated, 0 skipped, 1 refused, 0 quarantined" in said.stdout
     assert (tmp_path / "taken away").exists()

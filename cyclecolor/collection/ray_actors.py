@@ -125,10 +125,16 @@ def _join(ray: Any, size: int | None) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers
     quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
     try:
-        ray.init(address="auto", **quiet)
-    except ConnectionError:
-        ray.init(num_cpus=size or cores(), object_store_memory=STORE, include_dashboard=False, **quiet)
+        try:
+            ray.init(address="auto", **quiet)
+        except ConnectionError:
+            if "RAY_ADDRESS" in os.environ:
+                raise
+            ray.init(num_cpus=size or cores(), object_store_memory=STORE, include_dashboard=False, **quiet)
+    except Exception as error:  # of many kinds: its processes did not come up in time, or cannot be reached
+        raise CycleColorError(f"Ray does not start: {_last_line(error)}") from error
 
 
 def _last_line(error: Exception) -> str:
-    return [line for line in str(error).splitlines() if line.strip()][-1].strip()
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

@@ -59,9 +59,7 @@ class Worker:
                     stored[i - 1].result()  # no more than one waits, so that memory and disk stay small
             records = [future.result() for future in stored]
         if batch[0].deaths is not None:
-            self.notes.mark(
-                self.name, []
-            )  # or it would be blamed if the driver died before its record is kept
+            self.notes.mark(self.name, [])  # or it would be blamed for the end of the driver
         return records
 
     def _fetch(self, item: Item, task: Task) -> Record | None:
