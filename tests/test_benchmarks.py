@@ -255,3 +255,11 @@ def test_the_lines_that_mutation_breaks_are_there(script):
     mutation = script("mutation")
     for line in mutation.LINES:
         compile(mutation.broken(mutation.ROOT, line).source, line.path, "exec")
+
+
+def test_beside_others(script, photos, capsys):
+    script("beside_others").main(photos, {"the truth itself": photos})
+    _, _, gray, truth = capsys.readouterr().out.splitlines()
+    cells = truth.split(" | ")
+    assert cells[:4] == ["| the truth itself", *2 * ["0.00 [0.00, 0.00]"], "1.00 [1.00, 1.00]"]
+    assert float(gray.split("|")[2].split()[0]) > 5
