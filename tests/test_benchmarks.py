@@ -115,8 +115,14 @@ def test_faces(script, tmp_path, capsys):
 
 def test_reliability(script, photos, capsys):
     script("reliability").main(photos, "default")
-    shares = [float(line.split("|")[2].rstrip(" %")) for line in capsys.readouterr().out.splitlines()[2:]]
+    chroma, doubt = capsys.readouterr().out.split("\n\n")
+    shares = [float(line.split("|")[2].rstrip(" %")) for line in chroma.splitlines()[2:]]
     assert sum(shares) == pytest.approx(100, abs=0.5)
+    *fifths, correlation = doubt.splitlines()[2:]
+    levels = [float(line.split("|")[2]) for line in fifths]
+    assert len(levels) == 3  # one photo in each
+    assert levels == sorted(levels)
+    assert -1 <= float(correlation.split("|")[3]) <= 1
 
 
 def test_film_gap(script, monkeypatch, tmp_path):
