@@ -11,7 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from .errors import CycleColorError
 
 FilmName = Literal[
-    "panchromatic", "orthochromatic", "blue_plate", "faded_print", "worn_print", "generic", "mixed_box"
+    "panchromatic",
+    "orthochromatic",
+    "blue_plate",
+    "faded_print",
+    "worn_print",
+    "generic",
+    "mixed_box",
+    "any_film",
 ]
 
 
@@ -34,6 +41,7 @@ class Data(Section):
     # Loader processes; only speed depends on it. If left out: none on a CPU, up to 8 on a GPU.
     workers: int | None = Field(None, ge=0)
     film: FilmName | None = None  # paired methods: grays as this built-in film shows them, not lightness
+    film_share: float = Field(1.0, ge=0, le=1)  # of the photos that `film` shows; the others stay lightness
     tones: float = Field(0.0, ge=0, le=1)  # paired methods: how strongly tones of grays are varied
 
 
