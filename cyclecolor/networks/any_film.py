@@ -9,18 +9,13 @@ from .film_generator import LUMINANCE, STARTS, by_name, develop
 
 # Sensitivities to red, green and blue. Emulsions came to see blue, then green too, then red too (Mees and
 # James, 1966, chapters 11 and 12), and all that was made lies near the path through these; the last is
-# lightness itself, which gray scans of color photos are. Gray statistics alone can hardly tell red from green.
+# lightness itself, which gray scans of color photos are. Gray pictures alone hardly tell red from green.
 PATH = ((0.02, 0.08, 0.90), (0.03, 0.44, 0.53), (0.28, 0.38, 0.34), LUMINANCE)
 OFF_PATH = 0.2  # standard deviation of the logarithm of each sensitivity
 # Ranges of the rest: how far black is lifted and white lowered (most prints are fresh, so squares of
 # uniform numbers), softness, unevenness and grain as `film_numbers` has them; deviations of the curve.
-BLACK, WHITE, SOFTNESS, UNEVENNESS, GRAIN = (
-    (0.005, 0.33),
-    (0.005, 0.28),
-    (0.05, 0.8),
-    (0.002, 0.08),
-    (0.002, 0.07),
-)
+BLACK, WHITE = (0.005, 0.33), (0.005, 0.28)
+SOFTNESS, UNEVENNESS, GRAIN = (0.05, 0.8), (0.002, 0.08), (0.002, 0.07)
 DEVIATIONS = {"stops": 0.4, "contrast": 0.44, "shift": 0.6, "coarseness": 2.0}  # raw
 
 
