@@ -95,7 +95,9 @@ class CycleGAN(Method):
         any_kind = self._any_kind(len(color))
         if not any_kind:
             return self.G_gray(color)
-        linear = self.space.linear(color[:any_kind].float())
+        film = self.networks["G_gray"]
+        assert isinstance(film, FilmGenerator | FilmResnet)
+        linear = film.to_linear(color[:any_kind].float())
         return torch.cat([any_film(linear, normal), self.G_gray(color[any_kind:]).float()])
 
     def found(self, gray: Tensor) -> Tensor:
