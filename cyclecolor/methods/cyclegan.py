@@ -90,7 +90,7 @@ class CycleGAN(Method):
     def on_films(self, color: Tensor) -> Tensor:
         """Grays (N, 1, H, W) of color photos (N, 3, H, W): the first ones on films of any kind, if wanted.
 
-        What is wrong with the films that were found then does little harm.
+        What is wrong with the film that was found then does less harm.
         """
         any_kind = self._any_kind(len(color))
         if not any_kind:
