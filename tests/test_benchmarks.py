@@ -1,6 +1,7 @@
 """Every script under benchmarks/ runs a tiny turn: what the pages of results say can be measured anew."""
 
 import importlib
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -222,6 +223,16 @@ def test_write_scenes(script, tmp_path):
     assert [read_photo(path).pixels.shape for path in sorted((tmp_path / "scenes").iterdir())] == [
         (24, 24, 3)
     ] * 2
+
+
+def test_bench_collection(script, capsys):
+    pytest.importorskip("pyarrow", reason="the extra `storage` is not installed")
+    script("bench_collection", "driver", "--images", 300).main()
+    assert json.loads(capsys.readouterr().out)["images"] == 300
+    script(
+        "bench_collection", "model", "--seconds", 1, "--files", 3_600_000, "--machines", 10, "--cores", 10
+    ).main()
+    assert json.loads(capsys.readouterr().out)["coloring"] == 10.0
 
 
 def test_every_script_is_here():

@@ -28,6 +28,7 @@ OPTIONS = {
         "hints_path",
         "denoise",
         "flip_average",
+        "engine",
         "doubt",
         "device",
         "suffix",
