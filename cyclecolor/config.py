@@ -46,9 +46,9 @@ class Data(Section):
 
 
 class Generator(Section):
-    """`resnet` (width, blocks), `fusion` (all but blocks) or, for G_gray, `film` and `film_resnet` (none)."""
+    """`resnet` (width, blocks), `fusion` (all but blocks) or, for G_gray, `film` (none)."""
 
-    type: Literal["resnet", "fusion", "film", "film_resnet"] = "fusion"
+    type: Literal["resnet", "fusion", "film"] = "fusion"
     width: int = Field(64, ge=1, le=1024)  # resnet: channels after its first layer; fusion: of its decoder
     blocks: int = Field(9, ge=1, le=64)  # resnet: residual blocks
     # fusion: the network that looks at the photo
@@ -116,7 +116,7 @@ class Experiment(Section):
     learning_rate: float = Field(5e-4, gt=0)  # of the generators
     match_steps: int = Field(100, ge=0)  # steps of matching a film to the gray pile, before training
     film_rate: float = Field(0.05, ge=0)  # share of learning_rate at which a matched film goes on learning
-    # cyclegan with a film: share of the color photos that are shown on films of any kind, not on those found
+    # cyclegan with a film: share of the color photos that are shown on films of any kind, not on the one found
     any_film: float = Field(0.0, ge=0, lt=1)
     damage: bool = False  # draw dust and scratches over all grays that D_gray sees and G_color learns from
     decay_from: float = Field(
@@ -146,7 +146,7 @@ class Experiment(Section):
     @field_validator("G_color")
     @classmethod
     def _colors(cls, options: Generator) -> Generator:
-        if options.type.startswith("film"):
+        if options.type == "film":
             raise ValueError("a film makes gray: choose resnet or fusion")
         return options
 
@@ -161,8 +161,8 @@ class Experiment(Section):
 
     @model_validator(mode="after")
     def _any_film(self) -> Self:
-        if self.any_film and not (self.method == "cyclegan" and self.G_gray.type.startswith("film")):
-            raise ValueError("any_film is for method = 'cyclegan' with G_gray.type = 'film' or 'film_resnet'")
+        if self.any_film and self.method == "cyclegan" and self.G_gray.type != "film":
+            raise ValueError("any_film is for G_gray.type = 'film'")
         return self
 
     @model_validator(mode="after")

@@ -77,6 +77,10 @@ def test_photos_of_one_place_differ_by_their_films():
     assert (grays[0] - grays[1:]).abs().mean(dim=(1, 2, 3)).min() > 0.01
 
 
+def test_an_experiment_with_any_film_can_be_trained_on_pairs_too():
+    assert parse_experiment({"any_film": 0.5, "method": "regression"}, source="here").any_film == 0.5
+
+
 def test_a_generator_of_gray_that_is_no_film_is_refused():
     with pytest.raises(CycleColorError, match="any_film is for"):
         parse_experiment({"any_film": 0.5, "G_gray": {"type": "resnet"}}, source="here")

@@ -150,8 +150,19 @@ def test_film_gap(script, monkeypatch, tmp_path):
         assert "| CIEDE2000 | mean |" in result.output
         assert "| oracle |" in result.output
     assert called == ["prepare", *["train"] * len(film_gap.RUNS)]
+    start = ["--start", tmp_path / "out" / "any-floor-0"]
+    result = CliRunner().invoke(film_gap.main, [str(argument) for argument in [*arguments, *start]])
+    assert "| blue_plate | seed | start | floor |" in result.output
+    assert equal_cells(result.output, "start", "floor")  # it is the floor, as it is
     errors = {"floor": 14, "augmented": 13, "one_film": 12, "unpaired": 11, "oracle": 10}
-    assert film_gap.closed([errors[name] for name in film_gap.RUNS]) == 0.75
+    assert film_gap.closed(errors) == 0.75
+
+
+def equal_cells(markdown, *columns):
+    """Whether columns of the first table have the same cells."""
+    rows = [line.strip("|").split(" | ") for line in markdown.split("\n\n")[0].splitlines()]
+    places = [rows[0].index(column) for column in columns]
+    return all(len({cells[place] for place in places}) == 1 for cells in rows[2:])
 
 
 def test_fuzz_checkpoints(script, capsys):

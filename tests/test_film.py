@@ -10,7 +10,9 @@ from cyclecolor.color import SPACES, rgb_to_lightness, srgb_to_linear
 from cyclecolor.config import Data, FilmName, parse_experiment
 from cyclecolor.data import open_dataset, open_piles, render_scene
 from cyclecolor.errors import CycleColorError
+from cyclecolor.evaluation import contact_sheet
 from cyclecolor.film import BOXES, FILMS, blur, damaged, film_of, grain, render, slow_field, tone, transmitted
+from cyclecolor.inference import load
 from cyclecolor.networks import FilmGenerator
 from cyclecolor.networks.film_generator import GAIN, LUMINANCE, STARTS
 
@@ -193,3 +195,27 @@ def test_full_size_gray_keeps_the_size():
     generator = FilmGenerator(LAB.linear).eval()
     with torch.no_grad():
         assert generator.full_size(torch.rand(1, 3, 70, 50), torch.rand(1, 3, 32, 24)).shape == (1, 1, 70, 50)
+
+
+def test_a_sheet_shows_photos_as_the_film_found_does():
+    colorizer = load("default")
+    colorizer.generators["G_gray"] = film = FilmGenerator(LAB.linear).eval()
+    photo = render_scene(3, 0, size=40)
+    rows = np.split(np.array(contact_sheet(colorizer, [photo], film=True, height=40)).astype(int), 4)
+    with torch.no_grad():
+        for name, raw in {"red": -2.0, "green": -1.0, "blue": 2.0, "black": -2.5}.items():
+            film.mean[list(STARTS).index(name)] = raw / GAIN
+        gray = film(LAB.color(torch.from_numpy(photo)[None].permute(0, 3, 1, 2) / 255))
+    other = np.split(np.array(contact_sheet(colorizer, [photo], film=True, height=40)).astype(int), 4)
+    for before, after in zip(rows[:3], other[:3], strict=True):
+        assert (before == after).all()
+    assert np.ptp(other[3], axis=2).max() <= 1
+    seen = rgb_to_lightness(torch.from_numpy(other[3])[None].permute(0, 3, 1, 2) / 255)
+    torch.testing.assert_close(seen, 50 * (gray + 1), atol=0.5, rtol=0)
+    assert np.abs(other[3] - rows[3]).mean() > 10
+
+
+def test_no_film_has_no_row_of_a_sheet():
+    colorizer = load("default")
+    del colorizer.generators["G_gray"]
+    assert contact_sheet(colorizer, [render_scene(3, 0, size=40)], film=True, height=40).size == (40, 120)

@@ -34,7 +34,7 @@ from .progress import waiting
     "--sheet",
     "sheet_path",
     type=UserPath(),
-    help="Write a contact sheet (gray, ours, truth) to this PNG file.",
+    help="Write a contact sheet (gray, ours, truth, truth on the film found) to this PNG file.",
 )
 @click.option(
     "--perceptual",

@@ -85,7 +85,7 @@ def evaluate_folder(
         }
         write_json(record, json_path)
     if sheet_path:
-        save_sheet(colorizer, inputs.photos, sheet_path, inputs.grays)
+        save_sheet(colorizer, inputs.photos, sheet_path, inputs.grays, film=True)
         lines.append(f"sheet: {sheet_path}")
     return "\n".join(lines)
 

@@ -11,7 +11,6 @@ from torch import Tensor
 from ..color import ColorSpace
 from ..networks import (
     FilmGenerator,
-    FilmResnet,
     FusionGenerator,
     GrayResidual,
     ResnetGenerator,
@@ -55,7 +54,7 @@ class ChromaColorizer(Colorizer):
         image = self.space.color(self._rgb(photo))
         small = resized(image, self._sides(image.shape[-2:], stride=1))
         G_gray = self.generators["G_gray"]
-        assert isinstance(G_gray, GrayResidual | FilmGenerator | FilmResnet)
+        assert isinstance(G_gray, GrayResidual | FilmGenerator)
         with torch.inference_mode():
             gray = G_gray.full_size(image, small)
         gray = self.space.merge(gray, torch.zeros_like(image[:, 1:]))

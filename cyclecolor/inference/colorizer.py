@@ -18,7 +18,7 @@ from ..checkpoint import Checkpoint
 from ..errors import CycleColorError
 from ..hardware import pick_device
 from ..methods import METHODS
-from ..networks import FilmGenerator, FilmResnet, fold_norms, stride_of
+from ..networks import FilmGenerator, fold_norms, stride_of
 from ..photos import Photo, decode_image, encode_image
 from .guided import resized
 from .hints import Hint
@@ -136,12 +136,10 @@ class Colorizer(ABC):
         """What `G_color` says of the scaled lightness (N, 1, h, w): chroma in units of the space."""
 
     @property
-    def films(self) -> list[tuple[float, dict[str, float]]]:
-        """The films of the gray pile that `G_gray` has learned, shares and numbers; none if it is no film."""
+    def film(self) -> dict[str, float]:
+        """The numbers of the film that `G_gray` has become; empty if it is no film."""
         G_gray = self.generators.get("G_gray")
-        if isinstance(G_gray, FilmResnet):
-            return G_gray.describe()
-        return [(1.0, G_gray.describe())] if isinstance(G_gray, FilmGenerator) else []
+        return G_gray.describe() if isinstance(G_gray, FilmGenerator) else {}
 
     def __call__(self, image: Image.Image, hints: Sequence[Hint] = ()) -> Image.Image:
         """Color a PIL image of any mode, as `colorize` does; only its lightness is used."""

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ..color import RGBSpace
 from ..errors import CycleColorError, of_extra
 from ..files import atomic_write
-from ..networks import FilmGenerator, FilmResnet
+from ..networks import FilmGenerator
 from ..ops.conv_by_rows import ConvFromFew, ConvToFew
 from ..ops.instance_norm import EPSILON, InstanceNorm
 from ..ops.winograd import WinogradConv2d
@@ -86,7 +86,7 @@ def _facts(colorizer: Colorizer, name: str) -> dict[str, Any]:
 
 def _plain(generator: nn.Module) -> nn.Module:
     """A copy on the CPU whose layers are PyTorch's own, not those that are quicker here."""
-    if isinstance(generator, FilmGenerator | FilmResnet):
+    if isinstance(generator, FilmGenerator):
         raise CycleColorError("this checkpoint's G_gray is a film, no network; `info` prints it", exit_code=2)
     network = copy.deepcopy(generator).float().cpu().to(memory_format=torch.contiguous_format)
     for module in network.modules():

@@ -1,6 +1,7 @@
 """Unpaired training: the CycleGAN of Zhu et al. (2017), chroma-native and with an honest cycle."""
 
 import logging
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -11,11 +12,8 @@ from torch.utils.data import Dataset, default_collate
 from ..data.seeds import Stream, mixed_seed
 from ..distributed import normal
 from ..film import blur, damaged
-from ..networks import FilmGenerator, FilmResnet, any_film
-from ..networks.content import content_of, reader_of
-from .archive_matching import HELD_TO, Archive, Progress, match_archive, said_films
+from ..networks import FilmGenerator, any_film
 from .bottleneck import bottleneck
-from .content import chances
 from .film_matching import match_film
 from .image_pool import ImagePool
 from .losses import chroma_l1, discriminator_loss, generator_loss, l1
@@ -25,6 +23,8 @@ DETAIL = 5.0  # detail is some fifth of tones in size
 # Crops of each pile to which a film is matched, of them at a time, and the side of the middle that is looked
 # at. With a quarter as many, a third at a time, lightness was found to be green by 0.91 (it is by 0.72).
 MATCHED, MATCH_BATCH, MATCH_SIDE = 4096, 192, 48
+
+Progress = Callable[[Any], Iterable[Any]]
 
 logger = logging.getLogger("cyclecolor")
 
@@ -90,13 +90,13 @@ class CycleGAN(Method):
     def on_films(self, color: Tensor) -> Tensor:
         """Grays (N, 1, H, W) of color photos (N, 3, H, W): the first ones on films of any kind, if wanted.
 
-        What is wrong with the films that were found then does little harm.
+        What is wrong with the film that was found then does less harm.
         """
         any_kind = self._any_kind(len(color))
         if not any_kind:
             return self.G_gray(color)
         film = self.networks["G_gray"]
-        assert isinstance(film, FilmGenerator | FilmResnet)
+        assert isinstance(film, FilmGenerator)
         linear = film.to_linear(color[:any_kind].float())
         return torch.cat([any_film(linear, normal), self.G_gray(color[any_kind:]).float()])
 
@@ -139,21 +139,16 @@ class CycleGAN(Method):
 
     @property
     def _matches_film(self) -> bool:
-        return self.experiment.G_gray.type.startswith("film") and self.experiment.match_steps > 0
+        return self.experiment.G_gray.type == "film" and self.experiment.match_steps > 0
 
     def before_training(self, dataset: Dataset[Any], progress: Progress) -> None:
-        """Match the film, or the films, to the gray pile, on crops that the first steps will see; say it."""
+        """Match the film to the gray pile, on crops that the first steps will see; say it."""
         film, experiment = self.networks["G_gray"], self.experiment
-        if not isinstance(film, FilmGenerator | FilmResnet) or not experiment.match_steps:
+        if not isinstance(film, FilmGenerator) or not experiment.match_steps:
             return
         count = min(MATCHED, experiment.num_steps * experiment.accumulate * experiment.batch_size)
-        if isinstance(film, FilmResnet):
-            count = min(HELD_TO, count)
         samples = (dataset[position] for position in progress(range(count)))
         crops = default_collate([{pile: sample[pile] for pile in ("gray", "color")} for sample in samples])
-        if isinstance(film, FilmResnet):
-            logger.info(self._find_films(film, crops, progress))
-            return
         crops = {pile: middle(images, MATCH_SIDE) for pile, images in crops.items()}
         picks = torch.randint(count, (experiment.match_steps, 2, MATCH_BATCH))
         batches = (
@@ -163,23 +158,6 @@ class CycleGAN(Method):
         match_film(film, batches, steps=experiment.match_steps, seed=seed)
         numbers = ", ".join(f"{name} {value:.2f}" for name, value in film.describe().items())
         logger.info("the film found in the gray pile: %s", numbers)
-
-    def _find_films(self, film: FilmResnet, crops: dict[str, Tensor], progress: Progress) -> str:
-        """Find the films of the gray pile, with photos drawn so that they show what the scans do."""
-        grays, photos = self.read({pile: middle(images, MATCH_SIDE) for pile, images in crops.items()})
-        archive = Archive.of(grays, photos, film.to_linear, self._chances(crops))
-        seed = mixed_seed(self.experiment.seed, Stream.BEFORE, 1)
-        match_archive(film, archive, steps=self.experiment.match_steps, seed=seed, progress=progress)
-        return said_films(film)
-
-    def _chances(self, crops: dict[str, Tensor]) -> Tensor | None:
-        """How often each color crop is to be drawn, where `G_color` starts from an encoder that sees."""
-        knows = self.experiment.G_color.pretrained or self.experiment.init
-        encoder = reader_of(self.networks["G_color"])
-        if not knows or encoder is None:
-            return None
-        scans, photos = self.read(crops)
-        return chances(content_of(encoder, scans), content_of(encoder, photos[:, :1])).cpu()
 
 
 def middle(image: Tensor, side: int) -> Tensor:

@@ -3,7 +3,6 @@
 from .any_film import any_film
 from .encoders import ENCODERS
 from .film_generator import FilmGenerator
-from .film_resnet import FilmResnet
 from .folding import fold_norms
 from .fusion_generator import FusionGenerator
 from .gray_residual import GrayResidual
@@ -18,7 +17,6 @@ __all__ = [
     "ENCODERS",
     "GENERATORS",
     "FilmGenerator",
-    "FilmResnet",
     "FusionGenerator",
     "GrayResidual",
     "PatchDiscriminator",
