@@ -80,6 +80,22 @@ def test_measures_of_any_size_are_vectors_of_a_crop(size):
         torch.testing.assert_close(whole[2:3], alone, atol=1e-4, rtol=1e-4)
 
 
+def test_the_last_measure_has_some_of_all_others():
+    """Five of the tones, from dark to light, half of the layout's rows, all details and places."""
+    gray = torch.rand(3, 1, 48, 48) * 2 - 1
+    layout, tones, detail, places, together = measures(gray)
+    rows = layout.view(3, 8, 8).mean(dim=2)[:, [0, 2, 4, 6]]
+    parts = [tones[:, [0, 4, 8, 12, 15]], rows, detail, places]
+    torch.testing.assert_close(together, torch.cat(parts, dim=1))
+
+
+def test_scans_that_are_all_alike_have_no_spread_and_others_are_far_from_them():
+    compared = Normalized(torch.zeros(4, 1, 24, 24))
+    for alike, layout in zip(compared.scans, compared(torch.full((1, 1, 24, 24), 0.5))[:1], strict=False):
+        assert not alike.any()
+        torch.testing.assert_close(layout, torch.full((1, 64), 0.5 / 1e-3 / 8))
+
+
 def test_measures_of_the_scans_have_unit_spread():
     scans = torch.rand(200, 1, 24, 24) * 2 - 1
     for samples in Normalized(scans).scans:
@@ -175,6 +191,19 @@ def test_equal_seeds_give_equal_films_whatever_else_was_random(color, monkeypatc
         states.append(film.state_dict())
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
     assert not torch.equal(states[0]["means"], states[2]["means"])
+
+
+def test_what_moves_with_the_scene_is_told_from_what_is_drawn(color):
+    """A fresh ResNet moves nothing; one whose last layer says 0.3 whatever it sees, by tanh 0.3."""
+    film, compared = FilmResnet(LAB.linear), Normalized(color[:40, :1])
+    archive, there = Archive.of(color[:40, :1], color[:40], LAB.linear), torch.tensor([0, 3])
+    for answer in (0.0, 0.3):
+        torch.nn.init.constant_(film.answer.bias, answer)
+        generator = torch.Generator().manual_seed(0)
+        with torch.no_grad():
+            sets, moved = archive_matching._grays(film, there, 5, compared, archive, generator)
+        assert moved.item() == pytest.approx(np.tanh(answer) ** 2, abs=1e-5)
+        assert {m.shape[:2] for m in sets} == {(2, 5)}
 
 
 def test_photos_without_a_chance_are_never_drawn(color):
