@@ -188,7 +188,7 @@ def turn(root: Path, mutants: list[Mutant], seconds: int) -> list[Mutant]:
 
 
 def sampled(paths: list[Path], count: int, seed: int) -> list[str]:
-    """The names of so many of all mutants that mutmut makes of some files and folders, relative to the root."""
+    """The names of some of all mutants that mutmut makes of files and folders, relative to the root."""
     from mutmut.mutation.file_mutation import mutate_file_contents
     from mutmut.utils.format_utils import get_mutant_name
 

@@ -1,10 +1,11 @@
-"""Can `D_gray` tell grays of 8 bits, as scans are, from grays that were not rounded, as `G_gray` draws them?
+"""Whether `D_gray` tells grays of 8 bits, as scans are, from grays as `G_gray` draws them, not rounded.
 
     python benchmarks/rounding.py PHOTOS [--steps 1000] [--grain 0.01] [--damage]
 
 The default `D_gray` alone is trained on crops of one pile: half of a batch rounded, half, of other photos,
-not. Both have equal grain, and specks and scratches if asked for. Photos that it has not seen, the last fifth,
-say how well it tells: the chance that of a rounded crop and another it knows which is which (0.5: not at all).
+not. Both have equal grain, and specks and scratches if asked for. Photos that it has not seen, the last
+fifth, say how well it tells: the chance that of a rounded crop and another it knows which is which (0.5: not
+at all).
 """
 
 import argparse

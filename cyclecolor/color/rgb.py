@@ -1,6 +1,5 @@
 """RGB itself as a space of networks that see and make whole images, lightness included."""
 
-import torch
 from torch import Tensor
 
 from .lab import rgb_to_lab
