@@ -7,10 +7,10 @@
         --scores "orthochromatic film" landscapes_test orthochromatic --scores plates color blue_plate
 
 A name for the card, a folder of color photos, and what the network sees of them: `lightness`, a built-in
-film, or a folder of scans of the same names. Scores are those of `cyclecolor evaluate`, audits those of `cyclecolor
-audit`. They go to checkpoints/default.json and, as rows, into checkpoints/default.md, in the place of those
-that are there; tests/test_numbers.py compares the two, and the file that was measured with the one that is
-there.
+film, or a folder of scans of the same names. Scores are those of `cyclecolor evaluate`, audits those of
+`cyclecolor audit`. They go to checkpoints/default.json and, as rows, into checkpoints/default.md, in the place
+of those that are there; tests/test_numbers.py compares the two, and the file that was measured with the one
+that is there.
 """
 
 import argparse
