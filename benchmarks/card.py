@@ -8,7 +8,7 @@
 
 A name for the card, a folder of color photos, and what the network sees of them: `lightness`, a built-in
 film, or a folder of scans of the same names. Scores are those of `cyclecolor evaluate`, audits those of
-`cyclecolor audit`. They go to checkpoints/default.json and, as rows, into checkpoints/default.md, in the place
+`cyclecolor audit`. They go to checkpoints/default.json and, as rows, into checkpoints/default.md, in place
 of those that are there; tests/test_numbers.py compares the two, and the file that was measured with the one
 that is there.
 """
