@@ -116,7 +116,7 @@ class Experiment(Section):
     learning_rate: float = Field(5e-4, gt=0)  # of the generators
     match_steps: int = Field(100, ge=0)  # steps of matching a film to the gray pile, before training
     film_rate: float = Field(0.05, ge=0)  # share of learning_rate at which a matched film goes on learning
-    # cyclegan with a film: share of the color photos that are shown on films of any kind, not on the one found
+    # cyclegan with a film: share of the color photos that are shown on films of any kind, not the one found
     any_film: float = Field(0.0, ge=0, lt=1)
     damage: bool = False  # draw dust and scratches over all grays that D_gray sees and G_color learns from
     decay_from: float = Field(

@@ -180,8 +180,8 @@ def test_lay_out_prokudin(script, photos, tmp_path):
     assert (tmp_path / "laid_out/blue_plate/a.png").is_file()
 
 
-def test_mutants(script, tmp_path):
-    mutants = script("mutants")
+def test_mutants(script, tmp_path, monkeypatch, capsys):
+    mutants = script("mutants", "--count", 6, "--batch", 3)
     bases = mutants.base_pictures()
     extra = {"jxl", "heic"}  # of the extra `archive`
     assert {suffix for suffix, _ in bases} | extra == set(mutants.SUFFIXES)
@@ -189,6 +189,56 @@ def test_mutants(script, tmp_path):
     mutants.write_batch(tmp_path / "one", bases, range(6, 7), seed=1)
     (again,) = (tmp_path / "one").iterdir()
     assert (tmp_path / "some" / again.name).read_bytes() == again.read_bytes()
+
+    def translate(source, output):  # without a process of its own
+        arguments = ["translate", str(source), "-o", str(output), "--workers", "1"]
+        return CliRunner().invoke(cyclecolor, arguments).exit_code, 0
+
+    monkeypatch.setattr(mutants, "translate", translate)
+    monkeypatch.setattr(mutants, "LONGEST", float("inf"))  # however busy the machine is
+    mutants.main()
+    assert "6 files, first 0, seed 0" in capsys.readouterr().out
+
+
+def test_rounding(script, photos, monkeypatch, capsys):
+    rounding = script("rounding", photos, "--steps", 2, "--every", 1, "--grain", 0, "--damage")
+    for name, value in {"SIZE": 32, "BATCH": 2, "JUDGED": 8}.items():
+        monkeypatch.setattr(rounding, name, value)
+    rounding.main()
+    told = [float(line.split()[-1]) for line in capsys.readouterr().out.splitlines()]
+    assert len(told) == 2
+    assert all(0 <= share <= 1 for share in told)
+
+
+def test_card(script, photos, tmp_path, capsys):
+    """A card gets the figures of the file beside it, and keeps its other rows; the JSON names no place."""
+    shutil.copy(BENCHMARKS.parent / "checkpoints/scans-a.safetensors", tmp_path / "one.safetensors")
+    (tmp_path / "one.md").write_text(
+        "# one\n\n| first | a |\n| scores, old (1) | CIEDE2000 1 |\n| last | b |\n"
+    )
+    sets = ["--scores", "plain", photos, "lightness", "--scores", "scans", photos, photos]
+    sets += ["--scores", "on film", photos, "blue_plate", "--audit", "plain", photos, "lightness"]
+    card = script("card", tmp_path / "one.safetensors", *sets)
+    card.main()
+    rows = capsys.readouterr().out.splitlines()
+    assert [row.split(" | ")[0] for row in rows] == [
+        *("| scores, plain (3)", "| scores, scans (3)", "| scores, on film (3)", "| audit, plain (3)")
+    ]
+    assert (tmp_path / "one.md").read_text().splitlines() == [
+        "# one",
+        "",
+        "| first | a |",
+        *rows,
+        "| last | b |",
+    ]
+    text = (tmp_path / "one.json").read_text()
+    assert str(tmp_path) not in text
+    record = json.loads(text)
+    ours = record["scores"]["plain"]["scores"]["ciede2000"]["ours"]["value"]
+    assert f"CIEDE2000 {ours:.2f} [" in rows[0]
+    assert record["scores"]["scans"]["gray"] == "color"
+    assert record["scores"]["on film"]["film"] == "blue_plate"
+    assert list(card.rows(record)) == rows
 
 
 def test_parity(script, capsys):
@@ -262,21 +312,16 @@ def test_what_hints_are_compared_with(script):
 
 
 def test_mutation(script, tmp_path, capsys):
-    """Of a package of two functions, whose tests know 2 + 3, and nothing of products but 2 x 1."""
+    """Of a package of one function, whose tests know 2 x 1 and nothing else of it."""
     mutation = script("mutation")
     (tmp_path / "tests").mkdir()
-    (tmp_path / "small.py").write_text(
-        "def add(a, b):\n    return a + b\ndef times(a, b):\n    return a * b\n"
-    )
-    (tmp_path / "tests" / "test_small.py").write_text(
-        "from small import add, times\ndef test():\n    assert add(2, 3) == 5\n    assert times(2, 1) == 2\n"
-    )
-    mutants = mutation.sampled(tmp_path, {"small.py": "test_small.py"}, 10, seed=0)
-    assert len(mutants) == 2
-    mutants.append(mutation.broken(tmp_path, mutation.Line("small.py", "a + b", "5", "test_small.py::test")))
-    survivors = mutation.turn(tmp_path, mutants, seconds=60)
-    assert {mutant.change for mutant in survivors} == {"small.py:4: a * b -> a / b", "small.py: a + b -> 5"}
-    assert "1 of 3 noticed" in capsys.readouterr().out
+    (tmp_path / "small.py").write_text("def times(a, b):\n    return a * b\n")
+    test = "from small import times\ndef test():\n    assert times(2, 1) == 2\n"
+    (tmp_path / "tests" / "test_small.py").write_text(test)
+    lines = [mutation.Line("small.py", "a * b", new, "test_small.py::test") for new in ("a / b", "5")]
+    survivors = mutation.turn(tmp_path, [mutation.broken(tmp_path, line) for line in lines], seconds=60)
+    assert [mutant.change for mutant in survivors] == ["small.py: a * b -> a / b"]
+    assert "1 of 2 noticed" in capsys.readouterr().out
 
 
 def test_the_lines_that_mutation_breaks_are_there(script):

@@ -12,6 +12,7 @@ from cyclecolor.data import open_dataset, open_piles, render_scene
 from cyclecolor.errors import CycleColorError
 from cyclecolor.evaluation import contact_sheet
 from cyclecolor.film import BOXES, FILMS, blur, damaged, film_of, grain, render, slow_field, tone, transmitted
+from cyclecolor.film.films import Film, _scan
 from cyclecolor.inference import load
 from cyclecolor.networks import FilmGenerator
 from cyclecolor.networks.film_generator import GAIN, LUMINANCE, STARTS
@@ -67,6 +68,19 @@ def test_grain_has_unit_variance_and_clumps(coarseness):
     neighbors = (field[..., 1:] * field[..., :-1]).mean().item()
     # Neighbours of a Gaussian of 1 pixel correlate by exp(-1/4).
     assert neighbors == pytest.approx({0.0: 0, 0.5: 0.38, 1.0: np.exp(-0.25)}[coarseness], abs=0.1)
+
+
+def test_no_noise_is_no_grain():
+    assert not grain(torch.zeros(1, 1, 8, 8), value(0.5)).any()
+
+
+def test_a_scan_has_the_grain_of_its_film_in_the_mid_tones_and_none_in_black_and_white():
+    film = Film((0.3, 0.4, 0.3), grain=(0.03, 0.03), black=(0.1, 0.1), white=(0.9, 0.9), unevenness=(0, 0))
+    for tones, spread in ((0.5, 0.8 * 0.03), (0.1, 0.8 * 0.03 * 0.36), (0.0, 0), (1.0, 0)):
+        generator = torch.Generator().manual_seed(0)
+        gray = _scan(torch.full((1, 1, 64, 64), tones), film, generator)
+        assert gray.mean().item() == pytest.approx(0.1 + 0.8 * tones, abs=2e-3)
+        assert gray.std().item() == pytest.approx(spread, rel=1e-3, abs=1e-6)
 
 
 def test_slow_field_passes_through_its_knots():

@@ -53,6 +53,12 @@ def test_starting_from_another_run_takes_its_averaged_color_generator(tmp_path):
             Trainer(experiment, tmp_path / reason)
 
 
+def test_a_run_without_pools_goes_on(tmp_path):
+    changes = {"discriminator": {"layers": 1, "width": 8, "pool_size": 0}, "decay_from": 1.0}
+    train(tiny_experiment(num_steps=1, **changes), tmp_path)
+    assert read_checkpoint(train(tiny_experiment(num_steps=2, **changes), tmp_path)).step == 2
+
+
 def test_a_start_is_no_reason_not_to_resume(tmp_path):
     first = train(tiny_experiment(), tmp_path / "first")
     experiment = tiny_experiment(num_steps=4, save_every=2, init=str(first))
