@@ -15,10 +15,11 @@ PHOTO_SUFFIXES = (
 """Lower-case suffixes of files that count as photographs in a folder."""
 
 FOREIGN_SUFFIXES = (
-    ".3fr", ".arw", ".cr2", ".cr3", ".cur", ".dcm", ".dcr", ".dds", ".dng", ".eps", ".erf", ".exr", ".fff",
-    ".fits", ".hdr", ".ico", ".iiq", ".jxr", ".kdc", ".mef", ".mos", ".mrw", ".msp", ".nef", ".nrw", ".orf",
-    ".pam", ".pcd", ".pcx", ".pef", ".pfm", ".psb", ".psd", ".qoi", ".raf", ".ras", ".raw", ".rw2", ".rwl",
-    ".sgi", ".spider", ".sr2", ".srf", ".srw", ".svg", ".tga", ".x3f", ".xcf",
+    ".3fr", ".arw", ".bay", ".cap", ".cr2", ".cr3", ".crw", ".cur", ".dcm", ".dcr", ".dds", ".dng", ".eip",
+    ".eps", ".erf", ".exr", ".fff", ".fits", ".gpr", ".hdp", ".hdr", ".ico", ".iiq", ".jxr", ".k25", ".kdc",
+    ".mef", ".mos", ".mrw", ".msp", ".nef", ".nrw", ".orf", ".pam", ".pcd", ".pcx", ".pef", ".pfm", ".psb",
+    ".psd", ".qoi", ".raf", ".ras", ".raw", ".rw2", ".rwl", ".rwz", ".sgi", ".spider", ".sr2", ".srf", ".srw",
+    ".svg", ".tga", ".wdp", ".x3f", ".xcf",
 )  # fmt: skip
 """Lower-case suffixes of pictures that cannot be read: an archive wants them named, not passed over."""
 
