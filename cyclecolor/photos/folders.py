@@ -24,8 +24,9 @@ FOREIGN_SUFFIXES = (
 """Lower-case suffixes of pictures that cannot be read: an archive wants them named, not passed over."""
 
 SERVICE_FOLDERS = (
-    "@eadir", "@recycle", "@tmp", "#recycle", "#snapshot", "$recycle.bin", "__macosx", "lost+found",
-    "system volume information", "thumbnails", "thumbs",
+    "#recycle", "#snapshot", "$recycle.bin", "@eadir", "@recently-snapshot", "@recycle", "@sharebin",
+    "@snapshot", "@tmp", "__macosx", "ipod photo cache", "lost+found", "network trash folder", "recycled",
+    "recycler", "system volume information", "temporary items", "thumbnails", "thumbs",
 )  # fmt: skip
 """Lower-case names of folders that NAS, systems and viewers keep thumbnails and rubbish in.
 

@@ -100,7 +100,7 @@ def is_cut_short(image: Image.Image, file: BinaryIO, draft: tuple[int, int] | No
     draft : pair of int, optional
         As asked of `image`.
     """
-    if not (_ends_flat(image) or _ends_in_zeros(file) or _has_several_scans(file)):
+    if not (_ends_flat(image, frame(file)) or _ends_in_zeros(file) or _has_several_scans(file)):
         return False
     file.seek(0)
     content = file.read()
@@ -130,9 +130,11 @@ def has_more_behind(file: BinaryIO) -> bool:
     return content[end : end + 2] == END
 
 
-def _ends_flat(image: Image.Image) -> bool:
-    """Whether the last block, in the lower right corner, has one color."""
-    left, top = ((side - 1) // 8 * 8 for side in image.size)
+def _ends_flat(image: Image.Image, said: Frame | None) -> bool:
+    """Whether the last block, in the lower right corner, has one color; of a small copy, its last two pixels."""
+    block = max(1, 8 * image.width // said.width if said and said.width else 8)
+    top = (image.height - 1) // block * block
+    left = min((image.width - 1) // block * block, max(0, image.width - 2))
     ranges = image.crop((left, top, *image.size)).getextrema()
     return all(low == high for low, high in (ranges if isinstance(ranges[0], tuple) else [ranges]))
 

@@ -222,6 +222,8 @@ def _with_end(file: BinaryIO, error: OSError, draft: tuple[int, int] | None) -> 
     if draft is not None:
         image.draft(None, draft)
     photo = decode(image, io.BytesIO(content))
+    if jpeg.is_cut_short(image, io.BytesIO(content), draft):
+        raise error
     return replace(photo, warnings=(*photo.warnings, "the end marker is missing; the picture is whole"))
 
 
