@@ -5,8 +5,9 @@
 Mutants are made of small pictures in all formats and modes, and of the files of a corpus where one is given;
 `--count 0 --corpus FOLDER` sends the corpus through as it is. After each batch, one process each, the figures
 are checked: no death, nothing over 5 s (`--limit`, for a busy machine), memory at most 300 MB above idle, a
-manifest line for each file, no output but whole ones, nothing but refusals on the standard error. The first breach stops the run and leaves its batch where it says. A mutant depends on
-its number and the seed alone, so a long run can be done in pieces (`--first`).
+manifest line for each file, no output but whole ones, nothing but refusals on the standard error. The first
+breach stops the run and leaves its batch where it says. A mutant depends on its number and the seed alone, so
+a long run can be done in pieces (`--first`).
 """
 
 import argparse

@@ -195,6 +195,15 @@ def test_sheet_of_scans(script, photos, tmp_path):
     assert size_of(tmp_path / "sheet.jpg") == (6 * 240, 2 * 190)
 
 
+def test_tiff_readers(script, capsys, monkeypatch):
+    readers = script("tiff_readers", "--size", 32)
+    monkeypatch.setattr(readers, "COMPRESSIONS", (None, "zlib"))
+    readers.main()
+    ours = capsys.readouterr().out.splitlines()[0]
+    assert ours.startswith("ours: sound {'right': 108} in ")
+    assert ours.endswith("damaged {'refused': 216}")
+
+
 def test_torture(script, capsys):
     assert script("torture", "--kills", 1, "--aimed", 0).main() == 0
     assert "all bit-identical" in capsys.readouterr().out

@@ -185,7 +185,9 @@ def test_32_bit_integers_mean_the_same_in_colors_and_alpha(tmp_path, alpha):
         assert set(photo.alpha.ravel()) == {alpha}
 
 
-@pytest.mark.parametrize("head", [b"II\x1a\0\0\0HEAPCCDR", b"II*\0\x08\0\0\0IIIITwaR", b"MM\0*\0\0\0\x08MMMMRaw"])
+@pytest.mark.parametrize(
+    "head", [b"II\x1a\0\0\0HEAPCCDR", b"II*\0\x08\0\0\0IIIITwaR", b"MM\0*\0\0\0\x08MMMMRaw"]
+)
 def test_raw_files_that_hold_a_preview_in_a_tiff(tmp_path, head):
     (tmp_path / "a.tif").write_bytes(head + bytes(90))
     assert refusal(tmp_path / "a.tif").reason == "camera-raw"

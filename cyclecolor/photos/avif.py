@@ -13,7 +13,9 @@ _WITHIN = {b"meta": 4, b"iprp": 0, b"ipco": 0}
 
 def said_by(file: BinaryIO) -> tuple[bytes | None, tuple[str, ...]]:
     """An ICC profile that stands for its colors where it has none, and what there is to warn of."""
-    profile, warnings, deepest = None, (), 8
+    profile: bytes | None = None
+    warnings: tuple[str, ...] = ()
+    deepest = 8
     for name, content in _properties(file, 0, file.seek(0, 2)):
         if name == b"colr" and content[:4] == b"nclx" and len(content) >= 8:
             profile, warnings = profile_by_numbers(*struct.unpack_from(">2H", content, 4))

@@ -10,7 +10,7 @@ from PIL.PpmImagePlugin import PpmImageFile
 from ..files import shown
 from . import jp2, metadata, png, profiles
 from .deep import read_deep, read_ppm16
-from .exif import orientation_of, upright
+from .exif import orientation_of, stored_orientation, upright
 from .guard import Refused, refusing
 from .metadata import Found
 from .photo import Metadata, Photo
@@ -66,8 +66,10 @@ def decode(image: Image.Image, file: BinaryIO | None = None) -> Photo:
     image.load()
     if image.format == "PNG" and file is not None and png.is_cut_short(image, file):
         raise Refused("truncated", "cut short (rows are missing); copy or scan it again")
-    orientation = orientation_of(image)
     found = metadata.of_image(image, file)
+    orientation = orientation_of(image)
+    if image.format == "PNG" and orientation == 1:  # Pillow does not know all places for EXIF
+        orientation = stored_orientation(found.exif)
     (pixels, alpha), warnings = _planes(image, raw_mode, found, file)
     said = metadata.carried(found, image.format or "", orientation)
     return _turned(pixels, alpha, said, orientation, (*found.warnings, *warnings))

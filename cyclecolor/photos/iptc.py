@@ -53,7 +53,7 @@ def cleaned(records: bytes, orientation: int) -> bytes | None:
 
 
 def _datasets(records: bytes) -> Iterator[tuple[int, int, int, int]]:
-    """Record and number of each, and where it begins and ends (IIM 4.2, 1.5: a size, or the size of a size)."""
+    """Record and number of each, and where it begins and ends (IIM 4.2, 1.5)."""
     at = 0
     while records[at : at + 1] == _MARKER and at + 5 <= len(records):
         record, number, size = struct.unpack_from(">BBH", records, at + 1)

@@ -54,8 +54,8 @@ class Boxes:
     dpi : pair of float, optional
         Across and down, as captured or to be displayed.
     channels : tuple of (int, int, int)
-        Of each its number, its type (0 color, 1 alpha, 2 alpha that colors are multiplied by), and which color it
-        is; none where the file does not say.
+        Of each its number, its type (0 color, 1 alpha, 2 alpha that colors are multiplied by), and which
+        color it is; none where the file does not say.
     palette : tuple of int
         Bits of a color's parts, where colors come from a table.
     lost : tuple of str

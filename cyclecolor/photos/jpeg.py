@@ -131,7 +131,7 @@ def has_more_behind(file: BinaryIO) -> bool:
 
 
 def _ends_flat(image: Image.Image, said: Frame | None) -> bool:
-    """Whether the last block, in the lower right corner, has one color; of a small copy, its last two pixels."""
+    """Whether the last block (of a small copy, at least two pixels) has one color."""
     block = max(1, 8 * image.width // said.width if said and said.width else 8)
     top = (image.height - 1) // block * block
     left = min((image.width - 1) // block * block, max(0, image.width - 2))

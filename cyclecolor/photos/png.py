@@ -10,7 +10,15 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
-from .icc import SRGB_CURVE, SRGB_ICC, SRGB_XY, Chromaticities, gamma_curve, matrix_profile, profile_by_numbers
+from .icc import (
+    SRGB_CURVE,
+    SRGB_ICC,
+    SRGB_XY,
+    Chromaticities,
+    gamma_curve,
+    matrix_profile,
+    profile_by_numbers,
+)
 from .iptc import as_resource, records_of
 from .photo import Metadata
 from .provenance import packet
@@ -55,7 +63,7 @@ _OF_PIXELS = (
 
 @dataclass
 class Chunks:
-    """What a PNG says: `profile` stands for its colors; None is its ICC profile, or sRGB where it has none."""
+    """What a PNG says: `profile` stands for its colors; None is its ICC profile, or sRGB without one."""
 
     profile: bytes | None = None
     exif: bytes | None = None
@@ -88,7 +96,7 @@ def is_cut_short(image: Image.Image, file: BinaryIO) -> bool:
     """
     file.seek(len(SIGNATURE) + 8)
     width, height, depth, color_type, *_, interlaced = struct.unpack(">2L5B", file.read(13))
-    if not interlaced and np.any(image.crop((0, height - 1, width, height))):
+    if not interlaced and np.asarray(image.crop((0, height - 1, width, height))).any():
         return False
     bits = depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[color_type]
     passes = _ADAM7 if interlaced else ((0, 0, 1, 1),)

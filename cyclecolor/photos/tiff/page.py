@@ -17,7 +17,7 @@ _COLORS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4,
 _MULTIPLIED, _ALPHA = 1, 2  # what an extra sample is
 _INK_SET = 332
 # YCbCr as JPEG has it: the weights of its luma (529), what stands for black and white (532).
-_USUAL = {529: [0.299, 0.587, 0.114], 532: [0, 255, 128, 255, 128, 255]}
+_USUAL: dict[int, list[float]] = {529: [0.299, 0.587, 0.114], 532: [0, 255, 128, 255, 128, 255]}
 
 
 @dataclass(frozen=True)
