@@ -24,6 +24,7 @@ from pathlib import Path
 import imagecodecs
 import numpy as np
 import pillow_heif
+import pillow_jxl  # noqa: F401  # so that Pillow reads JPEG XL
 import tifffile
 from PIL import Image
 

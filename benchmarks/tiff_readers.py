@@ -1,10 +1,10 @@
-"""TIFF read by our own reader, by Pillow and by tifffile: how many files right, wrong or refused, and how fast.
+"""TIFF read by our own reader, by Pillow and by tifffile: what is right, wrong or refused, and how fast.
 
     python benchmarks/tiff_readers.py [--size N]
 
-Sound files are one picture in arrangements that tifffile writes: type of number, byte order, planes, strips and
-tiles, compression, predictor. Damaged ones are the same with a strip that is empty, or cut in the middle of
-their data; whatever is read of them is wrong.
+Sound files are one picture in arrangements that tifffile writes: type of number, byte order, planes, strips
+and tiles, compression, predictor. Damaged ones are the same with a strip that is empty, or cut in the middle
+of their data; whatever is read of them is wrong.
 """
 
 import argparse
