@@ -54,7 +54,7 @@ def base_pictures() -> list[tuple[str, bytes]]:
             options = {"exif": exif.tobytes()} if suffix in ("jpg", "png", "webp", "tif") else {}
             try:
                 image.save(content, Image.registered_extensions()[f".{suffix}"], **options)
-            except (OSError, ValueError, KeyError):  # a mode that the format does not have
+            except (OSError, ValueError, KeyError, NotImplementedError):  # a mode that the format lacks
                 continue
             pictures.append((suffix, content.getvalue()))
     return pictures
