@@ -1,5 +1,5 @@
 # make train     trains the embedded default and shows its result; again: goes on where it was
-# make test      runs the tests, on the CPU
+# make test      runs the tests, on the CPU; TESTS= names some, PILLOW=12.3 takes another Pillow for them
 # make test-gpu  runs those that need a GPU
 # make check     lint, format and types
 # Each sets up its own environment in .venv/ first; `make install` does only that.
@@ -7,6 +7,7 @@
 PYTHON ?= python3
 EXPERIMENT ?= experiments/quickstart.toml
 BIN := .venv/bin
+OTHER = $(CURDIR)/.venv/pillow-$(PILLOW)
 
 .PHONY: install train test test-gpu check format
 
@@ -23,7 +24,8 @@ train: install
 
 # A process a core. A single file is quicker in one: `pytest tests/test_x.py`.
 test: install
-	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
+	$(if $(PILLOW),$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(OTHER) 'pillow == $(PILLOW).*')
+	$(if $(PILLOW),PYTHONPATH=$(OTHER)) $(BIN)/python -m pytest --numprocesses auto --dist worksteal $(TESTS)
 
 test-gpu: install
 	CUDA_VISIBLE_DEVICES=0 $(BIN)/python -m pytest tests/test_gpu.py tests/test_kernels.py

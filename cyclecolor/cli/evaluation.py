@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -10,14 +11,16 @@ from .paths import UserPath
 from .progress import waiting
 
 
+def known_colors(command: Any) -> Any:
+    """CHECKPOINT and `--color` of a command that compares with colors that are known."""
+    color = click.option(
+        "--color", type=UserPath(), required=True, help="Folder of color photos that were not trained on."
+    )
+    return click.argument("checkpoint", type=UserPath())(color(command))
+
+
 @click.command(cls=Command)
-@click.argument("checkpoint", type=UserPath())
-@click.option(
-    "--color",
-    type=UserPath(),
-    required=True,
-    help="Folder of color photos that were not trained on.",
-)
+@known_colors
 @click.option(
     "--gray",
     type=UserPath(),
@@ -75,13 +78,7 @@ def evaluate(
 
 
 @click.command(cls=Command)
-@click.argument("checkpoint", type=UserPath())
-@click.option(
-    "--color",
-    type=UserPath(),
-    required=True,
-    help="Folder of color photos that were not trained on.",
-)
+@known_colors
 @click.option("--gray", type=UserPath(), help="Folder of real scans, whose fine detail is the measure.")
 @click.option("--film", help="The built-in film that the gray pile looks like. [plain lightness]")
 @click.option("--json", "json_path", type=UserPath(), help="Write the figures to this file.")

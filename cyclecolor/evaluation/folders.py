@@ -17,7 +17,7 @@ from ..photos import PhotoError, find_photos
 from .audit import audit
 from .doctor import LEAST, TINY, diagnose, examine
 from .evaluate import evaluate
-from .inputs import SHORT_SIDE, read_inputs, read_large_enough
+from .inputs import SHORT_SIDE, Inputs, read_inputs, read_large_enough
 from .perceptual import Perceptual
 from .sheet import save_sheet
 from .tables import cell, table
@@ -72,15 +72,9 @@ def evaluate_folder(
             "fid_biased: compare sets of one size only; kid_x1000: its interval holds 95% of subsets"
         )
     if json_path:
-        record = {
-            "checkpoint": colorizer.name,
-            "color": str(color),
-            "gray": gray and str(gray),
-            "film": film,
+        record = _about(colorizer, color, gray, film, inputs) | {
             "pile": pile and str(pile),
             "short_side": SHORT_SIDE,
-            "photos": len(inputs.photos),
-            "skipped": skipped,
             "scores": {m: {n: s and asdict(s) for n, s in row.items()} for m, row in scores.items()},
         }
         write_json(record, json_path)
@@ -116,13 +110,7 @@ def audit_folder(
         lines.append(f"{name:<{width}}{cell(figure.score):>22}{limit:>14}  {figure.verdict}")
     lines.append("passed: no sign of hidden color" if passed else "failed: see the figures marked as fails")
     if json_path:
-        record = {
-            "checkpoint": colorizer.name,
-            "color": str(color),
-            "gray": gray and str(gray),
-            "film": film,
-            "photos": len(inputs.photos),
-            "skipped": inputs.skipped,
+        record = _about(colorizer, color, gray, film, inputs) | {
             "passed": passed,
             "figures": {
                 name: {"score": f.score and asdict(f.score), "limit": f.limit, "verdict": f.verdict}
@@ -131,6 +119,20 @@ def audit_folder(
         }
         write_json(record, json_path)
     return passed, "\n".join(lines)
+
+
+def _about(
+    colorizer: Colorizer, color: Path, gray: Path | None, film: str | None, inputs: Inputs
+) -> dict[str, Any]:
+    """What was measured, for a record."""
+    return {
+        "checkpoint": colorizer.name,
+        "color": str(color),
+        "gray": gray and str(gray),
+        "film": film,
+        "photos": len(inputs.photos),
+        "skipped": inputs.skipped,
+    }
 
 
 def doctor_folders(
