@@ -196,7 +196,7 @@ def test_what_is_like_the_reference_gets_its_colors(colorizer, scene):
     truth, before = lab(reference), lab(colorizer(gray))
     for x in (30, 210):
         wished, was, now = (image[30:90, x, 1:].mean(axis=0) for image in (truth, before, after))
-        assert np.linalg.norm(now - wished) < 0.25 * np.linalg.norm(was - wished)
+        assert np.linalg.norm(now - wished) < 0.4 * np.linalg.norm(was - wished)
     assert np.abs(after[..., 0] - lab(gray)[..., 0]).max() < 0.25  # half an 8-bit level of gray
 
 
@@ -204,7 +204,7 @@ def test_what_the_reference_does_not_show_stays():
     lightness, features = torch.full((1, 1, 4, 4), -1.0), torch.zeros(1, 2, 4, 4)
     reference = Reference.of(lightness, features, torch.ones(1, 2, 4, 4), "")
     likely = reference.change(torch.full((1, 1, 4, 4), -1.0), features)
-    assert likely.min() > 0.9  # 16 places that agree, and one doubt: 16 / 17
+    assert likely.min() > 0.95  # 16 places that agree: 16 / 16.3
     assert reference.change(torch.full((1, 1, 4, 4), 1.0), features).abs().max() < 1e-3
 
 

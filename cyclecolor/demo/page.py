@@ -57,6 +57,9 @@ def build_page(checkpoints: dict[str, Path], example: Path) -> gr.Blocks:
                     )
                     saturation = gr.Slider(0, 4, value=first.saturation, step=0.05, label="Factor of chroma")
                     denoise = gr.Checkbox(label="Take strong grain away from what the network sees")
+                    reference = gr.File(
+                        label="Follow the colors of this photo", type="filepath", elem_id="reference"
+                    )
                 go = gr.Button("Color it", variant="primary", elem_id="go")
             with gr.Column(scale=2, min_width=280):
                 slider = gr.ImageSlider(
@@ -78,7 +81,7 @@ def build_page(checkpoints: dict[str, Path], example: Path) -> gr.Blocks:
                     everything = gr.Button("Color all, into one archive", elem_id="everything")
                 archive = gr.File(label="Archive", interactive=False, visible=False, elem_id="archive")
 
-        look = [checkpoint, size, saturation, denoise, direction]
+        look = [checkpoint, size, saturation, denoise, direction, reference]
         work = {"concurrency_id": "work", "concurrency_limit": 1, "api_visibility": "private"}
         quick = {"api_visibility": "private"}  # without its place in the queue of work
 

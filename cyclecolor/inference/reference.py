@@ -8,7 +8,8 @@ from torch import Tensor
 from .spreading import described_by_content, spread_change
 
 PLACES = 400  # of a reference that are looked at, evenly
-TRUST = 1.0  # as in `spreading`, but what looks alike in two photos need not be of one color
+# As in `spreading`, but what looks alike in two photos need not be of one color.
+LIGHTNESS_REACH, FEATURE_REACH, TRUST = 0.25, 0.25, 0.3
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ class Reference:
         both = described_by_content(
             torch.cat([self.lightness, lightness[0].flatten(1)], dim=1),
             torch.cat([self.features, features[0].flatten(1)], dim=1),
+            lightness_reach=LIGHTNESS_REACH,
+            feature_reach=FEATURE_REACH,
         )
         known, pixels = both[:, : self.changes.shape[1]], both[:, self.changes.shape[1] :]
         return spread_change(self.changes, known, pixels, TRUST).view(1, 2, *lightness.shape[-2:])

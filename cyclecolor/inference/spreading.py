@@ -31,23 +31,31 @@ def described(lightness: Tensor, features: Tensor) -> Tensor:
     return torch.cat([place.flatten(1) / REACH, seen])
 
 
-def described_by_content(lightness: Tensor, features: Tensor) -> Tensor:
+def described_by_content(
+    lightness: Tensor,
+    features: Tensor,
+    *,
+    lightness_reach: float = LIGHTNESS_REACH,
+    feature_reach: float = FEATURE_REACH,
+) -> Tensor:
     """What pixels are like wherever they lie, those of several photos too.
 
     Parameters
     ----------
     lightness, features : Tensor
         (1, n), scaled, and (C, n), of any scale.
+    lightness_reach, feature_reach : float
+        As above.
 
     Returns
     -------
     Tensor
-        (1 + C, n), in units of the reaches above.
+        (1 + C, n), in units of the reaches.
     """
     centered = features - features.mean(dim=1, keepdim=True)
     # The mean square distance of two pixels is twice the variance, summed over the channels.
     spread = (2 * centered.square().sum(dim=0).mean()).sqrt().clamp(min=1e-6)
-    return torch.cat([lightness / LIGHTNESS_REACH, centered / (spread * FEATURE_REACH)])
+    return torch.cat([lightness / lightness_reach, centered / (spread * feature_reach)])
 
 
 def spread_change(changes: Tensor, known: Tensor, pixels: Tensor, trust: float = TRUST) -> Tensor:
