@@ -75,6 +75,7 @@ class PageClient:
     def press(self, element: str, event: str = "click", **values: Any) -> list[Any]:
         """What an event gives. Inputs are as the page has them at first, or `values` by element."""
         dependency = self.events[element, event]
+        values = {"hints": "", **values}  # as a browser sends an empty text
         data = [values.get(self.ids[i] or "", self.defaults[i]) for i in dependency["inputs"]]
         body = {"data": data, "fn_index": dependency["id"], "session_hash": self.session, "event_data": None}
         self.request(f"{API}/queue/join", json.dumps(body).encode(), Content_Type="application/json").close()

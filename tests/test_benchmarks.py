@@ -242,6 +242,12 @@ def test_what_hints_are_compared_with(script):
         np.testing.assert_allclose(spread(chroma, places, lightness), chroma, atol=0.5)
 
 
+def test_demo_memory(script, photos, capsys):
+    pytest.importorskip("gradio")
+    script("demo_memory", photos / "0.png", "--requests", 2).main()
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["0", "1", "2"]
+
+
 def test_mutation(script, tmp_path, capsys):
     """Of a package of two functions, whose tests know 2 + 3, and nothing of products but 2 x 1."""
     mutation = script("mutation")

@@ -175,7 +175,7 @@ def translate(
         settings = Options(
             direction=direction,
             suffix=suffix,
-            reference=reference_path and read_reference(reference_path, colorizer, options.get("max_pixels")),
+            reference=read_reference(reference_path, colorizer, options.get("max_pixels")),
             provenance=provenance_of(colorizer, direction, reference_path) if provenance else None,
             shard=None if shard is None else Shard.parse(shard),
             **options,

@@ -42,13 +42,12 @@ def colorizer_for(checkpoint: Path, size: int | None, saturation: float | None, 
 
 
 @lru_cache(maxsize=4)
-def studied(reference: str, colorizer: Colorizer) -> Reference:
+def studied(reference: Path | None, colorizer: Colorizer) -> Reference | None:
     """A reference as this colorizer sees it, kept for the next photo."""
-    path = Path(reference)
     try:
-        return read_reference(path, colorizer, MAX_PIXELS)
+        return read_reference(reference, colorizer, MAX_PIXELS)
     except CycleColorError as error:
-        raise CycleColorError(_without_folder(error, path)) from None
+        raise CycleColorError(_without_folder(error, reference or Path())) from None
 
 
 def translate_photo(
@@ -65,7 +64,7 @@ def translate_photo(
     reference = Path(look.reference) if look.reference else None
     options = Options(
         direction=look.direction,
-        reference=studied(look.reference, colorizer) if look.reference else None,
+        reference=studied(reference, colorizer),
         provenance=provenance_of(colorizer, look.direction, reference),
         max_pixels=MAX_PIXELS,
         workers=1,

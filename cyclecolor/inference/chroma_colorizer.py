@@ -65,7 +65,7 @@ class ChromaColorizer(Colorizer):
         lines = self.lines(small.to(self.device))
         size = lines.shape[-2:]
         changes = resized(chroma - apply_lines(lines.cpu(), small), size)
-        digest = hashlib.sha256(np.ascontiguousarray(photo.pixels)).hexdigest()
+        digest = hashlib.sha256(photo.pixels.tobytes()).hexdigest()
         return Reference.of(resized(small, size), self._features(small, size), changes, digest)
 
     def to_gray(self, photo: Photo) -> Photo:

@@ -35,10 +35,10 @@ class Reference:
         """From maps of one size: (1, 1, h, w), (1, C, h, w) and (1, 2, h, w)."""
         stride = max(1, int((lightness.numel() / PLACES) ** 0.5))
         start = stride // 2
-        maps = (
+        lightness, features, changes = (
             image[0, :, start::stride, start::stride].flatten(1) for image in (lightness, features, changes)
         )
-        return cls(*maps, digest)
+        return cls(lightness, features, changes, digest)
 
     def change(self, lightness: Tensor, features: Tensor) -> Tensor:
         """The change of chroma of another photo that makes its colors follow.

@@ -75,7 +75,7 @@ class PhotoTranslator:
         hints: Mapping[str, Sequence[Hint]],
     ):
         self.colorizer, self.options, self.manifest, self.hints = colorizer, options, manifest, hints
-        convert = colorizer.converter(options.direction)
+        convert: Callable[..., Photo] = colorizer.converter(options.direction)
         self.convert = partial(convert, reference=options.reference) if options.reference else convert
 
     def settings(self, task: Task) -> str:

@@ -8,14 +8,18 @@ from ..inference import Colorizer, Reference
 from ..photos import MAX_PIXELS, read_photo
 
 
-def read_reference(path: Path, colorizer: Colorizer, max_pixels: int | None = None) -> Reference:
-    """Read a color photo, of several pages the first, and study it.
+def read_reference(
+    path: Path | None, colorizer: Colorizer, max_pixels: int | None = None
+) -> Reference | None:
+    """Read a color photo, of several pages the first, and study it; none is none.
 
     Raises
     ------
     CycleColorError
         If it cannot be read, is gray, or the checkpoint cannot follow it.
     """
+    if path is None:
+        return None
     photo = read_photo(path, max_pixels=max_pixels or MAX_PIXELS)
     try:
         return colorizer.study(photo)
