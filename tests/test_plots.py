@@ -74,7 +74,7 @@ def test_a_wave_is_at_its_frequency():
 
 
 def test_names_are_text():
-    ElementTree.fromstring(line_picture("<&>", {"<b>": [(0, 1.0), (1, 2.0)]}, "<x>", '"y"'))
+    ElementTree.fromstring(line_picture("<&>", {"<b>": [(0, 1.0), (1, 2.0)]}, '<"x">', 2))
 
 
 @pytest.mark.parametrize(

@@ -36,9 +36,10 @@ def line_chart(title: str, lines: Mapping[str, Line]) -> str:
     )
 
 
-def line_picture(title: str, lines: Mapping[str, Line], x_label: str, y_label: str) -> str:
-    """The same as a file of its own: SVG with a title, names of lines and of axes."""
+def line_picture(title: str, lines: Mapping[str, Line], x_label: str, x_end: float) -> str:
+    """The same as a file of its own: SVG with a title and names of lines; x goes from 0 to `x_end`."""
     points = [point for line in lines.values() for point in line]
+    points += [(x, points[0][1]) for x in (0, x_end) if points]
     drawn = _drawing(points, list(lines.values())) if points else ""
     keys = "".join(
         f'<tspan dx="{12 if number > 1 else 0}" style="fill:var(--line-{number})">{escape(name)}</tspan>'
@@ -47,7 +48,7 @@ def line_picture(title: str, lines: Mapping[str, Line], x_label: str, y_label: s
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEAD + HEIGHT + FOOT}" role="img" '
         f'aria-label="{escape(title)}">{STYLE}<rect class="page" width="100%" height="100%"/>'
-        f'<text x="8" y="18">{escape(title)}: {escape(y_label)}</text><text x="8" y="36">{keys}</text>'
+        f'<text x="8" y="18">{escape(title)}</text><text x="8" y="36">{keys}</text>'
         f'<g transform="translate(0 {HEAD})">{drawn}</g>'
         f'<text class="x" x="{WIDTH / 2}" y="{HEAD + HEIGHT + FOOT / 2}">{escape(x_label)}</text></svg>\n'
     )

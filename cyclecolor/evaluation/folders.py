@@ -146,8 +146,8 @@ def audit_folder(
         }
         write_json(record, json_path)
     if plots:
-        spectra.write(plots / "chroma_spectrum.svg", "Spectrum of chroma", CHROMA)
-        spectra.write(plots / "gray_spectrum.svg", "Spectrum of gray", GRAYS)
+        spectra.write(plots / "chroma_spectrum.svg", "Spectrum of chroma: log10 of power", CHROMA)
+        spectra.write(plots / "gray_spectrum.svg", "Spectrum of gray: log10 of power", GRAYS)
         lines.append(f"plots: {plots}")
     return passed, "\n".join(lines)
 

@@ -11,7 +11,7 @@ from ..color import SPACES
 from .charts import STYLE
 
 HUES = 36  # sectors
-MARGIN, RADIUS = 30, 150  # units
+MARGIN, RADIUS = 40, 150  # units
 RING = (65.0, 45.0)  # lightness and chroma of the colors around it
 
 

@@ -60,9 +60,9 @@ class ColorPlots:
             ("lightness", "L* of the truth", 100),
         ):
             lines = self._error_lines(by, end)
-            title = f"CIEDE2000 by {by}"
-            _write(folder / f"error_by_{by}.svg", line_picture(title, lines, x_label, "mean CIEDE2000"))
-        self.spectra.write(folder / "chroma_spectrum.svg", "Spectrum of chroma")
+            title = f"Mean CIEDE2000 by {by}"
+            _write(folder / f"error_by_{by}.svg", line_picture(title, lines, x_label, end))
+        self.spectra.write(folder / "chroma_spectrum.svg", "Spectrum of chroma: log10 of power")
 
     def _error_lines(self, by: str, end: float) -> dict[str, Line]:
         """Means at the middles of bins, from 0 to `end`; bins that hold next to nothing are left out."""
@@ -99,7 +99,7 @@ class Spectra:
             ]
             for name in names or self.sums
         }
-        _write(path, line_picture(title, lines, "cycles a pixel", "log10 of power"))
+        _write(path, line_picture(title, lines, "cycles a pixel", 0.5))
 
 
 def _summed(bins: Tensor, values: Tensor, count: int) -> Tensor:
