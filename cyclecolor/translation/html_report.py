@@ -60,7 +60,8 @@ small { color: var(--faint); display: block }
 @media print { :root { --page: #fff; --text: #000; --faint: #444 }
   label, input, figure::after, figure img + img { display: none }
   ol { display: block } li { content-visibility: visible; break-inside: avoid; margin: 0 0 1rem }
-  figure { aspect-ratio: auto !important } figure img { position: static; display: block; width: 100%; height: auto } }
+  figure { aspect-ratio: auto !important } figure img { position: static; display: block; width: 100%;
+                                                       height: auto } }
 """
 
 
