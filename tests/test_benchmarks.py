@@ -115,8 +115,14 @@ def test_faces(script, tmp_path, capsys):
 
 def test_reliability(script, photos, capsys):
     script("reliability").main(photos, "default")
-    shares = [float(line.split("|")[2].rstrip(" %")) for line in capsys.readouterr().out.splitlines()[2:]]
+    chroma, doubt = capsys.readouterr().out.split("\n\n")
+    shares = [float(line.split("|")[2].rstrip(" %")) for line in chroma.splitlines()[2:]]
     assert sum(shares) == pytest.approx(100, abs=0.5)
+    *fifths, correlation = doubt.splitlines()[2:]
+    levels = [float(line.split("|")[2]) for line in fifths]
+    assert len(levels) == 3  # one photo in each
+    assert levels == sorted(levels)
+    assert -1 <= float(correlation.split("|")[3]) <= 1
 
 
 def test_film_gap(script, monkeypatch, tmp_path):
@@ -270,3 +276,11 @@ def test_the_lines_that_mutation_breaks_are_there(script):
     mutation = script("mutation")
     for line in mutation.LINES:
         compile(mutation.broken(mutation.ROOT, line).source, line.path, "exec")
+
+
+def test_beside_others(script, photos, capsys):
+    script("beside_others").main(photos, {"the truth itself": photos})
+    _, _, gray, truth = capsys.readouterr().out.splitlines()
+    cells = truth.split(" | ")
+    assert cells[:4] == ["| the truth itself", *2 * ["0.00 [0.00, 0.00]"], "1.00 [1.00, 1.00]"]
+    assert float(gray.split("|")[2].split()[0]) > 5

@@ -58,7 +58,7 @@ OPTIONS = {
     "doctor": {"gray", "color", "json_path"},
     "info": {"checkpoint"},
     "import": {"source", "output"},
-    "export": {"checkpoint", "generator", "output", "restraint", "saturation", "statistics"},
+    "export": {"checkpoint", "generator", "output", "emphasis", "saturation", "statistics"},
 }
 
 

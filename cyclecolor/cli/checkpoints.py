@@ -44,9 +44,9 @@ def info(checkpoint: Path) -> None:
     help="How strong its colors will be by default. [as its experiment says]",
 )
 @click.option(
-    "--restraint",
+    "--emphasis",
     type=click.FloatRange(0, 2),
-    help="How much paler pale colors become, of which the network is less sure. [as its experiment says]",
+    help="How much stronger strong colors become; pale ones stay. [as its experiment says]",
 )
 @click.option(
     "--statistics",

@@ -29,8 +29,8 @@ from .spreading import described, spread_change
 
 HINT_SIDE = 192  # pixels: short side of the copy on which hints are spread, if the network's is smaller
 
-SURE = 25.0  # chroma
-STRENGTHS = 0.25, 1.6  # beyond, colors become neither paler nor stronger
+STRONG = 25.0  # chroma from which on colors are emphasized
+MOST = 2.0  # times as strong; beyond, emphasis grows no more
 
 
 class ChromaColorizer(Colorizer):
@@ -106,11 +106,12 @@ class ChromaColorizer(Colorizer):
     def shown(self, chroma: Tensor) -> Tensor:
         """What a network says, scaled chroma (N, 2, h, w), as it is to be shown.
 
-        The paler a color, the less sure the network was of it: it is multiplied by its chroma, in units of
-        `SURE`, to the power of `restraint`.
+        A network that learned by differences says the middle of what may be, and so is paler than photos are
+        where it is sure of the hue. Strong colors are multiplied by (chroma / `STRONG`) to the power of
+        `emphasis`; pale ones, of which it is less sure, stay as they are.
         """
-        strength = self.space.units(chroma).norm(dim=1, keepdim=True) / SURE
-        return chroma * self.saturation * strength.clamp(*STRENGTHS) ** self.experiment.restraint
+        strength = self.space.units(chroma).norm(dim=1, keepdim=True) / STRONG
+        return chroma * self.saturation * strength.clamp(1, MOST) ** self.experiment.emphasis
 
     @torch.inference_mode()
     def _after(self, reference: Reference, lines: Tensor, small: Tensor) -> Tensor:

@@ -32,7 +32,7 @@ def export_onnx(colorizer: Colorizer, name: str, path: Path) -> float:
     """Write `G_color` or `G_gray` as ONNX; what a program must know to use it is in the file's metadata.
 
     Its input `image` is what the network sees, (batch, channels, height, width) in [-1, 1]; its output
-    `output` is what it makes. Saturation, restraint, guided lines and denoising are not in it.
+    `output` is what it makes. Saturation, emphasis, guided lines and denoising are not in it.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def _facts(colorizer: Colorizer, name: str) -> dict[str, Any]:
         "size": colorizer.size,
         "stride": stride,
         "saturation": colorizer.saturation,
-        "restraint": colorizer.experiment.restraint,
+        "emphasis": colorizer.experiment.emphasis,
         "checkpoint": colorizer.name,
     }
 

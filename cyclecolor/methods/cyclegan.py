@@ -11,7 +11,7 @@ from torch.utils.data import Dataset, default_collate
 from ..data.seeds import Stream, mixed_seed
 from ..distributed import normal
 from ..film import blur, damaged
-from ..networks import FilmGenerator, FilmResnet
+from ..networks import FilmGenerator, FilmResnet, any_film
 from ..networks.content import content_of, reader_of
 from .archive_matching import HELD_TO, Archive, Progress, match_archive, said_films
 from .bottleneck import bottleneck
@@ -65,19 +65,19 @@ class CycleGAN(Method):
         real_gray, real_color = self.read(batch)
         real_chroma = self.shrink(real_color[:, 1:])
         with self.autocast(), frozen(self.D_color, self.D_gray):
-            fake_gray = self.damaged(self.G_gray(real_color))
+            fake_gray = self.damaged(self.on_films(real_color))
             seen_gray = bottleneck(fake_gray, **self.experiment.bottleneck.model_dump())
             fake_chroma, rec_chroma = self.G_color(torch.cat([real_gray, seen_gray])).chunk(2)
             fake_color = self.discriminator_input(real_gray, fake_chroma)
             generators = {
                 "gan_color": generator_loss(self.D_color(fake_color), objective),
-                "gan_gray": generator_loss(self.D_gray(with_detail(fake_gray)), objective),
+                "gan_gray": generator_loss(self.D_gray(with_detail(self.found(fake_gray))), objective),
                 "cycle_color": chroma_l1(rec_chroma, real_chroma, emphasis),
                 **self.gray_losses(real_gray, real_color, fake_chroma, real_chroma),
             }
 
         fake_color = self.pools["color"].query(fake_color.float())
-        fake_gray = self.pools["gray"].query(fake_gray.float())
+        fake_gray = self.pools["gray"].query(self.found(fake_gray).float())
         with self.autocast():
             seen_color = self.discriminator_input(seen_gray.detach(), real_chroma)
             real_scan, fake_scan = with_detail(self.damaged(real_gray)), with_detail(fake_gray)
@@ -86,6 +86,26 @@ class CycleGAN(Method):
                 "D_gray": discriminator_loss(self.D_gray(real_scan), self.D_gray(fake_scan), objective),
             }
         return Losses(generators, discriminators)
+
+    def on_films(self, color: Tensor) -> Tensor:
+        """Grays (N, 1, H, W) of color photos (N, 3, H, W): the first ones on films of any kind, if wanted.
+
+        What is wrong with the films that were found then does little harm.
+        """
+        any_kind = self._any_kind(len(color))
+        if not any_kind:
+            return self.G_gray(color)
+        film = self.networks["G_gray"]
+        assert isinstance(film, FilmGenerator | FilmResnet)
+        linear = film.to_linear(color[:any_kind].float())
+        return torch.cat([any_film(linear, normal), self.G_gray(color[any_kind:]).float()])
+
+    def found(self, gray: Tensor) -> Tensor:
+        """Of `on_films`, those that `G_gray` made: what `D_gray` is to judge."""
+        return gray[self._any_kind(len(gray)) :]
+
+    def _any_kind(self, count: int) -> int:
+        return min(round(self.experiment.any_film * count), count - 1)
 
     def damaged(self, gray: Tensor) -> Tensor:
         """Gray (N, 1, H, W) in [-1, 1] with specks and scratches, if the experiment wants it.
@@ -148,9 +168,8 @@ class CycleGAN(Method):
         """Find the films of the gray pile, with photos drawn so that they show what the scans do."""
         grays, photos = self.read({pile: middle(images, MATCH_SIDE) for pile, images in crops.items()})
         archive = Archive.of(grays, photos, film.to_linear, self._chances(crops))
-        match_archive(
-            film, archive, steps=self.experiment.match_steps, seed=self.experiment.seed, progress=progress
-        )
+        seed = mixed_seed(self.experiment.seed, Stream.BEFORE, 1)
+        match_archive(film, archive, steps=self.experiment.match_steps, seed=seed, progress=progress)
         return said_films(film)
 
     def _chances(self, crops: dict[str, Tensor]) -> Tensor | None:

@@ -1,5 +1,6 @@
 """Networks: generators and a discriminator, plain `nn.Module`s."""
 
+from .any_film import any_film
 from .encoders import ENCODERS
 from .film_generator import FilmGenerator
 from .film_resnet import FilmResnet
@@ -23,6 +24,7 @@ __all__ = [
     "PatchDiscriminator",
     "Recomputed",
     "ResnetGenerator",
+    "any_film",
     "fold_norms",
     "stride_of",
 ]
