@@ -309,6 +309,15 @@ def test_bench_hints(script, photos, capsys):
     assert all(f"{count:>2} {way}".strip() in rows for count in bench.COUNTS for way in ways)
 
 
+def test_bench_reference(script, photos, capsys):
+    """References are found out by what they do; a photo helps itself the most."""
+    script("bench_reference", photos, "--count", 2).main()
+    lines = capsys.readouterr().out.splitlines()
+    rows = {line[:40].strip(): float(line[40:].split()[0]) for line in lines}
+    assert rows["itself, mirrored"] < min(rows["no reference"], rows["another photo"])
+    assert rows["right half, after the left"] != rows["right half, no reference"]
+
+
 def test_what_hints_are_compared_with(script):
     """Two halves of unlike lightness, a hint in each: both ways give each half its own color."""
     bench = script("bench_hints")
@@ -317,6 +326,12 @@ def test_what_hints_are_compared_with(script):
     places = np.array([[3, 3], [2, 9]])  # rows, columns
     for spread in (bench.nearest, bench.levin):
         np.testing.assert_allclose(spread(chroma, places, lightness), chroma, atol=0.5)
+
+
+def test_demo_memory(script, photos, capsys):
+    pytest.importorskip("gradio")
+    script("demo_memory", photos / "0.png", "--requests", 2).main()
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["0", "1", "2"]
 
 
 def test_mutation(script, tmp_path, capsys):
