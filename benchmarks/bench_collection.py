@@ -368,7 +368,8 @@ def main() -> None:
     }[asked.what]()
     print(json.dumps(result, indent=2), flush=True)
     failed = [key for key, value in result.items() if value is False]
-    sys.exit(f"broken: {', '.join(failed)}" if failed else 0)
+    if failed:
+        sys.exit(f"broken: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

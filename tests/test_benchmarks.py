@@ -181,7 +181,7 @@ def test_lay_out_prokudin(script, photos, tmp_path):
 
 
 def test_mutants(script, tmp_path, monkeypatch, capsys):
-    mutants = script("mutants", "--count", 6, "--batch", 3)
+    mutants = script("mutants", "--count", 6, "--batch", 3, "--limit", 1e9)
     bases = mutants.base_pictures()
     extra = {"jxl", "heic"}  # of the extra `archive`
     assert {suffix for suffix, _ in bases} | extra == set(mutants.SUFFIXES)
@@ -192,10 +192,9 @@ def test_mutants(script, tmp_path, monkeypatch, capsys):
 
     def translate(source, output):  # without a process of its own
         arguments = ["translate", str(source), "-o", str(output), "--workers", "1"]
-        return CliRunner().invoke(cyclecolor, arguments).exit_code, 0
+        return CliRunner().invoke(cyclecolor, arguments).exit_code, 0, 0
 
     monkeypatch.setattr(mutants, "translate", translate)
-    monkeypatch.setattr(mutants, "LONGEST", float("inf"))  # however busy the machine is
     mutants.main()
     assert "6 files, first 0, seed 0" in capsys.readouterr().out
 
@@ -263,6 +262,15 @@ def test_sheet_of_scans(script, photos, tmp_path):
     assert size_of(tmp_path / "sheet.jpg") == (6 * 240, 2 * 190)
 
 
+def test_tiff_readers(script, capsys, monkeypatch):
+    readers = script("tiff_readers", "--size", 32)
+    monkeypatch.setattr(readers, "COMPRESSIONS", (None, "zlib"))
+    readers.main()
+    ours = capsys.readouterr().out.splitlines()[0]
+    assert ours.startswith("ours: sound {'right': 108} in ")
+    assert ours.endswith("damaged {'refused': 216}")
+
+
 def test_torture(script, capsys):
     assert script("torture", "--kills", 1, "--aimed", 0).main() == 0
     assert "all bit-identical" in capsys.readouterr().out
@@ -301,6 +309,15 @@ def test_bench_hints(script, photos, capsys):
     assert all(f"{count:>2} {way}".strip() in rows for count in bench.COUNTS for way in ways)
 
 
+def test_bench_reference(script, photos, capsys):
+    """References are found out by what they do; a photo helps itself the most."""
+    script("bench_reference", photos, "--count", 2).main()
+    lines = capsys.readouterr().out.splitlines()
+    rows = {line[:40].strip(): float(line[40:].split()[0]) for line in lines}
+    assert rows["itself, mirrored"] < min(rows["no reference"], rows["another photo"])
+    assert rows["right half, after the left"] != rows["right half, no reference"]
+
+
 def test_what_hints_are_compared_with(script):
     """Two halves of unlike lightness, a hint in each: both ways give each half its own color."""
     bench = script("bench_hints")
@@ -309,6 +326,12 @@ def test_what_hints_are_compared_with(script):
     places = np.array([[3, 3], [2, 9]])  # rows, columns
     for spread in (bench.nearest, bench.levin):
         np.testing.assert_allclose(spread(chroma, places, lightness), chroma, atol=0.5)
+
+
+def test_demo_memory(script, photos, capsys):
+    pytest.importorskip("gradio")
+    script("demo_memory", photos / "0.png", "--requests", 2).main()
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["0", "1", "2"]
 
 
 def test_mutation(script, tmp_path, capsys):

@@ -210,6 +210,25 @@ def test_bars_are_for_terminals(desk, translate, said, monkeypatch):
         assert ("photos/s" in stream.getvalue()) == is_terminal
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize("output", ["-", "made.jpg"])
+def test_a_full_standard_output_is_said(desk, checkpoint, monkeypatch, capsys, output):
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        with pytest.raises(SystemExit) as left:
+            main(["translate", "scans/a.jpg", "-o", output, "-c", str(checkpoint)])
+    assert left.value.code == 1
+    assert "standard output: No space left on device; nothing else is lost" in capsys.readouterr().err
+
+
+def test_without_a_standard_error(desk, checkpoint, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    with pytest.raises(SystemExit) as left:
+        main(["translate", "scans", "-c", str(checkpoint)])
+    assert left.value.code == 0
+    assert names("scans_color") == {"a.jpg", "b.png", "c.tif"}
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_asked_twice_a_job_ends_at_once(number):
     def work():
@@ -251,8 +270,26 @@ def test_our_own_outputs_among_the_scans_are_passed_over(desk, translate):
 
 
 def test_what_devices_keep_among_photos_is_passed_over(desk, translate):
-    for folder in ("@eaDir/a.jpg", "sub/@eaDir", "#recycle", "Thumbs", "$RECYCLE.BIN", ".thumbnails"):
+    folders = (
+        "@eaDir/a.jpg",
+        "sub/@eaDir",
+        "#recycle",
+        "Thumbs",
+        "$RECYCLE.BIN",
+        ".thumbnails",
+        ".dtrash/files",
+    )
+    more = (
+        ".AppleDouble",
+        ".picasaoriginals",
+        "lost+found",
+        "RECYCLER",
+        "Network Trash Folder",
+        "iPod Photo Cache",
+    )
+    for folder in folders + more:
         make(Path("scans") / folder / "thumb.jpg")
+    make(Path("scans/._a.jpg"))
     make(Path("scans/sub/d.jpg"))
     said = translate("scans").output
     assert "4 translated" in said

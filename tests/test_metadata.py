@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, IptcImagePlugin, PngImagePlugin
 
 from cyclecolor.photos import Metadata, Photo, decode_image, exif, iptc, read_photo, write_photo, xmp
-from cyclecolor.photos.provenance import provenance_in
+from cyclecolor.photos.ours import provenance_in
 from cyclecolor.photos.tiff.fields import Field, numbers, packed
 
 H, W = 24, 32

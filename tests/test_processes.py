@@ -181,3 +181,17 @@ def test_processes_that_torchrun_starts_anew_go_on(tmp_path):
 def test_a_batch_that_cannot_be_shared_is_refused(tmp_path, capfd):
     assert together(lambda rank: train(small(batch_size=3), tmp_path)) == [2, 2]
     assert "batch_size = 3 cannot be divided among 2 processes" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(("device", "backend"), [("cpu", "gloo"), ("cuda", "nccl"), (None, "nccl")])
+def test_processes_talk_as_their_device_wants(monkeypatch, device, backend):
+    asked = []
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "set_device", lambda number: asked.append(number))
+    monkeypatch.setattr(torch.distributed, "init_process_group", lambda name, **_: asked.append(name))
+    monkeypatch.setattr(torch.distributed, "destroy_process_group", lambda: None)
+    with process_group(device and torch.device(device)):
+        pass
+    assert asked == ([backend] if device == "cpu" else [1, backend])

@@ -700,6 +700,13 @@ def test_report(scans, call, tmp_path):
     doubts = [float(number) for number in re.findall(r"doubt ([\d.]+)", page)]
     assert len(doubts) == 5
     assert doubts == sorted(doubts, reverse=True)
+    # One of five is the most doubtful tenth; each filter hides what is not of its kind.
+    kinds = re.findall(r'<li class="([^"]*)">', page)
+    assert kinds[0].split()[-1] == "doubtful"
+    assert sum("doubtful" in kind for kind in kinds) == sum("refused" in kind for kind in kinds) == 1
+    for kind in ("doubtful", "refused"):
+        assert f"#{kind}:checked ~ ol li:not(.{kind}) {{ display: none }}" in page
+        assert f'<input type="radio" name="kind" id="{kind}">' in page
     record = records(out)["b.png"]
     (preview,) = (out / link for link in set(links) if link.endswith(preview_name(record)))
     before, after = np.split(np.asarray(Image.open(preview).convert("RGB")).astype(int), 2, axis=1)

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -9,15 +10,21 @@ from .group import Command, device_option
 from .paths import UserPath
 from .progress import waiting
 
+plots_option = click.option(
+    "--plots", type=UserPath(), help="Draw hues, errors and spectra into this folder, as SVG files."
+)
+
+
+def known_colors(command: Any) -> Any:
+    """CHECKPOINT and `--color` of a command that compares with colors that are known."""
+    color = click.option(
+        "--color", type=UserPath(), required=True, help="Folder of color photos that were not trained on."
+    )
+    return click.argument("checkpoint", type=UserPath())(color(command))
+
 
 @click.command(cls=Command)
-@click.argument("checkpoint", type=UserPath())
-@click.option(
-    "--color",
-    type=UserPath(),
-    required=True,
-    help="Folder of color photos that were not trained on.",
-)
+@known_colors
 @click.option(
     "--gray",
     type=UserPath(),
@@ -36,6 +43,7 @@ from .progress import waiting
     type=UserPath(),
     help="Write a contact sheet (gray, ours, truth, truth on the film found) to this PNG file.",
 )
+@plots_option
 @click.option(
     "--perceptual",
     is_flag=True,
@@ -50,6 +58,7 @@ def evaluate(
     pile: Path | None,
     json_path: Path | None,
     sheet_path: Path | None,
+    plots: Path | None,
     perceptual: bool,
     device: str | None,
 ) -> None:
@@ -68,6 +77,7 @@ def evaluate(
         pile=pile,
         json_path=json_path,
         sheet_path=sheet_path,
+        plots=plots,
         perceptual=networks,
         progress=waiting,
     )
@@ -75,16 +85,11 @@ def evaluate(
 
 
 @click.command(cls=Command)
-@click.argument("checkpoint", type=UserPath())
-@click.option(
-    "--color",
-    type=UserPath(),
-    required=True,
-    help="Folder of color photos that were not trained on.",
-)
+@known_colors
 @click.option("--gray", type=UserPath(), help="Folder of real scans, whose fine detail is the measure.")
 @click.option("--film", help="The built-in film that the gray pile looks like. [plain lightness]")
 @click.option("--json", "json_path", type=UserPath(), help="Write the figures to this file.")
+@plots_option
 @device_option
 def audit(
     checkpoint: Path,
@@ -92,6 +97,7 @@ def audit(
     gray: Path | None,
     film: str | None,
     json_path: Path | None,
+    plots: Path | None,
     device: str | None,
 ) -> None:
     """Test whether CHECKPOINT hides color in the gray images it makes.
@@ -103,6 +109,8 @@ def audit(
     from ..inference import load
 
     colorizer = load(checkpoint, device=pick_device(device))
-    passed, text = audit_folder(colorizer, color, gray=gray, film=film, json_path=json_path, progress=waiting)
+    passed, text = audit_folder(
+        colorizer, color, gray=gray, film=film, json_path=json_path, plots=plots, progress=waiting
+    )
     click.echo(text)
     sys.exit(0 if passed else 1)

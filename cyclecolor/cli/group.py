@@ -1,7 +1,10 @@
 """What all commands have in common: errors in one line, messages, `-q` and `-v`."""
 
+import errno
 import logging
+import os
 import sys
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -21,6 +24,12 @@ class Group(click.Group):
             context.exit(error.exit_code)
         except KeyboardInterrupt:
             context.exit(130)
+        except OSError as error:
+            if error.filename is not None or error.errno in (None, errno.EPIPE):  # no stream; click's own
+                raise
+            _give_up_standard_output()
+            click.echo(f"cyclecolor: standard output: {error.strerror}; nothing else is lost", err=True)
+            context.exit(1)
         except (MemoryError, RuntimeError) as error:
             if not _out_of_memory(error):
                 raise
@@ -30,6 +39,12 @@ class Group(click.Group):
                 err=True,
             )
             context.exit(1)
+
+
+def _give_up_standard_output() -> None:
+    """What waits to be written would fail once more at the end."""
+    with suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Command(click.Command):

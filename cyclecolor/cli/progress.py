@@ -1,6 +1,7 @@
 """Progress bars of commands: on a terminal, unless the program is to be quiet."""
 
 import logging
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,7 +10,7 @@ def progress_bar(items: Iterable[Any] | None = None, **options: Any) -> Any:
     """A bar over `items`, or one to be updated by hand; options are those of tqdm."""
     from tqdm import tqdm
 
-    quiet = not logging.getLogger("cyclecolor").isEnabledFor(logging.INFO)
+    quiet = sys.stderr is None or not logging.getLogger("cyclecolor").isEnabledFor(logging.INFO)
     return tqdm(items, disable=True if quiet else None, **options)
 
 

@@ -54,13 +54,12 @@ def train(
     run_dir = run_dir or Path("runs") / settings.name
     keep_memory()
     cv2.setNumThreads(0)  # loader processes are the parallelism; OpenCV's own threads fight them
-    with process_group():
+    chosen = pick_device(device)
+    with process_group(chosen):
         if fresh and is_first():
             _move_aside(run_dir)
         try:
-            checkpoint = train_run(
-                settings, run_dir, device=pick_device(device), allow_changed_data=allow_changed_data
-            )
+            checkpoint = train_run(settings, run_dir, device=chosen, allow_changed_data=allow_changed_data)
         except Interrupted as interrupted:
             if is_first():
                 click.echo(f"stopped and saved in {run_dir}; the same command continues from here")

@@ -80,6 +80,13 @@ logger = logging.getLogger("cyclecolor")
     type=UserPath(),
     help='Hints of a folder\'s photos, as JSON: {"a.jpg": ["120,340=#a03020"]}.',
 )
+@click.option(
+    "--reference",
+    "reference_path",
+    type=UserPath(),
+    metavar="PHOTO",
+    help="A color photo whose colors are to be followed where it shows the like.",
+)
 @click.option("--doubt", is_flag=True, help="Also write maps of where the network is unsure, and doubt.csv.")
 @click.option(
     "--format",
@@ -140,6 +147,7 @@ def translate(
     suffix: str | None,
     hint_texts: tuple[str, ...],
     hints_path: Path | None,
+    reference_path: Path | None,
     provenance: bool,
     shard: str | None,
     engine: str,
@@ -161,7 +169,7 @@ def translate(
 
     from ..hardware import pick_device
     from ..inference import load
-    from ..translation import Options, Shard, collect_hints, provenance_of
+    from ..translation import Options, Shard, collect_hints, provenance_of, read_reference
 
     if shard is not None and report:
         raise CycleColorError(
@@ -182,15 +190,17 @@ def translate(
         cv2.setNumThreads(1)  # cores are kept busy by photos side by side
         look = {name: options.pop(name) for name in ("size", "saturation", "denoise", "flip_average")}
         colorizer = load(checkpoint, device=pick_device("cpu" if engine == "ray" else device), **look)
+        options = {name: value for name, value in options.items() if value is not None}
         settings = Options(
             direction=direction,
             suffix=suffix,
-            provenance=provenance_of(colorizer, direction) if provenance else None,
+            reference=read_reference(reference_path, colorizer, options.get("max_pixels")),
+            provenance=provenance_of(colorizer, direction, reference_path) if provenance else None,
             shard=None if shard is None else Shard.parse(shard),
-            **{name: value for name, value in options.items() if value is not None},
+            **options,
         )
         if is_collection:
-            ends, ways = (photos[0], target), Ways(engine, options["workers"], device, checkpoint, look)
+            ends, ways = (photos[0], target), Ways(engine, options.get("workers"), device, checkpoint, look)
             code = do_collection(collection_of(ends, ways, colorizer, settings, hints))
         else:
             code = _do(_jobs(photos, target, colorizer, settings, hints, report=report), report=report)

@@ -17,8 +17,13 @@ from .collectives import rank, world_size
 
 
 @contextmanager
-def process_group() -> Iterator[None]:
+def process_group(device: torch.device | None = None) -> Iterator[None]:
     """Join the processes that `torchrun` started beside this one, if it did.
+
+    Parameters
+    ----------
+    device : torch.device, optional
+        Where they compute: by default on GPUs, if there are any. It decides on how they talk.
 
     Raises
     ------
@@ -28,9 +33,10 @@ def process_group() -> Iterator[None]:
     if int(os.environ.get("WORLD_SIZE", 1)) == 1:
         yield
         return
-    if torch.cuda.is_available():
+    on_gpus = device.type == "cuda" if device else torch.cuda.is_available()
+    if on_gpus:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", **_rendezvous())
+    dist.init_process_group("nccl" if on_gpus else "gloo", **_rendezvous())
     logger = logging.getLogger("cyclecolor")
     logger.disabled = not is_first()
     try:

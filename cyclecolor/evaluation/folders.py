@@ -14,11 +14,12 @@ from ..inference import Colorizer
 from ..networks.content import imagenet_reader
 from ..networks.encoder import Encoder
 from ..photos import PhotoError, find_photos
-from .audit import audit
+from .audit import CHROMA, GRAYS, audit
 from .doctor import LEAST, TINY, diagnose, examine
 from .evaluate import evaluate
-from .inputs import SHORT_SIDE, read_inputs, read_large_enough
+from .inputs import SHORT_SIDE, Inputs, read_inputs, read_large_enough
 from .perceptual import Perceptual
+from .plots import ColorPlots, Spectra
 from .sheet import save_sheet
 from .tables import cell, table
 
@@ -50,6 +51,7 @@ def evaluate_folder(
     pile: Path | None = None,
     json_path: Path | None = None,
     sheet_path: Path | None = None,
+    plots: Path | None = None,
     perceptual: Perceptual | None = None,
     progress: Callable[[Any], Iterable[Any]] = iter,
 ) -> str:
@@ -57,8 +59,15 @@ def evaluate_folder(
     inputs = read_inputs(color, gray, film=film, progress=progress)
     skipped = inputs.skipped
     reals = () if pile is None else _readable(pile, skipped, SHORT_SIDE)
+    drawn = ColorPlots()
     scores = evaluate(
-        colorizer, inputs.photos, inputs.grays, pile=reals, perceptual=perceptual, progress=progress
+        colorizer,
+        inputs.photos,
+        inputs.grays,
+        pile=reals,
+        perceptual=perceptual,
+        look=drawn.add if plots else None,
+        progress=progress,
     )
     seen = f"scans in {gray}" if gray else f"film {film}" if film else "the photos' own lightness"
     lines = [
@@ -72,21 +81,18 @@ def evaluate_folder(
             "fid_biased: compare sets of one size only; kid_x1000: its interval holds 95% of subsets"
         )
     if json_path:
-        record = {
-            "checkpoint": colorizer.name,
-            "color": str(color),
-            "gray": gray and str(gray),
-            "film": film,
+        record = _about(colorizer, color, gray, film, inputs) | {
             "pile": pile and str(pile),
             "short_side": SHORT_SIDE,
-            "photos": len(inputs.photos),
-            "skipped": skipped,
             "scores": {m: {n: s and asdict(s) for n, s in row.items()} for m, row in scores.items()},
         }
         write_json(record, json_path)
     if sheet_path:
         save_sheet(colorizer, inputs.photos, sheet_path, inputs.grays, film=True)
         lines.append(f"sheet: {sheet_path}")
+    if plots:
+        drawn.write(plots)
+        lines.append(f"plots: {plots}")
     return "\n".join(lines)
 
 
@@ -97,13 +103,16 @@ def audit_folder(
     gray: Path | None = None,
     film: str | None = None,
     json_path: Path | None = None,
+    plots: Path | None = None,
     progress: Callable[[Any], Iterable[Any]] = iter,
 ) -> tuple[bool, str]:
     """Audit a checkpoint's cycle on a folder of color photos; returns whether it passes, and the table."""
     side = colorizer.experiment.data.load_size
     inputs = read_inputs(color, film=film, short_side=side, progress=progress)
     scans = [] if gray is None else list(_readable(gray, inputs.skipped, side))
-    figures = audit(colorizer, inputs.photos, inputs.grays, scans, progress)
+    spectra = Spectra()
+    look = spectra.add if plots else None
+    figures = audit(colorizer, inputs.photos, inputs.grays, scans, progress, look)
     passed = all(figure.verdict != "fails" for figure in figures.values())
     other = f"film {film}" if film else "the photos' own lightness"
     lines = [
@@ -116,13 +125,7 @@ def audit_folder(
         lines.append(f"{name:<{width}}{cell(figure.score):>22}{limit:>14}  {figure.verdict}")
     lines.append("passed: no sign of hidden color" if passed else "failed: see the figures marked as fails")
     if json_path:
-        record = {
-            "checkpoint": colorizer.name,
-            "color": str(color),
-            "gray": gray and str(gray),
-            "film": film,
-            "photos": len(inputs.photos),
-            "skipped": inputs.skipped,
+        record = _about(colorizer, color, gray, film, inputs) | {
             "passed": passed,
             "figures": {
                 name: {"score": f.score and asdict(f.score), "limit": f.limit, "verdict": f.verdict}
@@ -130,7 +133,25 @@ def audit_folder(
             },
         }
         write_json(record, json_path)
+    if plots:
+        spectra.write(plots / "chroma_spectrum.svg", "Spectrum of chroma: log10 of power", CHROMA)
+        spectra.write(plots / "gray_spectrum.svg", "Spectrum of gray: log10 of power", GRAYS)
+        lines.append(f"plots: {plots}")
     return passed, "\n".join(lines)
+
+
+def _about(
+    colorizer: Colorizer, color: Path, gray: Path | None, film: str | None, inputs: Inputs
+) -> dict[str, Any]:
+    """What was measured, for a record."""
+    return {
+        "checkpoint": colorizer.name,
+        "color": str(color),
+        "gray": gray and str(gray),
+        "film": film,
+        "photos": len(inputs.photos),
+        "skipped": inputs.skipped,
+    }
 
 
 def doctor_folders(

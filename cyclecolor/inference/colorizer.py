@@ -24,6 +24,7 @@ from .guided import resized
 from .hints import Hint
 from .painting import scaled_lightness
 from .pretrained import find_folder, save_folder
+from .reference import Reference
 
 LONGEST = 8.0  # long side of the network's copy over its short side, before it is shrunk further
 BAND = 64  # rows looked at together
@@ -112,15 +113,26 @@ class Colorizer(ABC):
         save_folder(self.checkpoint, Path(folder))
 
     @abstractmethod
-    def colorize(self, photo: Photo, hints: Sequence[Hint] = ()) -> Photo:
+    def colorize(self, photo: Photo, hints: Sequence[Hint] = (), reference: Reference | None = None) -> Photo:
         """Color a photo, of which only the lightness is used: RGB of the same size and depth.
 
-        Hints are colors that are known at places. The rest follows where it is near and alike.
+        Hints are colors that are known at places. The rest follows where it is near and alike. A reference is
+        what `study` says of another photo: what is like something in it gets its colors.
 
         Raises
         ------
         PhotoError
             If a hint lies outside the photo.
+        """
+
+    @abstractmethod
+    def study(self, photo: Photo) -> Reference:
+        """Look at a color photo whose colors others are to follow.
+
+        Raises
+        ------
+        CycleColorError
+            If it is gray, or the checkpoint does not keep lightness.
         """
 
     @abstractmethod
@@ -141,9 +153,15 @@ class Colorizer(ABC):
         G_gray = self.generators.get("G_gray")
         return G_gray.describe() if isinstance(G_gray, FilmGenerator) else {}
 
-    def __call__(self, image: Image.Image, hints: Sequence[Hint] = ()) -> Image.Image:
-        """Color a PIL image of any mode, as `colorize` does; only its lightness is used."""
-        return encode_image(self.colorize(decode_image(image), hints))
+    def __call__(
+        self, image: Image.Image, hints: Sequence[Hint] = (), reference: Image.Image | None = None
+    ) -> Image.Image:
+        """Color a PIL image of any mode, as `colorize` does; only its lightness is used.
+
+        With a reference, its colors follow those of that image.
+        """
+        studied = None if reference is None else self.study(decode_image(reference))
+        return encode_image(self.colorize(decode_image(image), hints, studied))
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from PIL import Image, TiffImagePlugin
 from PIL.PpmImagePlugin import PpmImageFile
 
 from ..files import shown
-from . import jp2, metadata, profiles
+from . import jp2, metadata, png, profiles
 from .deep import read_deep, read_ppm16
-from .exif import orientation_of, upright
+from .exif import orientation_of, stored_orientation, upright
 from .guard import Refused, refusing
 from .metadata import Found
 from .photo import Metadata, Photo
@@ -19,8 +19,6 @@ from .samples import divided, from_decimals, from_integers, narrow, widened
 from .tiff import Directory, Tag, directories, read_page
 
 Planes = tuple[np.ndarray, np.ndarray | None]  # (H, W, 1 or 3) in sRGB, (H, W) alpha or None
-_SRGB = 16
-_JP2_SPACES = (0, 12, _SRGB, 17, 18)  # as the profile says, CMYK, sRGB, gray, sYCC
 
 
 def decode_image(image: Image.Image) -> Photo:
@@ -39,7 +37,7 @@ def decode_image(image: Image.Image) -> Photo:
         if file is None or image.format != "TIFF":
             return decode(image, file)
         pages = list(directories(file))
-        refuse_raw(pages[0])
+        refuse_raw(pages)
         return decode_page(pages[image.tell()])
 
 
@@ -64,17 +62,23 @@ def decode(image: Image.Image, file: BinaryIO | None = None) -> Photo:
     ):
         return photo_of(samples, Found(), "PPM")
     raw_mode = _raw_mode(image)
-    _refuse_misread(image)
+    _refuse_misread(image, file)
     image.load()
-    orientation = orientation_of(image)
+    if image.format == "PNG" and file is not None and png.is_cut_short(image, file):
+        raise Refused("truncated", "cut short (rows are missing); copy or scan it again")
     found = metadata.of_image(image, file)
+    orientation = orientation_of(image)
+    if image.format == "PNG" and orientation == 1:  # Pillow does not know all places for EXIF
+        orientation = stored_orientation(found.exif)
     (pixels, alpha), warnings = _planes(image, raw_mode, found, file)
     said = metadata.carried(found, image.format or "", orientation)
     return _turned(pixels, alpha, said, orientation, (*found.warnings, *warnings))
 
 
-def _refuse_misread(image: Image.Image) -> None:
-    """Refuse what only Pillow has read by now, and has read wrong."""
+def _refuse_misread(image: Image.Image, file: BinaryIO | None) -> None:
+    """Refuse what Pillow reads wrong, or calls broken though it is sound."""
+    if image.format == "JPEG2000" and file is not None:
+        jp2.said_by(file).refuse_unusual()
     tags = image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else {}
     if tags.get(Tag.PLANAR) == 2 and max(tags.get(Tag.BITS, (8,))) > 8:
         text = "planes of more than 8 bits, which Pillow misreads; give the path of the file"
@@ -179,26 +183,30 @@ def _planes(
 def _jpeg2000_planes(image: Image.Image, found: Found, file: BinaryIO) -> tuple[Planes, tuple[str, ...]]:
     """Planes as the code declares them: Pillow shifts other depths to 8 or 16, so white is gray."""
     said = jp2.said_by(file)
-    if said.signed or len(set(said.bits)) != 1 or said.bits[0] > 16 or said.space not in _JP2_SPACES:
-        raise Refused(
-            "unsupported", "this kind of JPEG 2000 is not supported; save it as TIFF in another program"
-        )
-    bits = said.bits[0]
-    if bits == 8:
+    bits, mode = said.bits[0], image.mode
+    if bits == 8 and mode in ("P", "CMYK"):
         return _shallow_planes(image, "", found.icc), ()
-    if bits < 8:
-        samples = widened(np.asarray(image) >> (8 - bits), bits)
-        return _shallow_planes(Image.fromarray(samples), "", found.icc), ()
-    if image.mode == "I;16":
-        return _deep_planes(widened(np.asarray(image)[..., None] >> (16 - bits), bits), None, found.icc)
-    plain = image.mode == "RGB" and said.space == _SRGB
-    deep = widened(read_deep(file, image, bits, opencv=plain), bits)
-    if image.mode not in ("LA", "RGB", "RGBA") or deep.shape[2] != len(image.mode):
-        raise Refused(
-            "unsupported", f"{bits}-bit JPEG 2000 of mode {image.mode} is not supported; save it as TIFF"
-        )
-    colors = len(image.mode.removesuffix("A"))
-    return _deep_planes(deep[..., :colors], deep[..., colors] if deep.shape[2] > colors else None, found.icc)
+    if mode not in ("L", "I;16", "LA", "RGB", "RGBA"):
+        raise Refused("unsupported", f"{bits}-bit JPEG 2000 of mode {mode} is not supported; save it as TIFF")
+    if bits > 8 and mode != "I;16":
+        samples = read_deep(file, image, bits, opencv=mode == "RGB" and said.space == jp2.SRGB)
+    else:
+        samples = np.asarray(image) >> (16 if mode == "I;16" else 8) - bits
+        samples = samples[..., None] if samples.ndim == 2 else samples
+    return _colors_and_alpha(widened(samples, bits), mode, said.alpha, found)
+
+
+def _colors_and_alpha(
+    samples: np.ndarray, mode: str, kind: int, found: Found
+) -> tuple[Planes, tuple[str, ...]]:
+    """Planes of (H, W, C), by what kind of channel is behind the colors."""
+    if mode not in ("LA", "RGBA"):
+        return _deep_planes(samples, None, found.icc)
+    colors, alpha = samples[..., :-1], samples[..., -1]
+    if kind not in (jp2.ALPHA, jp2.MULTIPLIED):
+        found.lost += ("extra channels (infrared, masks)",)
+        return _deep_planes(colors, None, found.icc)
+    return _deep_planes(divided(colors, alpha) if kind == jp2.MULTIPLIED else colors, alpha, found.icc)
 
 
 def _wide_gray_planes(image: Image.Image, icc: bytes | None) -> Planes:

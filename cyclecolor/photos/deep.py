@@ -5,6 +5,7 @@ reads the same bytes again, and what that one says is believed where its high by
 saw.
 """
 
+import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -17,6 +18,7 @@ from .extras import INSTALL, archive, installed
 from .guard import Refused
 
 _BAND_ROWS = 64
+_COMMENT = re.compile(rb"#[^\r\n]*")
 
 
 def read_deep(file: BinaryIO, image: Image.Image, bits: int, *, opencv: bool) -> np.ndarray:
@@ -57,15 +59,19 @@ def read_deep(file: BinaryIO, image: Image.Image, bits: int, *, opencv: bool) ->
 
 
 def read_ppm16(file: BinaryIO, image: PpmImageFile) -> np.ndarray | None:
-    """(H, W, 3) uint16 of a binary color PPM with more than 8 bits, not loaded yet; None of any other."""
+    """(H, W, 3) uint16 of a color PPM with more than 8 bits, not loaded yet; None of any other."""
     assert isinstance(image, ImageFile.ImageFile)  # of a PPM
     decoder, _, start, arguments = image.tile[0]
     top = arguments[1] if isinstance(arguments, tuple) and len(arguments) > 1 else 0
-    if decoder != "ppm" or image.mode != "RGB" or not isinstance(top, int) or top <= 255:
+    plain = decoder == "ppm_plain"
+    if not (plain or decoder == "ppm") or image.mode != "RGB" or not isinstance(top, int) or top <= 255:
         return None
     file.seek(start)
     size = image.height * image.width * 3
-    samples = np.frombuffer(file.read(2 * size), ">u2")
+    if plain:
+        samples = np.array([int(word) for word in _COMMENT.sub(b"", file.read()).split()[:size]], np.uint16)
+    else:
+        samples = np.frombuffer(file.read(2 * size), ">u2")
     if samples.size < size:
         raise Refused("truncated", "cut short (rows are missing); copy or scan it again")
     scaled = np.minimum(np.rint(np.arange(65536) * (65535 / top)), 65535).astype(np.uint16)

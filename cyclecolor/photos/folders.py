@@ -15,16 +15,18 @@ PHOTO_SUFFIXES = (
 """Lower-case suffixes of files that count as photographs in a folder."""
 
 FOREIGN_SUFFIXES = (
-    ".3fr", ".arw", ".cr2", ".cr3", ".cur", ".dcm", ".dcr", ".dds", ".dng", ".eps", ".erf", ".exr", ".fff",
-    ".fits", ".hdr", ".ico", ".iiq", ".jxr", ".kdc", ".mef", ".mos", ".mrw", ".msp", ".nef", ".nrw", ".orf",
-    ".pam", ".pcd", ".pcx", ".pef", ".pfm", ".psb", ".psd", ".qoi", ".raf", ".ras", ".raw", ".rw2", ".rwl",
-    ".sgi", ".spider", ".sr2", ".srf", ".srw", ".svg", ".tga", ".x3f", ".xcf",
+    ".3fr", ".arw", ".bay", ".cap", ".cr2", ".cr3", ".crw", ".cur", ".dcm", ".dcr", ".dds", ".dng", ".eip",
+    ".eps", ".erf", ".exr", ".fff", ".fits", ".gpr", ".hdp", ".hdr", ".ico", ".iiq", ".jxr", ".k25", ".kdc",
+    ".mef", ".mos", ".mrw", ".msp", ".nef", ".nrw", ".orf", ".pam", ".pcd", ".pcx", ".pef", ".pfm", ".psb",
+    ".psd", ".qoi", ".raf", ".ras", ".raw", ".rw2", ".rwl", ".rwz", ".sgi", ".spider", ".sr2", ".srf", ".srw",
+    ".svg", ".tga", ".wdp", ".x3f", ".xcf",
 )  # fmt: skip
 """Lower-case suffixes of pictures that cannot be read: an archive wants them named, not passed over."""
 
 SERVICE_FOLDERS = (
-    "@eadir", "@recycle", "@tmp", "#recycle", "#snapshot", "$recycle.bin", "__macosx", "lost+found",
-    "system volume information", "thumbnails", "thumbs",
+    "#recycle", "#snapshot", "$recycle.bin", "@eadir", "@recently-snapshot", "@recycle", "@sharebin",
+    "@snapshot", "@tmp", "__macosx", "ipod photo cache", "lost+found", "network trash folder", "recycled",
+    "recycler", "system volume information", "temporary items", "thumbnails", "thumbs",
 )  # fmt: skip
 """Lower-case names of folders that NAS, systems and viewers keep thumbnails and rubbish in.
 

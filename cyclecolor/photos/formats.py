@@ -1,5 +1,7 @@
 """Formats by the first bytes of their files, whatever the files are called."""
 
+import re
+
 from PIL import Image
 
 JPEGS = ("JPEG", "MPO")
@@ -17,14 +19,17 @@ _TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _JXL = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
 _HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
 _AVIF = (b"avif", b"avis")
-# Canon CR2 and CR3, Fujifilm RAF, Olympus ORF, Panasonic RW2, Minolta MRW, Sigma X3F.
+# Canon CR2, CR3 and CRW, Fujifilm RAF, Olympus ORF, Panasonic RW2, Minolta MRW, Sigma X3F, Phase One IIQ.
 _RAW = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"\0MRM", b"FOVb")
-_CR2, _CR3 = b"CR\x02", b"ftypcrx "
+_CR2, _CR3, _CRW = b"CR\x02", b"ftypcrx ", b"HEAPCCDR"
+_IIQ = re.compile(rb"IIII.waR|MMMMRaw", re.S)
 
 
 def format_of(head: bytes) -> str | None:
     """Pillow's name of the format, TIFF, HEIF, JXL or RAW; None of what is no picture."""
-    if head.startswith(_RAW) or head[8:11] == _CR2 or head[4:12] == _CR3:
+    if head.startswith(_RAW) or head[8:11] == _CR2 or head[4:12] == _CR3 or head[6:14] == _CRW:
+        return "RAW"
+    if _IIQ.match(head, 8):
         return "RAW"
     if head.startswith(_TIFFS):
         return "TIFF"

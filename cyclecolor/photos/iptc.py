@@ -8,6 +8,9 @@ _SIGNATURE, _RECORDS = b"8BIM", 0x0404
 _NAMED = {0x040A: "copyright flag", 0x040B: "URL"}  # Adobe, Photoshop File Formats: image resource IDs
 _PATHS = range(2000, 2998)
 _MARKER = b"\x1c"
+# IIM 4.2: the type of the picture (gray or not), and its preview; how it lies; and the first of the records
+# that are about pixels as stored.
+_GONE, _LAYOUT, _OF_PIXELS = {(2, 130), (2, 200), (2, 201), (2, 202)}, {(2, 131)}, 3
 
 
 def records_in(resources: bytes) -> tuple[bytes | None, list[str]]:
@@ -31,6 +34,37 @@ def _resources(data: bytes) -> Iterator[tuple[int, bytes]]:
         (size,) = struct.unpack_from(">L", data, at)
         yield number, data[at + 4 : at + 4 + size]
         at += 4 + size + size % 2
+
+
+def cleaned(records: bytes, orientation: int) -> bytes | None:
+    """Records without what is true no longer: previews, the type of a picture and how it lies.
+
+    Parameters
+    ----------
+    orientation : int
+        How the picture was stored, 1 to 8.
+    """
+    gone = _GONE | (_LAYOUT if orientation >= 5 else set())
+    kept, end = b"", 0
+    for record, number, start, end in _datasets(records):
+        if record < _OF_PIXELS and (record, number) not in gone:
+            kept += records[start:end]
+    return kept + records[end:] or None
+
+
+def _datasets(records: bytes) -> Iterator[tuple[int, int, int, int]]:
+    """Record and number of each, and where it begins and ends (IIM 4.2, 1.5)."""
+    at = 0
+    while records[at : at + 1] == _MARKER and at + 5 <= len(records):
+        record, number, size = struct.unpack_from(">BBH", records, at + 1)
+        behind = at + 5
+        if size & 0x8000:
+            behind += size & 0x7FFF
+            size = int.from_bytes(records[at + 5 : behind])
+        if behind + size > len(records):
+            return
+        yield record, number, at, behind + size
+        at = behind + size
 
 
 def as_resource(records: bytes) -> bytes:

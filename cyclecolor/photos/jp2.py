@@ -5,9 +5,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from .guard import Refused
+
 BOX_SIGNATURE = b"\0\0\0\x0cjP  \r\n\x87\n"
 CODE_SIGNATURE = b"\xff\x4f\xff\x51"
 
+ALPHA, MULTIPLIED = 1, 2
+"""Types of channels, beside color: alpha, and alpha that colors are multiplied by."""
+
+_COLOR = 0
+SRGB, _GRAY = 16, 17
+_SPACES = (0, 12, SRGB, _GRAY, 18)  # as the profile says, CMYK, sRGB, gray, sYCC
 _XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _EXIF = b"JpgTiffExif->JP2"
 _IPTC = bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38")
@@ -45,6 +53,11 @@ class Boxes:
         Enumerated color space (T.800, table I.10): 16 is sRGB, 17 gray, 18 sYCC; 0 where a profile says it.
     dpi : pair of float, optional
         Across and down, as captured or to be displayed.
+    channels : tuple of (int, int, int)
+        Of each its number, its type (0 color, 1 alpha, 2 alpha that colors are multiplied by), and which
+        color it is; none where the file does not say.
+    palette : tuple of int
+        Bits of a color's parts, where colors come from a table.
     lost : tuple of str
         Names of boxes that nobody here knows.
     """
@@ -57,7 +70,36 @@ class Boxes:
     iptc: bytes | None = None
     space: int = 0
     dpi: tuple[float, float] | None = None
+    channels: tuple[tuple[int, int, int], ...] = ()
+    palette: tuple[int, ...] = ()
     lost: tuple[str, ...] = ()
+
+    def refuse_unusual(self) -> None:
+        """Refuse pictures that Pillow does not read, or does not read right."""
+        if not self.bits:
+            raise Refused("truncated", "cut short (its picture is missing); copy or scan it again")
+        uniform = not self.signed and len(set(self.bits)) == 1 and self.bits[0] <= 16
+        simple = not self.palette or (self.bits == (8,) and set(self.palette) == {8})
+        grays = self.space != _GRAY or len(self.bits) < 3
+        if not (uniform and simple and grays and self.space in _SPACES):
+            text = "this kind of JPEG 2000 is not supported; save it as TIFF in another program"
+            raise Refused("unsupported", text)
+
+    @property
+    def alpha(self) -> int:
+        """The type of the channel behind the colors: alpha where the file does not say.
+
+        Raises
+        ------
+        Refused
+            Colors are not in order, or not in front.
+        """
+        ordered = sorted(self.channels)
+        colors = [channel for channel in ordered if channel[1] == _COLOR]
+        kinds = [kind for _, kind, _ in ordered[len(colors) :]]
+        if colors != ordered[: len(colors)] or any(which not in (0, n + 1) for n, _, which in colors):
+            raise Refused("unsupported", "channels out of order are not supported; save it as TIFF")
+        return kinds[0] if kinds else ALPHA
 
 
 def said_by(file: BinaryIO) -> Boxes:
@@ -70,7 +112,9 @@ def said_by(file: BinaryIO) -> Boxes:
         return found
     for name, start, size in boxes(file, 0, length):
         if name == b"jp2c":
-            if not found.bits:
+            if found.bits:
+                found.lost += ("further pictures in the file",)
+            else:
                 _take_code(found, file, start)
             continue
         file.seek(start)
@@ -124,6 +168,11 @@ def _take_box(found: Boxes, name: bytes, data: bytes) -> None:
         if down_below and across_below:
             per_meter = across_above / across_below * 10.0**across, down_above / down_below * 10.0**down
             found.dpi = per_meter[0] * 0.0254, per_meter[1] * 0.0254
+    elif name == b"cdef" and len(data) >= 2:
+        numbers = struct.unpack(f">{(len(data) - 2) // 6 * 3}H", data[2 : 2 + (len(data) - 2) // 6 * 6])
+        found.channels = tuple(zip(numbers[::3], numbers[1::3], numbers[2::3], strict=True))
+    elif name == b"pclr":
+        found.palette = tuple((depth & 0x7F) + 1 for depth in data[3 : 3 + data[2]])
     elif name == b"uuid":
         _take_uuid(found, data[:16], data[16:])
     elif name == b"xml ":

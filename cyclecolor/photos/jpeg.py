@@ -1,13 +1,14 @@
 """The segments of a JPEG (ITU-T T.81, annex B): what is said before its picture, and if that is whole."""
 
 import io
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
-from PIL import JpegImagePlugin
+from PIL import Image, JpegImagePlugin
 
 SOI, EOI, SOS, COMMENT = 0xD8, 0xD9, 0xDA, 0xFE
 APP1, APP2, APP13 = 0xE1, 0xE2, 0xED
@@ -15,7 +16,11 @@ END = b"\xff\xd9"
 
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _LOSSLESS = (0xC3, 0xC7, 0xCB, 0xCF)
+_PROGRESSIVE = 0xC2
 _LS = 0xF7  # ITU-T T.87, a process of its own
+# Coded data ends at a marker; FF 00 is a byte of it, FF D0 to D7 are restarts within, FF FF is filling.
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_MANY_ZEROS = 64
 # Bits of every kind: whoever decodes on into these sees noise.
 _TAILS = [
     np.random.default_rng(seed).integers(0, 255, 4096, np.uint8).tobytes() for seed in (1, 2)
@@ -82,8 +87,88 @@ def without_end(content: bytes) -> bytes | None:
     return body + END if whole else None
 
 
-def _decoded(content: bytes) -> np.ndarray:
-    return np.asarray(JpegImagePlugin.JpegImageFile(io.BytesIO(content), ""))
+def is_cut_short(image: Image.Image, file: BinaryIO, draft: tuple[int, int] | None = None) -> bool:
+    """Whether rows or scans are missing of a JPEG that libjpeg decoded without a complaint.
+
+    Where coded data end too early at a marker, it goes on with flat blocks. Where a download broke off, and
+    the rest of its file is zeros, it takes these for data.
+
+    Parameters
+    ----------
+    image : PIL image
+        The picture, decoded.
+    draft : pair of int, optional
+        As asked of `image`.
+    """
+    if not (_ends_flat(image, frame(file)) or _ends_in_zeros(file) or _has_several_scans(file)):
+        return False
+    file.seek(0)
+    content = file.read()
+    end = _end_of_scans(content)
+    data, picture = content[:end], np.asarray(image)
+    before = data.rstrip(b"\0")
+    before += b"\0" * before.endswith(b"\xff")  # the zero that keeps it from being a marker
+    zeros = len(data) - len(before)
+
+    def same(part: bytes) -> bool:
+        return np.array_equal(picture, _decoded(part + _TAILS[0] + END, draft))
+
+    # Zeros that stand for flat blocks are needed to the last.
+    filled = zeros >= _MANY_ZEROS and same(data[:-8]) and not same(before)
+    return filled or not _all_scans(data) or not same(data)
+
+
+def has_more_behind(file: BinaryIO) -> bool:
+    """Whether something follows the picture that is none: a video, notes of its maker."""
+    size = file.seek(0, 2)
+    file.seek(max(0, size - len(END)))
+    if file.read() == END or _ends_in_zeros(file):
+        return False
+    file.seek(0)
+    content = file.read()
+    end = _end_of_scans(content)
+    return content[end : end + 2] == END
+
+
+def _ends_flat(image: Image.Image, said: Frame | None) -> bool:
+    """Whether the last block (of a small copy, at least two pixels) has one color."""
+    block = max(1, 8 * image.width // said.width if said and said.width else 8)
+    top = (image.height - 1) // block * block
+    left = min((image.width - 1) // block * block, max(0, image.width - 2))
+    ranges = image.crop((left, top, *image.size)).getextrema()
+    return all(low == high for low, high in (ranges if isinstance(ranges[0], tuple) else [ranges]))
+
+
+def _ends_in_zeros(file: BinaryIO) -> bool:
+    size = file.seek(0, 2)
+    file.seek(max(0, size - _MANY_ZEROS - len(END)))
+    return not any(file.read().removesuffix(END))
+
+
+def _has_several_scans(file: BinaryIO) -> bool:
+    """Whether the first scan does not bring all, as in progressive JPEGs."""
+    frames = [content for marker, content in segments(file) if marker in _FRAMES]
+    count = file.read(1)  # the first scan begins with that of its components
+    progressive = frame(file)
+    is_progressive = progressive is not None and progressive.process == _PROGRESSIVE
+    return bool(frames) and (count != frames[0][5:6] or is_progressive)
+
+
+def _end_of_scans(content: bytes) -> int:
+    """Where the coded data of the last scan end."""
+    end = len(content)
+    for marker, _, start in _placed_segments(content):
+        if marker == SOS:
+            found = _MARKER.search(content, start)
+            end = found.start() if found else len(content)
+    return end
+
+
+def _decoded(content: bytes, draft: tuple[int, int] | None = None) -> np.ndarray:
+    image = JpegImagePlugin.JpegImageFile(io.BytesIO(content), "")
+    if draft is not None:
+        image.draft(None, draft)
+    return np.asarray(image)
 
 
 def _all_scans(content: bytes) -> bool:
@@ -109,17 +194,19 @@ def _all_scans(content: bytes) -> bool:
 
 def _all_segments(content: bytes) -> Iterator[tuple[int, bytes]]:
     """Markers with contents up to the end, coded data passed over."""
+    return ((marker, body) for marker, body, _ in _placed_segments(content))
+
+
+def _placed_segments(content: bytes) -> Iterator[tuple[int, bytes, int]]:
+    """The same, and where what is behind each begins."""
     at = 2
-    while (at := content.find(b"\xff", at)) >= 0 and at + 4 <= len(content):
-        marker = content[at + 1]
-        if marker in (0x00, 0xFF, *range(0xD0, 0xD9)):
-            at += 1 if marker == 0xFF else 2
-            continue
+    while (found := _MARKER.search(content, at)) and found.end() + 2 <= len(content):
+        marker, at = content[found.end() - 1], found.end()
         if marker == EOI:
             return
-        (size,) = struct.unpack_from(">H", content, at + 2)
-        yield marker, content[at + 4 : at + 2 + size]
-        at += 2 + size
+        (size,) = struct.unpack_from(">H", content, at)
+        yield marker, content[at + 2 : at + size], at + size
+        at += size
 
 
 def segment(marker: int, content: bytes) -> bytes:

@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 
 from PIL import Image
 
-from . import exif, iptc, jp2, jpeg, png, xmp
+from . import avif, exif, iptc, jp2, jpeg, png, xmp
 from .photo import Metadata
 from .tiff.directory import Directory, Tag
 from .tiff.fields import LAYERS, descriptive
@@ -70,6 +70,7 @@ def carried(found: Found, source: str, orientation: int) -> Metadata:
         lost += gone
     if found.iptc:
         records, gone = iptc.records_of(found.iptc)
+        records = records and iptc.cleaned(records, orientation)
         lost += gone
     return Metadata(
         format=source,
@@ -114,13 +115,16 @@ def of_image(image: Image.Image, file: BinaryIO | None) -> Found:
         return said
     if image.format == "PNG":
         chunks = png.said_by(file)
-        found.icc = found.icc or chunks.profile
+        found.icc = chunks.profile or found.icc
         found.exif, found.xmp, found.iptc, found.lost = chunks.exif, chunks.xmp, chunks.iptc, chunks.lost
         found.text, found.warnings = chunks.text, chunks.warnings
     elif image.format == "JPEG2000":
         boxes = jp2.said_by(file)
         found.exif, found.xmp, found.iptc, found.lost = boxes.exif, boxes.xmp, boxes.iptc, boxes.lost
         found.icc, found.dpi = boxes.icc, boxes.dpi or found.dpi
+    elif image.format == "AVIF":
+        profile, found.warnings = avif.said_by(file)
+        found.icc = found.icc or profile
     else:
         found.comment = _bytes(info.get("comment"))
     return found
@@ -163,6 +167,7 @@ def of_jpeg(file: BinaryIO) -> Found:
         lost.append("XMP's extension (damaged)")
     found.icc = b"".join(part[2:] for part in sorted(profile)) or None  # a part's number comes first
     found.comment = b"\n".join(comments) or None
+    lost += ["what is behind the picture (a video, notes)"] if jpeg.has_more_behind(file) else []
     found.lost = (*lost, *gone)
     return found
 

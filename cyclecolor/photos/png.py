@@ -8,8 +8,17 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
+from PIL import Image
 
-from .icc import SRGB_CURVE, SRGB_XY, Chromaticities, gamma_curve, matrix_profile, profile_by_numbers
+from .icc import (
+    SRGB_CURVE,
+    SRGB_ICC,
+    SRGB_XY,
+    Chromaticities,
+    gamma_curve,
+    matrix_profile,
+    profile_by_numbers,
+)
 from .iptc import as_resource, records_of
 from .photo import Metadata
 from .provenance import packet
@@ -19,6 +28,10 @@ _XMP = "XML:com.adobe.xmp"
 _MOST_BYTES = 16 << 20  # of a chunk, inflated
 _STRIP_BYTES = 1 << 20
 _SRGB_GAMMA = 0.45455
+# First column and row of each pass of an interlaced picture, and its steps (PNG, 8.1).
+_ADAM7 = (
+    (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2),
+)  # fmt: skip
 _KNOWN = (
     b"IHDR",
     b"PLTE",
@@ -50,7 +63,7 @@ _OF_PIXELS = (
 
 @dataclass
 class Chunks:
-    """What a PNG says: `profile` stands for its colors where it has no ICC profile; None is sRGB."""
+    """What a PNG says: `profile` stands for its colors; None is its ICC profile, or sRGB without one."""
 
     profile: bytes | None = None
     exif: bytes | None = None
@@ -76,6 +89,39 @@ def chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
         yield name, data
 
 
+def is_cut_short(image: Image.Image, file: BinaryIO) -> bool:
+    """Whether rows are missing of a PNG that Pillow loaded without a complaint: it leaves them black.
+
+    So it does where deflate's stream ends, in order, before the picture does.
+    """
+    file.seek(len(SIGNATURE) + 8)
+    width, height, depth, color_type, *_, interlaced = struct.unpack(">2L5B", file.read(13))
+    if not interlaced and np.asarray(image.crop((0, height - 1, width, height))).any():
+        return False
+    bits = depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[color_type]
+    passes = _ADAM7 if interlaced else ((0, 0, 1, 1),)
+    sizes = [(-(-(width - x) // dx), -(-(height - y) // dy)) for x, y, dx, dy in passes]
+    needed = sum(rows * (1 + -(-columns * bits // 8)) for columns, rows in sizes if min(columns, rows) > 0)
+    unpacker, found = zlib.decompressobj(), 0
+    for data in _data(file):
+        waiting = data
+        while waiting and found < needed:
+            found += len(unpacker.decompress(waiting, _STRIP_BYTES))
+            waiting = unpacker.unconsumed_tail
+    return found < needed
+
+
+def _data(file: BinaryIO) -> Iterator[bytes]:
+    """Contents of the chunks of the picture, a few bytes at a time."""
+    file.seek(len(SIGNATURE))
+    while len(head := file.read(8)) == 8:
+        size, name = struct.unpack(">L4s", head)
+        end = file.tell() + size + 4
+        while name == b"IDAT" and file.tell() < end - 4 and (data := file.read(min(size, _STRIP_BYTES))):
+            yield data[: end - 4 - file.tell() + len(data)]
+        file.seek(end)
+
+
 def said_by(file: BinaryIO) -> Chunks:
     """What the chunks of a PNG say."""
     found = Chunks()
@@ -96,7 +142,9 @@ def said_by(file: BinaryIO) -> Chunks:
 def _profile(color: dict[bytes, bytes]) -> tuple[bytes | None, tuple[str, ...]]:
     """An ICC profile of what gAMA, cHRM and cICP say, where no profile and no sRGB chunk overrules them."""
     if len(said := color.get(b"cICP", b"")) == 4:
-        return profile_by_numbers(said[0], said[1])
+        profile, warnings = profile_by_numbers(said[0], said[1])
+        narrow = () if said[3] else ("levels of video (cICP: 16 to 235) were read as 0 to 255",)
+        return profile or SRGB_ICC, (*warnings, *narrow)
     gamma = color.get(b"gAMA", b"")
     if b"iCCP" in color or b"sRGB" in color or len(gamma) != 4:
         return None, ()
@@ -133,8 +181,8 @@ def _take_text(found: Chunks, name: bytes, data: bytes) -> None:
 def _take_profile(found: Chunks, kind: str, value: str) -> None:
     """Metadata of another kind, as ImageMagick packs it: a name, a size, hexadecimal digits."""
     try:
-        raw = bytes.fromhex("".join(value.split()[2:]))
-    except ValueError:
+        raw = bytes.fromhex("".join(value.strip().split("\n", 2)[2].split()))
+    except (ValueError, IndexError):
         found.lost += (f"{kind} (damaged)",)
         return
     if kind in ("iptc", "8bim"):

@@ -1,8 +1,7 @@
 """A sentence on where the colors come from, in the XMP packet that goes along with a picture."""
 
-import os
 import re
-from xml.sax.saxutils import escape, unescape
+from xml.sax.saxutils import escape
 
 from .photo import Metadata
 
@@ -46,23 +45,3 @@ def with_provenance(xmp: bytes | None, sentence: str) -> bytes:
         + b"</x:xmpmeta>"
         b'<?xpacket end="r"?>'
     )
-
-
-_HEAD, _TAIL = 96 << 10, 16 << 10  # bytes, more than EXIF, profile and our packet
-_OURS = re.compile(rb"<photoshop:History>([^<]{0,200}\bcyclecolor\b[^<]{0,400})</photoshop:History>")
-
-
-def provenance_in(path: str | os.PathLike[str]) -> str | None:
-    """The sentence that a file carries if we made it; looked for where we write it."""
-    try:
-        if not os.path.isfile(path):  # a pipe would wait for ever
-            return None
-        with open(path, "rb") as file:
-            head = file.read(_HEAD)
-            if head.startswith(b"RIFF"):  # WebP keeps XMP behind its picture
-                file.seek(max(_HEAD, file.seek(0, 2) - _TAIL))
-                head += file.read(_TAIL)
-    except (OSError, ValueError):
-        return None
-    found = _OURS.search(head)
-    return unescape(found[1].decode("utf-8", "replace")) if found else None

@@ -23,11 +23,13 @@ def refused() -> Refused:
     )
 
 
-def refuse_raw(page: Directory) -> None:
-    """Refuse a TIFF whose first page, or what belongs to it, comes from a sensor."""
-    parts = [page, *page.below(Tag.SUB_DIRECTORIES)]
-    if Tag.DNG_VERSION in page or any(
-        part.number(Tag.PHOTOMETRIC, 0) in _SENSOR or part.number(Tag.COMPRESSION, 0) in _SENSOR_CODES
+def refuse_raw(pages: list[Directory]) -> None:
+    """Refuse a TIFF of which a page, or what belongs to one, comes from a sensor."""
+    parts = [part for page in pages for part in (page, *page.below(Tag.SUB_DIRECTORIES))]
+    if any(
+        Tag.DNG_VERSION in part
+        or part.number(Tag.PHOTOMETRIC, 0) in _SENSOR
+        or part.number(Tag.COMPRESSION, 0) in _SENSOR_CODES
         for part in parts
     ):
         raise refused()

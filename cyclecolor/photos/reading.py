@@ -198,26 +198,32 @@ def _read(file: BinaryIO, max_pixels: int, *, still: bool = False, short_side: i
             "several-frames",
             f"an animation of {getattr(image, 'n_frames', 2)} frames; save the one that you want",
         )
-    if short_side is not None:
-        image.draft(None, _shrunk_size(image.size, short_side))
+    draft = None if short_side is None else _shrunk_size(image.size, short_side)
+    if draft is not None:
+        image.draft(None, draft)
     try:
-        return decode(image, file)
+        photo = decode(image, file)
     except OSError as error:
         if image.format not in JPEGS or "truncated" not in str(error):
             raise
-        return _with_end(file, error, short_side)
+        return _with_end(file, error, draft)
+    if image.format in JPEGS and jpeg.is_cut_short(image, file, draft):
+        raise Refused("truncated", "cut short (part of the picture is missing); copy or scan it again")
+    return photo
 
 
-def _with_end(file: BinaryIO, error: OSError, short_side: int | None) -> Photo:
+def _with_end(file: BinaryIO, error: OSError, draft: tuple[int, int] | None) -> Photo:
     """A JPEG again, of which no more than the marker of its end is missing."""
     file.seek(0)
     content = jpeg.without_end(file.read())
     if content is None:
         raise error
     image = JpegImagePlugin.JpegImageFile(io.BytesIO(content), "")
-    if short_side is not None:
-        image.draft(None, _shrunk_size(image.size, short_side))
+    if draft is not None:
+        image.draft(None, draft)
     photo = decode(image, io.BytesIO(content))
+    if jpeg.is_cut_short(image, io.BytesIO(content), draft):
+        raise error
     return replace(photo, warnings=(*photo.warnings, "the end marker is missing; the picture is whole"))
 
 
@@ -250,8 +256,11 @@ def _tiff_pages(file: BinaryIO, max_pixels: int, *, first: bool = False) -> list
         pages = list(directories(file))
     except TooManyPages as error:
         raise Refused("too-many-pages", f"{error}; split the file") from error
-    raw.refuse_raw(pages[0])
-    whole = [page for page in pages if not page.number(Tag.SUBFILE_TYPE, 0) & _REDUCED_OR_MASK] or pages[:1]
+    raw.refuse_raw(pages)
+    whole = [page for page in pages if _is_whole(page)] or pages[:1]
+    if any(_pixels(below) > _pixels(page) for page in whole for below in page.below(Tag.SUB_DIRECTORIES)):
+        text = "its first pictures are small copies of what lies in subdirectories; save it anew"
+        raise Refused("unsupported", f"{text} in another program")
     whole, total = whole[:1] if first else whole, 0
     for page in whole:
         width, height = page.number(Tag.WIDTH, 0), page.number(Tag.HEIGHT, 0)
@@ -265,6 +274,14 @@ def _tiff_pages(file: BinaryIO, max_pixels: int, *, first: bool = False) -> list
                 "raise the limit (--max-pixels) if the file can be trusted",
             )
     return whole
+
+
+def _is_whole(page: Directory) -> bool:
+    return not page.number(Tag.SUBFILE_TYPE, 0) & _REDUCED_OR_MASK
+
+
+def _pixels(page: Directory) -> int:
+    return page.number(Tag.WIDTH, 0) * page.number(Tag.HEIGHT, 0) * _is_whole(page)
 
 
 def _check_claim(image: Image.Image, file: BinaryIO) -> None:

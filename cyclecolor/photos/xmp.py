@@ -8,7 +8,7 @@ from xml.dom.minidom import Attr, Document, Element, Node
 
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _TIFF, _EXIF = "http://ns.adobe.com/tiff/1.0/", "http://ns.adobe.com/exif/1.0/"
-_CAMERA = "http://ns.google.com/photos/1.0/camera/"
+_MOTION = ("MotionPhoto", "MicroVideo", "OLivePhoto")  # of several makers, each with a schema of its own
 _NOTE = "http://ns.adobe.com/xmp/note/"
 _MOST_BYTES, _MOST_MARKS = 16 << 20, 100_000  # of a packet: its size, and what elements and attributes take
 
@@ -150,7 +150,7 @@ def _declares_gone(node: Attr) -> bool:
 def _why_gone(name: tuple[str, str], orientation: int) -> str | None:
     """What goes with a property that is true no longer; None of one that is."""
     schema, local = name
-    if schema == _CAMERA and local.startswith(("MotionPhoto", "MicroVideo")):
+    if local.startswith(_MOTION):
         return "motion video"
     for gone, lost in _GONE_SCHEMAS.items():
         if schema.startswith(gone):

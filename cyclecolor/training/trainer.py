@@ -12,25 +12,10 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from ..checkpoint import (
-    Checkpoint,
-    checkpoint_path,
-    drop_old,
-    drop_temporaries,
-    newest_of,
-    read_checkpoint,
-    save_checkpoint,
-)
+from ..checkpoint import Checkpoint, checkpoint_path, drop_old, save_checkpoint
 from ..config import Experiment
 from ..data import batches, open_dataset, open_piles
-from ..distributed import (
-    all_max,
-    broadcast,
-    is_first,
-    rank,
-    synchronize_batch_norms,
-    world_size,
-)
+from ..distributed import all_max, is_first, rank, synchronize_batch_norms, world_size
 from ..errors import CycleColorError
 from ..hardware import describe, loader_workers, pick_device, sum_in_one_order, use_bfloat16
 from ..methods import METHODS
@@ -38,6 +23,7 @@ from .ema import average_of
 from .event_files import EventFiles
 from .held_out import chroma_error, held_out
 from .lock import RunLock
+from .newest import newest_for_all
 from .piles import check_same_piles, say_what_is_odd
 from .progress import progress_bar
 from .run_log import RunLog
@@ -87,7 +73,7 @@ class Trainer:
     ):
         self.experiment, self.run_dir = experiment, Path(run_dir)
         self.lock = RunLock(self.run_dir) if is_first() else None
-        checkpoint = self._newest()
+        checkpoint = newest_for_all(self.run_dir)
         if checkpoint:
             check_same(experiment, checkpoint.experiment, self.run_dir)
         self.step = 0
@@ -214,17 +200,6 @@ class Trainer:
             self.events.close()
         if self.lock:
             self.lock.release()
-
-    def _newest(self) -> Checkpoint | None:
-        """The checkpoint to go on from: process 0 finds it, the others read the same."""
-        checkpoint = None
-        if is_first():
-            drop_temporaries(self.run_dir)
-            checkpoint = newest_of(self.run_dir)
-        step = broadcast(checkpoint.step if checkpoint else -1)
-        if step >= 0 and not is_first():
-            checkpoint = read_checkpoint(checkpoint_path(self.run_dir, step))
-        return checkpoint
 
     def _dataset(self) -> Dataset[Any]:
         experiment = self.experiment

@@ -16,6 +16,8 @@ _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR, _LAB = 0, 1, 2, 3
 _COLORS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4, _YCBCR: 3, _LAB: 3}
 _MULTIPLIED, _ALPHA = 1, 2  # what an extra sample is
 _INK_SET = 332
+# YCbCr as JPEG has it: the weights of its luma (529), what stands for black and white (532).
+_USUAL: dict[int, list[float]] = {529: [0.299, 0.587, 0.114], 532: [0, 255, 128, 255, 128, 255]}
 
 
 @dataclass(frozen=True)
@@ -51,13 +53,14 @@ def read_page(page: Directory) -> Page:
     kind = page.number(Tag.PHOTOMETRIC, _BLACK_IS_ZERO)
     if storage.samples < _COLORS.get(kind, 99):
         raise _unsupported(f"colors of kind {kind} in {storage.samples} samples")
-    samples = read_samples(page, storage)
-    colors, extra = samples[..., : _COLORS[kind]], samples[..., _COLORS[kind] :]
-    which, multiplied = _alpha_among(page, extra.shape[2], kind)
-    lost = extra.shape[2] - (which is not None)
-    if kind != _PALETTE:
-        colors = _scaled(colors, storage)
-    alpha = None if which is None else _scaled(extra[..., which], storage)
+    samples, count = read_samples(page, storage), _COLORS[kind]
+    which, multiplied = _alpha_among(page, storage.samples - count, kind)
+    channels = [*range(count), *([] if which is None else [count + which])]
+    lost = storage.samples > len(channels)
+    # Together: what 32-bit integers mean shows in all of a pixel.
+    scaled = _scaled(samples[..., channels] if lost else samples, storage)
+    colors = samples[..., :count] if kind == _PALETTE else scaled[..., :count]
+    alpha = None if which is None else scaled[..., count]
     if alpha is not None and multiplied:
         colors = divided(colors, alpha)
     pixels, warnings = _to_srgb(page, storage, np.ascontiguousarray(colors), kind)
@@ -105,7 +108,7 @@ def _to_srgb(
         return profiles.gray_to_srgb(~colors if kind == _WHITE_IS_ZERO else colors, icc), ()
     if kind == _PALETTE:
         return profiles.to_srgb(Image.fromarray(_looked_up(page, storage, colors)), icc), ()
-    if kind == _RGB or (kind == _YCBCR and storage.compression in COME_AS_RGB):
+    if kind == _RGB or (kind == _YCBCR and storage.compression in COME_AS_RGB and not storage.planar):
         return profiles.rgb_to_srgb(colors, icc)
     size = storage.width, storage.height
     warnings: tuple[str, ...] = ()
@@ -121,6 +124,8 @@ def _to_srgb(
         return profiles.to_srgb(Image.frombytes("LAB", size, colors.tobytes()), icc), ()
     if page.numbers(Tag.YCBCR_SUBSAMPLING) != [1, 1]:
         raise _unsupported("YCbCr at several sizes without JPEG")
+    if any(not np.allclose(page.quotients(tag) or usual, usual, atol=1e-3) for tag, usual in _USUAL.items()):
+        raise _unsupported("YCbCr of another range or other weights than JPEG's")
     return profiles.to_srgb(Image.frombytes("YCbCr", size, colors.tobytes()).convert("RGB"), icc), ()
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, TiffImagePlugin
 
-from .. import jp2
+from .. import jp2, jpeg
 from ..deep import read_deep
 from ..guard import Refused
 from .directory import Directory, Tag
@@ -30,6 +30,8 @@ COME_AS_RGB = (7, 33003, 50001)
 
 _RGB, _YCBCR = 2, 6  # photometric interpretations
 _APERIO_YCBCR = 33003
+_APPS = range(0xE0, 0xF0)  # markers of JFIF, Adobe and others
+_APP14 = 0xEE
 
 
 def picture(page: Directory, storage: "Storage", data: bytes) -> np.ndarray:
@@ -62,6 +64,8 @@ def picture(page: Directory, storage: "Storage", data: bytes) -> np.ndarray:
             f"{kind} of {8 * samples.itemsize} bits and {samples.shape[2]} samples in a TIFF that says "
             f"{storage.bits} bits and {storage.together}: not supported; save it anew in another program",
         )
+    if kind == "JPEG" and image.mode == "CMYK":
+        return ~samples  # Pillow turns it over, as Photoshop's JPEGs want; those in TIFF are as they say
     if storage.compression == _APERIO_YCBCR:
         return np.asarray(Image.fromarray(samples, "YCbCr").convert("RGB"))
     return samples
@@ -70,10 +74,17 @@ def picture(page: Directory, storage: "Storage", data: bytes) -> np.ndarray:
 def _whole_jpeg(data: bytes, tables: bytes, photometric: int) -> bytes:
     """A JPEG that stands alone: with the tables that its file keeps apart, and what its colors are.
 
-    Adobe's technical note 2: tables without a picture, a picture without tables, each from SOI to EOI.
+    Adobe's technical note 2: tables without a picture, a picture without tables, each from SOI to EOI. The
+    page says what the colors are; markers of JFIF and Adobe, which libjpeg would believe, go.
     """
-    adobe = b"\xff\xee" + struct.pack(">H5sHHHB", 14, b"Adobe", 100, 0, 0, photometric == _YCBCR)
-    return b"\xff\xd8" + (adobe if photometric in (_RGB, _YCBCR) else b"") + tables[2:-2] + data[2:]
+    adobe = struct.pack(">5sHHHB", b"Adobe", 100, 0, 0, photometric == _YCBCR)
+    head = jpeg.segment(_APP14, adobe) if photometric in (_RGB, _YCBCR) else b""
+    for part in (tables, data):
+        file = io.BytesIO(part)
+        for marker, content in jpeg.segments(file):
+            head += b"" if marker in _APPS else jpeg.segment(marker, content)
+    scans = data[file.tell() - 4 :]  # from the marker that ended the segments, its size behind it
+    return b"\xff\xd8" + head + scans
 
 
 def fax_rows(page: Directory, storage: "Storage") -> np.ndarray:

@@ -124,7 +124,7 @@ def read_samples(page: Directory, storage: Storage) -> np.ndarray:
     dtype = storage.dtype
     positions, sizes = _segments(page, storage)
     out = np.empty((storage.height, storage.width, storage.samples), dtype)
-    reverse = page.number(Tag.FILL_ORDER, 1) == 2
+    reverse = page.number(Tag.FILL_ORDER, 1) == 2 and storage.compression not in PICTURES
     places = _places(storage)
     for position, size, (plane, row, column) in zip(positions, sizes, places, strict=False):
         page.file.seek(position)
