@@ -8,12 +8,15 @@ sees the broken source in the place of one file; nothing is written. A process s
 loaded, so that a mutant costs its tests alone; one that uses more than `--seconds` of processor time has been
 noticed too: it does not end.
 
-Samples are of all mutants that mutmut (3.8 or later, `pip install mutmut`) makes of some files or folders. It
-runs each against the tests that call the function, which it finds out before, by a run of all tests that
-pyproject.toml names: this takes minutes, the first time. Its copy of the package lies in mutants/.
+Samples are of the mutants that mutmut (3.8 or later, `pip install mutmut`) makes of some files or folders,
+without those that put None in the place of something or leave out an argument: nearly all of these end in an
+error at once, whatever is tested. It runs each against the tests that call the function, which it finds out
+before, by a run of all tests that pyproject.toml names: this takes minutes, the first time. Its copy of the
+package lies in mutants/.
 """
 
 import argparse
+import ast
 import importlib
 import os
 import random
@@ -24,6 +27,7 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import SourceFileLoader
 from importlib.util import spec_from_file_location
 from pathlib import Path
+from textwrap import dedent
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -188,16 +192,34 @@ def turn(root: Path, mutants: list[Mutant], seconds: int) -> list[Mutant]:
 
 
 def sampled(paths: list[Path], count: int, seed: int) -> list[str]:
-    """The names of some of all mutants that mutmut makes of files and folders, relative to the root."""
-    from mutmut.mutation.file_mutation import mutate_file_contents
-    from mutmut.utils.format_utils import get_mutant_name
-
+    """The names of some mutants of files and folders, relative to the root."""
     names = []
     for path in paths:
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            made = mutate_file_contents(str(file), file.read_text(encoding="utf-8")).mutant_names
-            names += [get_mutant_name(file, name) for name in made]
+            names += telling_mutants(file)
     return sorted(random.Random(seed).sample(names, min(count, len(names))))
+
+
+def telling_mutants(file: Path) -> list[str]:
+    """The names of all mutants of a file that do not put None somewhere or leave out an argument."""
+    from mutmut.mutation.file_mutation import mutate_file_contents
+    from mutmut.utils.format_utils import get_mutant_name
+
+    made = mutate_file_contents(str(file), file.read_text(encoding="utf-8"))
+    lines, spans = made.code.splitlines(), made.line_span_by_function_name
+
+    def holds(name: str) -> tuple[int, int]:
+        """How many Nones a function has, below 0, and how many arguments it gives."""
+        nodes = list(ast.walk(ast.parse(dedent("\n".join(lines[spans[name].start - 1 : spans[name].end])))))
+        calls = [node for node in nodes if isinstance(node, ast.Call)]
+        nones = sum(isinstance(node, ast.Constant) and node.value is None for node in nodes)
+        return -nones, sum(len(call.args) + len(call.keywords) for call in calls)
+
+    def tells(name: str) -> bool:
+        original = holds(f"{name.rpartition('_')[0]}_orig")
+        return all(now >= before for now, before in zip(holds(name), original, strict=True))
+
+    return [get_mutant_name(file, name) for name in made.mutant_names if tells(name)]
 
 
 def try_sample(names: list[str]) -> None:

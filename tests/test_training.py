@@ -160,8 +160,9 @@ def test_every_photo_once_an_epoch_while_the_number_of_processes_changes():
 
 def test_other_settings_are_refused(tmp_path):
     train(tiny_experiment(num_steps=1), tmp_path)
-    with pytest.raises(CycleColorError, match="learning_rate"):
+    with pytest.raises(CycleColorError, match="learning_rate") as refused:
         Trainer(tiny_experiment(learning_rate=1.0), tmp_path)
+    assert refused.value.exit_code == 2
 
 
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"\x08\0\0\0\0\0\0\0{}      "])
