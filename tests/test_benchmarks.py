@@ -201,7 +201,7 @@ def test_mutants(script, tmp_path, monkeypatch, capsys):
 
 def test_rounding(script, photos, monkeypatch, capsys):
     rounding = script("rounding", photos, "--steps", 2, "--every", 1, "--grain", 0, "--damage")
-    for name, value in {"SIZE": 32, "BATCH": 2, "JUDGED": 8}.items():
+    for name, value in {"SIZE": 48, "BATCH": 2, "JUDGED": 8}.items():
         monkeypatch.setattr(rounding, name, value)
     rounding.main()
     told = [float(line.split()[-1]) for line in capsys.readouterr().out.splitlines()]

@@ -17,7 +17,7 @@ from PIL import Image
 
 from cyclecolor.cli.main import main
 from cyclecolor.cli.progress import progress_bar
-from cyclecolor.cli.translate import _stoppable
+from cyclecolor.cli.stopping import stoppable
 from cyclecolor.config import Data
 from cyclecolor.data import open_piles
 from cyclecolor.training import train
@@ -232,7 +232,7 @@ def test_without_a_standard_error(desk, checkpoint, monkeypatch):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_asked_twice_a_job_ends_at_once(number):
     def work():
-        with _stoppable():
+        with stoppable():
             os.kill(os.getpid(), number)
             os.kill(os.getpid(), number)
             time.sleep(60)
