@@ -1,11 +1,15 @@
 """The film gap: how much of it is closed without pairs.
 
     python benchmarks/film_gap.py PHOTOS TEST OUTPUT [--film NAME]... [--seed N]... [--set KEY=VALUE]...
+        [--start CHECKPOINT]
 
 PHOTOS (color) are laid out as unpaired piles of each film, or box of films; five experiments, film_*.toml,
 are trained on them from each seed and scored on that film's rendering of TEST (other color photos), and on
 that of each film in the box. All is kept in OUTPUT: the same command again goes on where it was, and prints
 tables.
+
+With --start, all five set out from that checkpoint, whose networks --set must describe, and it is scored as
+it is: is an archive worth training on, once colors are known?
 
 Equal in the five: photos in color, network, seed, steps. Closed = (floor - unpaired) / (floor - oracle).
 """
@@ -61,14 +65,14 @@ def train(name: str, film: str, seed: int, output: Path, settings: list[str]) ->
     return run_dir
 
 
-def measured_on(film: str, test: Path) -> Callable[[Path], Measured]:
-    """What measures a run on a film's rendering of the test photos, and keeps what it measured."""
+def measured_on(film: str, test: Path) -> Callable[[Path, Path], Measured]:
+    """What measures a checkpoint on a film's rendering of the test photos, and keeps that in a folder."""
     inputs = read_inputs(test, film=film)
 
-    def measured(run_dir: Path) -> Measured:
-        path = run_dir / f"measured_{film}.safetensors"
+    def measured(checkpoint: Path, folder: Path) -> Measured:
+        path = folder / f"measured_{film}.safetensors"
         if not path.exists():
-            save_file(photo_by_photo(load(run_dir), inputs.photos, inputs.grays, tuple(METRICS)), path)
+            save_file(photo_by_photo(load(checkpoint), inputs.photos, inputs.grays, tuple(METRICS)), path)
         return load_file(path)
 
     return measured
@@ -76,15 +80,19 @@ def measured_on(film: str, test: Path) -> Callable[[Path], Measured]:
 
 def table(film: str, measured: dict[int, dict[str, Measured]]) -> str:
     """Markdown: a row a metric and seed, with intervals over photos, and the mean over seeds."""
-    lines = [f"| {film} | seed | {' | '.join(RUNS)} | closed |", "|---|--:" + "|--:" * (len(RUNS) + 1) + "|"]
+    names = list(next(iter(measured.values())))
+    lines = [
+        f"| {film} | seed | {' | '.join(names)} | closed |",
+        "|---|--:" + "|--:" * (len(names) + 1) + "|",
+    ]
     for metric, title in METRICS.items():
         rows = []
         for seed, runs in measured.items():
-            scores = [score(runs[name][metric], STATISTICS[metric]) for name in RUNS]
-            lines.append(row(title, seed, [cell(s) for s in scores], closed([s.value for s in scores])))
-            rows.append([s.value for s in scores])
-        means = np.mean(rows, axis=0)
-        lines.append(row(title, "mean", [f"{mean:.2f}" for mean in means], closed(means)))
+            scores = {name: score(runs[name][metric], STATISTICS[metric]) for name in names}
+            rows.append({name: found.value for name, found in scores.items()})
+            lines.append(row(title, seed, [cell(found) for found in scores.values()], closed(rows[-1])))
+        means = {name: np.mean([values[name] for values in rows]) for name in names}
+        lines.append(row(title, "mean", [f"{mean:.2f}" for mean in means.values()], closed(means)))
     return "\n".join(lines)
 
 
@@ -94,7 +102,7 @@ def differences(measured: dict[int, dict[str, Measured]]) -> str:
         "| unpaired less | " + " | ".join(METRICS[m] for m in PAIRED) + " |",
         "|---" + "|--:" * len(PAIRED) + "|",
     ]
-    for name in (other for other in RUNS if other != "unpaired"):
+    for name in (other for other in next(iter(measured.values())) if other != "unpaired"):
         cells = []
         for metric in PAIRED:
             ours, theirs = (
@@ -111,10 +119,9 @@ def cell(found: Score) -> str:
     return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
 
 
-def closed(values: list[float]) -> float:
+def closed(errors: dict[str, float]) -> float:
     """Share of floor to oracle that training without pairs closes."""
-    by_name = dict(zip(RUNS, values, strict=True))
-    return (by_name["floor"] - by_name["unpaired"]) / (by_name["floor"] - by_name["oracle"])
+    return (errors["floor"] - errors["unpaired"]) / (errors["floor"] - errors["oracle"])
 
 
 def row(title: str, seed: object, cells: list[str], share: float) -> str:
@@ -130,17 +137,23 @@ def row(title: str, seed: object, cells: list[str], share: float) -> str:
 @click.option("--film", "films", multiple=True, default=("mixed_box", "faded_print", "blue_plate"))
 @click.option("--seed", "seeds", multiple=True, type=int, default=(0, 1, 2))
 @click.option("--set", "settings", multiple=True)
-def main(photos, test, output, films, seeds, settings):
+@click.option("--start", type=click.Path(path_type=Path))
+def main(photos, test, output, films, seeds, settings, start):
     """Lay out, train, score; print tables after each seed."""
     for film in films:
         if not (output / "piles" / film).exists():
             run("prepare", photos, "--output", output / "piles" / film, "--film", film)
     scored = {(film, shown): {} for film in films for shown in (film, *BOXES.get(film, ()))}
     measure = {shown: measured_on(shown, test) for _, shown in scored}
+    as_it_is = output / "start"
+    if start:
+        as_it_is.mkdir(exist_ok=True)
+        settings = (f"init={start}", *settings)
     for seed in seeds:
         for (film, shown), measured in scored.items():
             run_dirs = {name: train(name, film, seed, output, list(settings)) for name in RUNS}
-            measured[seed] = {name: measure[shown](run_dir) for name, run_dir in run_dirs.items()}
+            measured[seed] = {"start": measure[shown](start, as_it_is)} if start else {}
+            measured[seed] |= {name: measure[shown](run_dir, run_dir) for name, run_dir in run_dirs.items()}
             title = shown if shown == film else f"{shown}, of {film}"
             print(table(title, measured), differences(measured), sep="\n\n", end="\n\n", flush=True)
 

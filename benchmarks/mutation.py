@@ -1,17 +1,18 @@
-"""Break a line of the package, run the tests that should notice, and say which breaks they did not.
+"""Break lines of the package, run the tests that should notice, and say which breaks they did not.
 
-    python benchmarks/mutation.py                        the listed lines, and 40 sampled mutants
-    python benchmarks/mutation.py --sample 300 --seed 1
-    python benchmarks/mutation.py --sample 0             the listed lines alone
-    python benchmarks/mutation.py --room cyclecolor/color    sampled mutants of one room alone
+    python benchmarks/mutation.py                                    the lines listed below
+    python benchmarks/mutation.py --sample 40 --seed 1 cyclecolor/color cyclecolor/evaluation/metrics.py
 
-The lines below were broken by hand once, and no test noticed. Sampled mutants turn an operator, a comparison,
-a condition or a number of the rooms below into another. Each is tried in a process of its own, which sees the
-broken source in the place of one file; nothing is written. A child process that a test starts anew (not by
-fork) sees the package whole. Files with compiled loops are left out: their machine code is kept on disk.
+The lines below were broken by hand once, and no test noticed. Each is tried in a process of its own, which
+sees the broken source in the place of one file; nothing is written. A process starts with the libraries
+loaded, so that a mutant costs its tests alone; one that uses more than `--seconds` of processor time has been
+noticed too: it does not end.
 
-A process starts with the libraries loaded, so that a mutant costs its tests alone; one that uses more than
-`--seconds` of processor time has been noticed too: it does not end.
+Samples are of the mutants that mutmut (3.8 or later, `pip install mutmut`) makes of some files or folders,
+without those that put None in the place of something or leave out an argument: nearly all of these end in an
+error at once, whatever is tested. It runs each against the tests that call the function, which it finds out
+before, by a run of all tests that pyproject.toml names: this takes minutes, the first time. Its copy of the
+package lies in mutants/.
 """
 
 import argparse
@@ -20,12 +21,13 @@ import importlib
 import os
 import random
 import resource
+import subprocess
 import sys
-from collections.abc import Iterator
 from importlib.abc import MetaPathFinder
 from importlib.machinery import SourceFileLoader
 from importlib.util import spec_from_file_location
 from pathlib import Path
+from textwrap import dedent
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,17 +35,6 @@ LIBRARIES = [
     *("torch", "numpy", "cv2", "albumentations", "click", "pydantic", "safetensors", "scipy"),
     *("skimage.color", "PIL.Image", "pytest"),
 ]
-
-# What is sampled, and the tests that should notice.
-ROOMS = {
-    "cyclecolor/methods": "test_losses.py test_methods.py test_matching.py test_paper_cyclegan.py",
-    "cyclecolor/training/step.py": "test_losses.py test_seeds.py test_methods.py test_watch.py",
-    "cyclecolor/training/ema.py": "test_training.py",
-    "cyclecolor/color": "test_color.py test_painting.py",
-    "cyclecolor/evaluation/scores.py": "test_distributions.py",
-    "cyclecolor/evaluation/metrics.py": "test_metrics.py",
-    "cyclecolor/files": "test_photos.py",
-}
 
 
 class Mutant(NamedTuple):
@@ -127,72 +118,6 @@ LINES = [
     Line(COLORIZER, "for top in range(0, len(pixels), BAND):", "for top in (0,):", ONE_CHANNEL),
 ]
 
-SWAPS = {
-    ast.Add: ast.Sub,
-    ast.Sub: ast.Add,
-    ast.Mult: ast.Div,
-    ast.Div: ast.Mult,
-    ast.FloorDiv: ast.Mult,
-    ast.Pow: ast.Mult,
-    ast.Lt: ast.GtE,
-    ast.LtE: ast.Lt,
-    ast.Gt: ast.LtE,
-    ast.GtE: ast.Gt,
-    ast.Eq: ast.NotEq,
-    ast.NotEq: ast.Eq,
-    ast.And: ast.Or,
-    ast.Or: ast.And,
-    ast.Is: ast.IsNot,
-    ast.IsNot: ast.Is,
-}
-
-
-def changes(node: ast.AST) -> Iterator[tuple[str, object]]:
-    """Fields of a node, each with another value: one mutant each."""
-    match node:
-        case ast.BinOp() | ast.BoolOp() if type(node.op) in SWAPS:
-            yield "op", SWAPS[type(node.op)]()
-        case ast.Compare(ops=[op]) if type(op) in SWAPS:
-            yield "ops", [SWAPS[type(op)]()]
-        case ast.UnaryOp(op=ast.USub()):
-            yield "op", ast.UAdd()
-        case ast.If() | ast.IfExp():
-            yield "test", ast.UnaryOp(ast.Not(), node.test)
-        case ast.Constant(value=bool(value)):
-            yield "value", not value
-        case ast.Constant(value=int(value) | float(value)):
-            yield "value", value + 1
-
-
-def places(text: str) -> list[tuple[int, int]]:
-    """All mutants that a source has: the number of a node and of one of its changes."""
-    nodes = enumerate(ast.walk(ast.parse(text)))
-    return [(number, choice) for number, node in nodes for choice, _ in enumerate(changes(node))]
-
-
-def mutant_at(path: str, text: str, place: tuple[int, int], tests: list[str]) -> Mutant:
-    """One of them."""
-    tree, (number, choice) = ast.parse(text), place
-    node = list(ast.walk(tree))[number]
-    before = ast.unparse(node)
-    setattr(node, *list(changes(node))[choice])
-    change = f"{path}:{node.lineno}: {before} -> {ast.unparse(node)}"
-    return Mutant(path, ast.unparse(tree), " ".join(change.split()), tests)
-
-
-def sampled(root: Path, rooms: dict[str, str], count: int, seed: int) -> list[Mutant]:
-    """So many mutants of all that there are in some rooms."""
-    found = []
-    for room, tests in rooms.items():
-        place = root / room
-        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
-            text = path.read_text()
-            if "numba" not in text:
-                name = path.relative_to(root).as_posix()
-                found += [(name, text, where, tests.split()) for where in places(text)]
-    chosen = random.Random(seed).sample(found, min(count, len(found)))
-    return [mutant_at(*of) for of in chosen]
-
 
 def broken(root: Path, line: Line) -> Mutant:
     """The mutant of a listed line.
@@ -266,24 +191,71 @@ def turn(root: Path, mutants: list[Mutant], seconds: int) -> list[Mutant]:
     return survivors
 
 
+def sampled(paths: list[Path], count: int, seed: int) -> list[str]:
+    """The names of some mutants of files and folders, relative to the root."""
+    names = []
+    for path in paths:
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            names += telling_mutants(file)
+    return sorted(random.Random(seed).sample(names, min(count, len(names))))
+
+
+def telling_mutants(file: Path) -> list[str]:
+    """The names of all mutants of a file that do not put None somewhere or leave out an argument."""
+    from mutmut.mutation.file_mutation import mutate_file_contents
+    from mutmut.utils.format_utils import get_mutant_name
+
+    made = mutate_file_contents(str(file), file.read_text(encoding="utf-8"))
+    lines, spans = made.code.splitlines(), made.line_span_by_function_name
+
+    def holds(name: str) -> tuple[int, int]:
+        """How many Nones a function has, below 0, and how many arguments it gives."""
+        nodes = list(ast.walk(ast.parse(dedent("\n".join(lines[spans[name].start - 1 : spans[name].end])))))
+        calls = [node for node in nodes if isinstance(node, ast.Call)]
+        nones = sum(isinstance(node, ast.Constant) and node.value is None for node in nodes)
+        return -nones, sum(len(call.args) + len(call.keywords) for call in calls)
+
+    def tells(name: str) -> bool:
+        original = holds(f"{name.rpartition('_')[0]}_orig")
+        return all(now >= before for now, before in zip(holds(name), original, strict=True))
+
+    return [get_mutant_name(file, name) for name in made.mutant_names if tells(name)]
+
+
+def try_sample(names: list[str]) -> None:
+    """Let mutmut try them; say which survived, and how many did not."""
+    from mutmut.mutation.diff_apply import find_mutant
+    from mutmut.stats import status_by_exit_code
+
+    mutmut = [sys.executable, "-m", "mutmut"]
+    paths = {"PYTHONPATH": str(ROOT / "mutants")}  # of processes that tests start
+    subprocess.run([*mutmut, "run", "--max-children", "1", *names], check=True, env=os.environ | paths)
+    status = {name: status_by_exit_code[find_mutant(name).exit_code_by_key[name]] for name in names}
+    survivors = [name for name in names if status[name] not in ("killed", "timeout")]
+    for name in survivors:
+        print(status[name], flush=True)
+        subprocess.run([*mutmut, "show", name], check=True)
+    print(f"{len(names) - len(survivors)} of {len(names)} noticed")
+
+
 def main() -> int:
-    """Try the listed lines, then the sample; 1 if a listed line is not noticed."""
+    """Try the listed lines, or a sample; 1 if a listed line is not noticed."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--sample", type=int, default=40, help="Mutants besides the listed lines.")
+    parser.add_argument("paths", nargs="*", type=Path, help="Files and folders to sample. [the listed lines]")
+    parser.add_argument("--sample", type=int, default=40, help="How many mutants.")
     parser.add_argument("--seed", type=int, default=0, help="Of the sample.")
-    parser.add_argument("--room", choices=ROOMS, help="Sample this room, and break no listed line.")
-    parser.add_argument("--seconds", type=int, default=300, help="Processor time of a mutant.")
+    parser.add_argument("--seconds", type=int, default=300, help="Processor time of a listed line.")
     arguments = parser.parse_args()
     os.environ |= {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "NO_ALBUMENTATIONS_UPDATE": "1"}
+    if arguments.paths:
+        os.chdir(ROOT)
+        try_sample(sampled(arguments.paths, arguments.sample, arguments.seed))
+        return 0
     for library in LIBRARIES:
         importlib.import_module(library)
-    rooms = {arguments.room: ROOMS[arguments.room]} if arguments.room else ROOMS
-    lines = [] if arguments.room else [broken(ROOT, line) for line in LINES]
-    unseen = turn(ROOT, lines, arguments.seconds)
-    turn(ROOT, sampled(ROOT, rooms, arguments.sample, arguments.seed), arguments.seconds)
-    return bool(unseen)
+    return bool(turn(ROOT, [broken(ROOT, line) for line in LINES], arguments.seconds))
 
 
 if __name__ == "__main__":

@@ -1,28 +1,41 @@
-"""Reliability of predicted chroma: in bins of it, how much of the true color points the same way.
+"""Reliability of predicted chroma, and of doubt: what each says of the error that is made.
 
     python benchmarks/reliability.py PHOTOS CHECKPOINT
 
 Where a network is right on average, the truth's component along the predicted hue is as long as what was
 predicted. Longer predictions than that are too sure of themselves.
+
+`translate --doubt` lists photos by doubt. The second table has fifths of the photos in that order, with their
+mean distance to the truth in a* and b*, and the rank correlation of both over photos (Spearman, 1904).
 """
 
 import sys
 from pathlib import Path
 
+import numpy as np
 import torch
 
-from cyclecolor import load
+from cyclecolor import Colorizer, load
 from cyclecolor.color import rgb_to_lab
 from cyclecolor.evaluation.inputs import read_inputs, to_tensor
+from cyclecolor.photos import Photo
 
 WIDTH, BINS = 10, 7  # of a bin, in chroma; the last is open
+FIFTHS = 5
 
 
 def main(photos: Path, checkpoint: str) -> None:
-    """Predict, sort into bins, print."""
-    colorizer = load(checkpoint)
+    """Predict, sort, print."""
+    colorizer, shown = load(checkpoint), read_inputs(photos).photos
+    print_chroma(colorizer, shown)
+    print()
+    print_doubt(colorizer, shown)
+
+
+def print_chroma(colorizer: Colorizer, photos: list[np.ndarray]) -> None:
+    """The table of predicted chroma."""
     sums = torch.zeros(BINS, 4, dtype=torch.float64)
-    for photo in read_inputs(photos).photos:
+    for photo in photos:
         lab = rgb_to_lab(to_tensor([photo]))
         predicted, truth = colorizer.space.units(colorizer.chroma(lab[:, :1] / 50 - 1)), lab[:, 1:]
         chroma = predicted.norm(dim=1)
@@ -37,6 +50,25 @@ def main(photos: Path, checkpoint: str) -> None:
             end = f"to {WIDTH * (i + 1)}" if i < BINS - 1 else "on"
             means = " | ".join(f"{value / count:.1f}" for value in rest)
             print(f"| {WIDTH * i} {end} | {count / sums[:, 0].sum():.1%} | {means} |")
+
+
+def print_doubt(colorizer: Colorizer, photos: list[np.ndarray]) -> None:
+    """The table of doubt."""
+    doubts, errors = [], []
+    for photo in photos:
+        lab = rgb_to_lab(to_tensor([photo]))
+        chroma = colorizer.space.units(colorizer.chroma(lab[:, :1] / 50 - 1))
+        errors.append((chroma - lab[:, 1:]).norm(dim=1).mean().item())
+        gray = (colorizer.space.merge(lab[:, :1] / 50 - 1, 0 * lab[:, 1:])[0, :1] * 255).round()
+        doubts.append(float(colorizer.doubt(Photo(gray.movedim(0, -1).byte().numpy())).mean()))
+    order = np.argsort(doubts, kind="stable")
+    print("| photos by doubt | doubt | distance to the truth |\n|---|--:|--:|")
+    for i, fifth in enumerate(np.array_split(order, FIFTHS)):
+        if len(fifth):
+            doubt, error = (np.mean(np.take(values, fifth)) for values in (doubts, errors))
+            print(f"| fifth {i + 1} | {doubt:.1f} | {error:.1f} |")
+    ranks = [np.argsort(np.argsort(values, kind="stable")) for values in (doubts, errors)]
+    print(f"| rank correlation | | {np.corrcoef(*ranks)[0, 1]:.2f} |")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from .errors import CycleColorError
 
 FilmName = Literal[
-    "panchromatic", "orthochromatic", "blue_plate", "faded_print", "worn_print", "generic", "mixed_box"
+    "panchromatic",
+    "orthochromatic",
+    "blue_plate",
+    "faded_print",
+    "worn_print",
+    "generic",
+    "mixed_box",
+    "any_film",
 ]
 
 
@@ -34,13 +41,14 @@ class Data(Section):
     # Loader processes; only speed depends on it. If left out: none on a CPU, up to 8 on a GPU.
     workers: int | None = Field(None, ge=0)
     film: FilmName | None = None  # paired methods: grays as this built-in film shows them, not lightness
+    film_share: float = Field(1.0, ge=0, le=1)  # of the photos that `film` shows; the others stay lightness
     tones: float = Field(0.0, ge=0, le=1)  # paired methods: how strongly tones of grays are varied
 
 
 class Generator(Section):
-    """`resnet` (width, blocks), `fusion` (all but blocks) or, for G_gray, `film` and `film_resnet` (none)."""
+    """`resnet` (width, blocks), `fusion` (all but blocks) or, for G_gray, `film` (none)."""
 
-    type: Literal["resnet", "fusion", "film", "film_resnet"] = "fusion"
+    type: Literal["resnet", "fusion", "film"] = "fusion"
     width: int = Field(64, ge=1, le=1024)  # resnet: channels after its first layer; fusion: of its decoder
     blocks: int = Field(9, ge=1, le=64)  # resnet: residual blocks
     # fusion: the network that looks at the photo
@@ -108,6 +116,8 @@ class Experiment(Section):
     learning_rate: float = Field(5e-4, gt=0)  # of the generators
     match_steps: int = Field(100, ge=0)  # steps of matching a film to the gray pile, before training
     film_rate: float = Field(0.05, ge=0)  # share of learning_rate at which a matched film goes on learning
+    # cyclegan with a film: share of the color photos that are shown on films of any kind, not the one found
+    any_film: float = Field(0.0, ge=0, lt=1)
     damage: bool = False  # draw dust and scratches over all grays that D_gray sees and G_color learns from
     decay_from: float = Field(
         0.5, ge=0, le=1
@@ -116,7 +126,7 @@ class Experiment(Section):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 where the hardware has it
     deterministic: bool = False  # on a GPU: the same bits every time, more slowly; on a CPU it is always so
     saturation: float = Field(1.0, ge=0, le=4)  # factor of all chroma when colors are made, not in training
-    restraint: float = Field(0.0, ge=0, le=2)  # how much paler pale colors become when colors are made
+    emphasis: float = Field(0.0, ge=0, le=2)  # how much stronger strong colors become when colors are made
     checkpointing: bool = False  # use less memory: compute parts of the generators twice
     save_every: int = Field(500, ge=1)  # steps between checkpoints
     save_every_minutes: float = Field(10.0, gt=0)  # minutes after which one is saved in any case
@@ -136,7 +146,7 @@ class Experiment(Section):
     @field_validator("G_color")
     @classmethod
     def _colors(cls, options: Generator) -> Generator:
-        if options.type.startswith("film"):
+        if options.type == "film":
             raise ValueError("a film makes gray: choose resnet or fusion")
         return options
 
@@ -147,6 +157,12 @@ class Experiment(Section):
                 f"data.film = {self.data.film!r} makes pairs, for pix2pix and regression; for a gray pile "
                 "of that film: cyclecolor prepare PHOTOS --output DIR --film NAME"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _any_film(self) -> Self:
+        if self.any_film and self.method == "cyclegan" and self.G_gray.type != "film":
+            raise ValueError("any_film is for G_gray.type = 'film'")
         return self
 
     @model_validator(mode="after")

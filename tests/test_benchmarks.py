@@ -1,6 +1,7 @@
 """Every script under benchmarks/ runs a tiny turn: what the pages of results say can be measured anew."""
 
 import importlib
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -115,8 +116,14 @@ def test_faces(script, tmp_path, capsys):
 
 def test_reliability(script, photos, capsys):
     script("reliability").main(photos, "default")
-    shares = [float(line.split("|")[2].rstrip(" %")) for line in capsys.readouterr().out.splitlines()[2:]]
+    chroma, doubt = capsys.readouterr().out.split("\n\n")
+    shares = [float(line.split("|")[2].rstrip(" %")) for line in chroma.splitlines()[2:]]
     assert sum(shares) == pytest.approx(100, abs=0.5)
+    *fifths, correlation = doubt.splitlines()[2:]
+    levels = [float(line.split("|")[2]) for line in fifths]
+    assert len(levels) == 3  # one photo in each
+    assert levels == sorted(levels)
+    assert -1 <= float(correlation.split("|")[3]) <= 1
 
 
 def test_film_gap(script, monkeypatch, tmp_path):
@@ -143,8 +150,19 @@ def test_film_gap(script, monkeypatch, tmp_path):
         assert "| CIEDE2000 | mean |" in result.output
         assert "| oracle |" in result.output
     assert called == ["prepare", *["train"] * len(film_gap.RUNS)]
+    start = ["--start", tmp_path / "out" / "any-floor-0"]
+    result = CliRunner().invoke(film_gap.main, [str(argument) for argument in [*arguments, *start]])
+    assert "| blue_plate | seed | start | floor |" in result.output
+    assert equal_cells(result.output, "start", "floor")  # it is the floor, as it is
     errors = {"floor": 14, "augmented": 13, "one_film": 12, "unpaired": 11, "oracle": 10}
-    assert film_gap.closed([errors[name] for name in film_gap.RUNS]) == 0.75
+    assert film_gap.closed(errors) == 0.75
+
+
+def equal_cells(markdown, *columns):
+    """Whether columns of the first table have the same cells."""
+    rows = [line.strip("|").split(" | ") for line in markdown.split("\n\n")[0].splitlines()]
+    places = [rows[0].index(column) for column in columns]
+    return all(len({cells[place] for place in places}) == 1 for cells in rows[2:])
 
 
 def test_fuzz_checkpoints(script, capsys):
@@ -162,8 +180,8 @@ def test_lay_out_prokudin(script, photos, tmp_path):
     assert (tmp_path / "laid_out/blue_plate/a.png").is_file()
 
 
-def test_mutants(script, tmp_path):
-    mutants = script("mutants")
+def test_mutants(script, tmp_path, monkeypatch, capsys):
+    mutants = script("mutants", "--count", 6, "--batch", 3, "--limit", 1e9)
     bases = mutants.base_pictures()
     extra = {"jxl", "heic"}  # of the extra `archive`
     assert {suffix for suffix, _ in bases} | extra == set(mutants.SUFFIXES)
@@ -171,6 +189,55 @@ def test_mutants(script, tmp_path):
     mutants.write_batch(tmp_path / "one", bases, range(6, 7), seed=1)
     (again,) = (tmp_path / "one").iterdir()
     assert (tmp_path / "some" / again.name).read_bytes() == again.read_bytes()
+
+    def translate(source, output):  # without a process of its own
+        arguments = ["translate", str(source), "-o", str(output), "--workers", "1"]
+        return CliRunner().invoke(cyclecolor, arguments).exit_code, 0, 0
+
+    monkeypatch.setattr(mutants, "translate", translate)
+    mutants.main()
+    assert "6 files, first 0, seed 0" in capsys.readouterr().out
+
+
+def test_rounding(script, photos, monkeypatch, capsys):
+    rounding = script("rounding", photos, "--steps", 2, "--every", 1, "--grain", 0, "--damage")
+    for name, value in {"SIZE": 32, "BATCH": 2, "JUDGED": 8}.items():
+        monkeypatch.setattr(rounding, name, value)
+    rounding.main()
+    told = [float(line.split()[-1]) for line in capsys.readouterr().out.splitlines()]
+    assert len(told) == 2
+    assert all(0 <= share <= 1 for share in told)
+
+
+def test_card(script, photos, tmp_path, capsys):
+    """A card gets the figures of the file beside it, and keeps its other rows; the JSON names no place."""
+    shutil.copy(BENCHMARKS.parent / "checkpoints/scans-a.safetensors", tmp_path / "one.safetensors")
+    (tmp_path / "one.md").write_text(
+        "# one\n\n| first | a |\n| scores, old (1) | CIEDE2000 1 |\n| last | b |\n"
+    )
+    sets = ["--scores", "plain", photos, "lightness", "--scores", "scans", photos, photos]
+    sets += ["--scores", "on film", photos, "blue_plate", "--audit", "plain", photos, "lightness"]
+    card = script("card", tmp_path / "one.safetensors", *sets)
+    card.main()
+    rows = capsys.readouterr().out.splitlines()
+    assert [row.split(" | ")[0] for row in rows] == [
+        *("| scores, plain (3)", "| scores, scans (3)", "| scores, on film (3)", "| audit, plain (3)")
+    ]
+    assert (tmp_path / "one.md").read_text().splitlines() == [
+        "# one",
+        "",
+        "| first | a |",
+        *rows,
+        "| last | b |",
+    ]
+    text = (tmp_path / "one.json").read_text()
+    assert str(tmp_path) not in text
+    record = json.loads(text)
+    ours = record["scores"]["plain"]["scores"]["ciede2000"]["ours"]["value"]
+    assert f"CIEDE2000 {ours:.2f} [" in rows[0]
+    assert record["scores"]["scans"]["gray"] == "color"
+    assert record["scores"]["on film"]["film"] == "blue_plate"
+    assert list(card.rows(record)) == rows
 
 
 def test_parity(script, capsys):
@@ -216,6 +283,16 @@ def test_write_scenes(script, tmp_path):
     ] * 2
 
 
+def test_bench_collection(script, capsys):
+    pytest.importorskip("pyarrow", reason="the extra `storage` is not installed")
+    script("bench_collection", "driver", "--images", 300).main()
+    assert json.loads(capsys.readouterr().out)["images"] == 300
+    script(
+        "bench_collection", "model", "--seconds", 1, "--files", 3_600_000, "--machines", 10, "--cores", 10
+    ).main()
+    assert json.loads(capsys.readouterr().out)["coloring"] == 10.0
+
+
 def test_every_script_is_here():
     """Scripts that are only imported by others aside."""
     tested = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
@@ -232,6 +309,15 @@ def test_bench_hints(script, photos, capsys):
     assert all(f"{count:>2} {way}".strip() in rows for count in bench.COUNTS for way in ways)
 
 
+def test_bench_reference(script, photos, capsys):
+    """References are found out by what they do; a photo helps itself the most."""
+    script("bench_reference", photos, "--count", 2).main()
+    lines = capsys.readouterr().out.splitlines()
+    rows = {line[:40].strip(): float(line[40:].split()[0]) for line in lines}
+    assert rows["itself, mirrored"] < min(rows["no reference"], rows["another photo"])
+    assert rows["right half, after the left"] != rows["right half, no reference"]
+
+
 def test_what_hints_are_compared_with(script):
     """Two halves of unlike lightness, a hint in each: both ways give each half its own color."""
     bench = script("bench_hints")
@@ -242,25 +328,34 @@ def test_what_hints_are_compared_with(script):
         np.testing.assert_allclose(spread(chroma, places, lightness), chroma, atol=0.5)
 
 
+def test_demo_memory(script, photos, capsys):
+    pytest.importorskip("gradio")
+    script("demo_memory", photos / "0.png", "--requests", 2).main()
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["0", "1", "2"]
+
+
 def test_mutation(script, tmp_path, capsys):
-    """Of a package of two functions, whose tests know 2 + 3, and nothing of products but 2 x 1."""
+    """Of a package of one function, whose tests know 2 x 1 and nothing else of it."""
     mutation = script("mutation")
     (tmp_path / "tests").mkdir()
-    (tmp_path / "small.py").write_text(
-        "def add(a, b):\n    return a + b\ndef times(a, b):\n    return a * b\n"
-    )
-    (tmp_path / "tests" / "test_small.py").write_text(
-        "from small import add, times\ndef test():\n    assert add(2, 3) == 5\n    assert times(2, 1) == 2\n"
-    )
-    mutants = mutation.sampled(tmp_path, {"small.py": "test_small.py"}, 10, seed=0)
-    assert len(mutants) == 2
-    mutants.append(mutation.broken(tmp_path, mutation.Line("small.py", "a + b", "5", "test_small.py::test")))
-    survivors = mutation.turn(tmp_path, mutants, seconds=60)
-    assert {mutant.change for mutant in survivors} == {"small.py:4: a * b -> a / b", "small.py: a + b -> 5"}
-    assert "1 of 3 noticed" in capsys.readouterr().out
+    (tmp_path / "small.py").write_text("def times(a, b):\n    return a * b\n")
+    test = "from small import times\ndef test():\n    assert times(2, 1) == 2\n"
+    (tmp_path / "tests" / "test_small.py").write_text(test)
+    lines = [mutation.Line("small.py", "a * b", new, "test_small.py::test") for new in ("a / b", "5")]
+    survivors = mutation.turn(tmp_path, [mutation.broken(tmp_path, line) for line in lines], seconds=60)
+    assert [mutant.change for mutant in survivors] == ["small.py: a * b -> a / b"]
+    assert "1 of 2 noticed" in capsys.readouterr().out
 
 
 def test_the_lines_that_mutation_breaks_are_there(script):
     mutation = script("mutation")
     for line in mutation.LINES:
         compile(mutation.broken(mutation.ROOT, line).source, line.path, "exec")
+
+
+def test_beside_others(script, photos, capsys):
+    script("beside_others").main(photos, {"the truth itself": photos})
+    _, _, gray, truth = capsys.readouterr().out.splitlines()
+    cells = truth.split(" | ")
+    assert cells[:4] == ["| the truth itself", *2 * ["0.00 [0.00, 0.00]"], "1.00 [1.00, 1.00]"]
+    assert float(gray.split("|")[2].split()[0]) > 5

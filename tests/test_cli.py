@@ -17,6 +17,7 @@ from cyclecolor.training import train
 OPTIONS = {
     "train": {"experiment", "overrides", "run_dir", "fresh", "device", "allow_changed_data"},
     "translate": {
+        "reference_path",
         "sources",
         "output",
         "checkpoint",
@@ -28,6 +29,7 @@ OPTIONS = {
         "hints_path",
         "denoise",
         "flip_average",
+        "engine",
         "doubt",
         "device",
         "suffix",
@@ -42,6 +44,7 @@ OPTIONS = {
     },
     "prepare": {"photos", "output", "test_share", "gray_share", "seed", "film"},
     "evaluate": {
+        "plots",
         "checkpoint",
         "color",
         "gray",
@@ -52,13 +55,13 @@ OPTIONS = {
         "perceptual",
         "device",
     },
-    "audit": {"checkpoint", "color", "gray", "film", "json_path", "device"},
+    "audit": {"checkpoint", "color", "gray", "film", "json_path", "plots", "device"},
     "demo": {"checkpoints", "host", "port"},
     "report": {"run_dirs", "output"},
     "doctor": {"gray", "color", "json_path"},
     "info": {"checkpoint"},
     "import": {"source", "output"},
-    "export": {"checkpoint", "generator", "output", "restraint", "saturation", "statistics"},
+    "export": {"checkpoint", "generator", "output", "emphasis", "saturation", "statistics"},
 }
 
 

@@ -6,7 +6,7 @@ import skimage.color
 import torch
 
 from cyclecolor import color
-from cyclecolor.color import SPACES, linear_to_srgb
+from cyclecolor.color import RGB, SPACES, linear_to_srgb
 from cyclecolor.color.xyz import RGB_TO_XYZ, WHITE
 
 SKIMAGE = {"lab": skimage.color.rgb2lab, "luv": skimage.color.rgb2luv}
@@ -100,6 +100,46 @@ def test_lightness_survives_rounding_within_half_a_level(name, levels):
     rounded = color.quantize_rgb(rgb, (lightness + 1) * 50, levels) / levels
     back = space.merge(space.lightness(rounded), torch.zeros(1, 2, 256, 256))[:, 1]
     assert (back - gray[:, 1]).abs().max() * levels <= (0.5 if levels == 255 else 2)
+
+
+def test_what_no_green_makes_up_for_stays_within_the_levels():
+    """Red and blue that are lighter, or darker, than their color is to be: green does what it can."""
+    rgb = torch.tensor([[1.0, 0.5, 1.0], [0.0, 0.5, 0.0]]).view(2, 3, 1, 1)
+    lightness = torch.tensor([1.0, 99.0]).view(2, 1, 1, 1)
+    rounded = color.quantize_rgb(rgb, lightness, 255)
+    assert rounded.flatten(1).tolist() == [[255, 0, 255], [0, 255, 0]]
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_colors_that_are_none_are_clipped_on_the_way_to_film(name):
+    image = torch.tensor([0.0, 1.0, -1.0]).view(1, 3, 1, 1)
+    units = torch.cat([(image[:, :1] + 1) * 50, SPACES[name].units(image[:, 1:])], dim=1)
+    wild = SPACES[name].to_linear(units)
+    assert wild.min() < 0
+    assert wild.max() > 1
+    assert torch.equal(SPACES[name].linear(image), wild.clamp(0, 1))
+
+
+def test_whole_images_are_between_black_and_white_and_lightness_is_that_of_lab():
+    made = torch.tensor([-1.5, -1.0, 0.0, 1.0, 1.5]).view(1, 1, 1, 5).expand(1, 3, 1, 5)
+    rgb = RGB.rgb(made)
+    assert rgb[0, 0, 0].tolist() == [0, 0, 0.5, 1, 1]
+    torch.testing.assert_close(RGB.color(rgb), made.clamp(-1, 1))
+    assert RGB.quantize(rgb, rgb[:, :1], 255)[0, 0, 0].tolist() == [0, 0, 128, 255, 255]
+    torch.testing.assert_close(RGB.gray(rgb), made.clamp(-1, 1), atol=1e-5, rtol=0)
+    saved = RGB.saved(torch.tensor([-1.0, -0.9969, 0.5]))  # levels 0, 0.4 and 191.25
+    torch.testing.assert_close(saved, torch.tensor([-1.0, -1.0, 191 / 127.5 - 1]))
+    lab = skimage.color.rgb2lab([[[0.8, 0.3, 0.1]]])[0, 0]
+    units = RGB.units(torch.tensor([0.6, -0.4, -0.8]).view(1, 3, 1, 1)).flatten()
+    np.testing.assert_allclose(units, lab[1:], atol=1e-3)
+
+
+@pytest.mark.parametrize("convert", [color.xyz_to_lab, color.xyz_to_luv])
+def test_white_is_white_to_the_last_digits(convert):
+    """In float64, to which the constants are not to be an obstacle."""
+    white = torch.tensor(WHITE, dtype=torch.float64).view(1, 3, 1, 1)
+    units = convert(white).flatten()
+    torch.testing.assert_close(units, torch.tensor([100, 0, 0], dtype=torch.float64), atol=1e-9, rtol=0)
 
 
 @pytest.mark.parametrize("name", SPACES)

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from conftest import tiny_experiment
 from PIL import Image
 
 from cyclecolor.data import render_scene
@@ -14,9 +13,9 @@ from cyclecolor.evaluation.scores import score
 from cyclecolor.film import render, tone
 from cyclecolor.inference import load
 from cyclecolor.methods.content import alike, chances, lacking, nearest
-from cyclecolor.methods.cyclegan import CycleGAN
 from cyclecolor.networks import FusionGenerator
-from cyclecolor.networks.content import content_of, evened, reader_of
+from cyclecolor.networks.content import content_of, evened
+from cyclecolor.networks.encoder import Encoder
 
 
 def places(seed: int, *counts: int) -> torch.Tensor:
@@ -75,22 +74,13 @@ def test_tones_evened_do_not_depend_on_film():
 
 def test_content_is_of_each_image_alone_and_leaves_the_encoder_as_it_was():
     generator = FusionGenerator(1, 2, stages=2, width=8)
+    encoder = Encoder(generator.stem, generator.stages, generator.channels)
     images = torch.rand(3, 1, 30, 40)
     state = {name: tensor.clone() for name, tensor in generator.state_dict().items()}
-    features = content_of(reader_of(generator), images)
-    torch.testing.assert_close(
-        features[1:2], content_of(reader_of(generator), images[1:2]), atol=1e-5, rtol=1e-4
-    )
+    features = content_of(encoder, images)
+    torch.testing.assert_close(features[1:2], content_of(encoder, images[1:2]), atol=1e-5, rtol=1e-4)
     assert all(torch.equal(tensor, state[name]) for name, tensor in generator.state_dict().items())
     assert all(module.training for module in generator.modules())
-
-
-def test_content_is_looked_at_only_with_an_encoder_that_sees():
-    crops = {pile: torch.randint(256, (24, 3, 32, 32)).byte() for pile in ("gray", "color")}
-    blind = CycleGAN(tiny_experiment(), device=torch.device("cpu"))
-    assert blind._chances(crops) is None
-    seeing = CycleGAN(tiny_experiment(init="default"), device=torch.device("cpu"))
-    assert seeing._chances(crops).shape == (24,)
 
 
 class Halves(torch.nn.Module):

@@ -5,13 +5,13 @@ import shutil
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import tiny_experiment
+from page_client import PATIENCE, served
 from PIL import Image
 
 from cyclecolor.data import render_scene
@@ -19,7 +19,6 @@ from cyclecolor.training import train
 
 pytest.importorskip("gradio")
 
-PATIENCE = 600  # seconds, of a machine that has other things to do
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 # What Chromium may ask of other machines on its own behalf does not count.
 QUIET = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--no-proxy-server")
@@ -33,14 +32,8 @@ def checkpoint(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def address(checkpoint):
     """A page of its own."""
-    line = [sys.executable, "-m", "cyclecolor", "demo", "--port", "0", "-c", str(checkpoint)]
-    server = subprocess.Popen(line, stdout=subprocess.PIPE, text=True)
-    try:
-        yield re.match(r"(http://127\.0\.0\.1:\d+) ", server.stdout.readline())[1]
-    finally:
-        server.terminate()
-        server.wait()
-        server.stdout.close()
+    with served(checkpoint) as (address, _):
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -167,28 +160,3 @@ def test_several_photos_into_one_archive(page, photo, tmp_path):
     (tmp_path / "photos.zip").write_bytes(get(link.get_attribute("href")))
     shutil.unpack_archive(tmp_path / "photos.zip", tmp_path / "all")
     assert {path.name for path in (tmp_path / "all").iterdir()} == {"my photo_color.jpg", "other_color.jpg"}
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "gradio_api/file=/etc/passwd",
-        "gradio_api/file=../../../../etc/passwd",
-        "gradio_api/file=http://127.0.0.1:22/",
-        "gradio_api/file=pyproject.toml",
-        "gradio_api/proxy=http://127.0.0.1:22/",
-        "gradio_api/openapi.json",
-    ],
-)
-def test_the_page_gives_no_files_of_others(address, path):
-    with pytest.raises(urllib.error.HTTPError) as refused:
-        get(f"{address}/{path}")
-    assert refused.value.code in (403, 404)
-    refused.value.close()
-
-
-def test_nothing_on_the_page_comes_from_elsewhere(address):
-    """Neither what it loads nor what its settings name, but links to be clicked."""
-    text = get(address).decode()
-    loaded = re.findall(r"""<(?:script|link|img|iframe)[^>]*(?:src|href)=["'](https?:)?//([^"'/]+)""", text)
-    assert [host for _, host in loaded if host != address.removeprefix("http://")] == []

@@ -30,6 +30,30 @@ def test_chroma_hue_histogram_holds_shares():
     assert histogram[0, 0] == 0.5
 
 
+def test_hues_are_told_apart_by_24ths_of_a_turn_in_each_ring_of_chroma():
+    """From red (a* > 0) by yellow (b* > 0); a hair before red is the last."""
+    for lab, place in (
+        ((50, 20, 0.1), 1 + 2 * 24),
+        ((50, 0.1, 5), 1 + 5),
+        ((50, -100, 0.1), 1 + 4 * 24 + 11),
+        ((50, 10, -1e-6), 1 + 24 + 23),
+        ((50, 4, 0), 1),
+        ((50, 3.99, 0), 0),
+    ):
+        histogram = chroma_hue_histogram(flat(*lab))[0]
+        assert histogram.shape == (121,)
+        assert histogram[place] == 1, lab
+
+
+def test_patches_are_of_7_pixels_on_an_even_grid_up_to_the_edges():
+    lab = torch.arange(3 * 30 * 40.0).view(1, 3, 30, 40)
+    patches = _patches(lab).view(16, 16, 3, 7, 7)
+    middle = torch.tensor((50.0, 0, 0)).view(3, 1, 1)
+    for row, column in ((0, 0), (7, 8), (15, 15)):
+        top, left = round(23 * row / 15), round(33 * column / 15)
+        assert torch.equal(patches[row, column], lab[0, :, top : top + 7, left : left + 7] - middle)
+
+
 def test_total_variation_of_disjoint_colors_is_one():
     red, green = (chroma_hue_histogram(flat(50, a, 1)) for a in (40, -40))
     assert (red - green).abs().sum() / 2 == pytest.approx(1)

@@ -10,7 +10,10 @@ from cyclecolor.color import SPACES, rgb_to_lightness, srgb_to_linear
 from cyclecolor.config import Data, FilmName, parse_experiment
 from cyclecolor.data import open_dataset, open_piles, render_scene
 from cyclecolor.errors import CycleColorError
+from cyclecolor.evaluation import contact_sheet
 from cyclecolor.film import BOXES, FILMS, blur, damaged, film_of, grain, render, slow_field, tone, transmitted
+from cyclecolor.film.films import Film, _scan
+from cyclecolor.inference import load
 from cyclecolor.networks import FilmGenerator
 from cyclecolor.networks.film_generator import GAIN, LUMINANCE, STARTS
 
@@ -65,6 +68,19 @@ def test_grain_has_unit_variance_and_clumps(coarseness):
     neighbors = (field[..., 1:] * field[..., :-1]).mean().item()
     # Neighbours of a Gaussian of 1 pixel correlate by exp(-1/4).
     assert neighbors == pytest.approx({0.0: 0, 0.5: 0.38, 1.0: np.exp(-0.25)}[coarseness], abs=0.1)
+
+
+def test_no_noise_is_no_grain():
+    assert not grain(torch.zeros(1, 1, 8, 8), value(0.5)).any()
+
+
+def test_a_scan_has_the_grain_of_its_film_in_the_mid_tones_and_none_in_black_and_white():
+    film = Film((0.3, 0.4, 0.3), grain=(0.03, 0.03), black=(0.1, 0.1), white=(0.9, 0.9), unevenness=(0, 0))
+    for tones, spread in ((0.5, 0.8 * 0.03), (0.1, 0.8 * 0.03 * 0.36), (0.0, 0), (1.0, 0)):
+        generator = torch.Generator().manual_seed(0)
+        gray = _scan(torch.full((1, 1, 64, 64), tones), film, generator)
+        assert gray.mean().item() == pytest.approx(0.1 + 0.8 * tones, abs=2e-3)
+        assert gray.std().item() == pytest.approx(spread, rel=1e-3, abs=1e-6)
 
 
 def test_slow_field_passes_through_its_knots():
@@ -193,3 +209,27 @@ def test_full_size_gray_keeps_the_size():
     generator = FilmGenerator(LAB.linear).eval()
     with torch.no_grad():
         assert generator.full_size(torch.rand(1, 3, 70, 50), torch.rand(1, 3, 32, 24)).shape == (1, 1, 70, 50)
+
+
+def test_a_sheet_shows_photos_as_the_film_found_does():
+    colorizer = load("default")
+    colorizer.generators["G_gray"] = film = FilmGenerator(LAB.linear).eval()
+    photo = render_scene(3, 0, size=40)
+    rows = np.split(np.array(contact_sheet(colorizer, [photo], film=True, height=40)).astype(int), 4)
+    with torch.no_grad():
+        for name, raw in {"red": -2.0, "green": -1.0, "blue": 2.0, "black": -2.5}.items():
+            film.mean[list(STARTS).index(name)] = raw / GAIN
+        gray = film(LAB.color(torch.from_numpy(photo)[None].permute(0, 3, 1, 2) / 255))
+    other = np.split(np.array(contact_sheet(colorizer, [photo], film=True, height=40)).astype(int), 4)
+    for before, after in zip(rows[:3], other[:3], strict=True):
+        assert (before == after).all()
+    assert np.ptp(other[3], axis=2).max() <= 1
+    seen = rgb_to_lightness(torch.from_numpy(other[3])[None].permute(0, 3, 1, 2) / 255)
+    torch.testing.assert_close(seen, 50 * (gray + 1), atol=0.5, rtol=0)
+    assert np.abs(other[3] - rows[3]).mean() > 10
+
+
+def test_no_film_has_no_row_of_a_sheet():
+    colorizer = load("default")
+    del colorizer.generators["G_gray"]
+    assert contact_sheet(colorizer, [render_scene(3, 0, size=40)], film=True, height=40).size == (40, 120)

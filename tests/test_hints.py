@@ -13,7 +13,7 @@ from PIL import Image
 from cyclecolor.cli.main import main
 from cyclecolor.color import rgb_to_lab
 from cyclecolor.errors import CycleColorError
-from cyclecolor.inference import Hint, load, read_hints
+from cyclecolor.inference import Hint, Reference, load, read_hints
 from cyclecolor.inference.spreading import TRUST, described, spread_change
 from cyclecolor.photos import PhotoError, read_photo
 from cyclecolor.training import train
@@ -103,13 +103,13 @@ def test_a_file_that_holds_no_hints_is_named(tmp_path, content, message):
 def test_one_place_has_the_closed_form():
     """K = exp(-d^2 / 2): 1 where the hint is, exp(-2) two reaches away, each over 1 + TRUST."""
     pixels = torch.tensor([[0.0, 2.0, 100.0]])
-    spread = spread_change(torch.tensor([[10.5], [-21.0]]), torch.tensor([0]), pixels)
+    spread = spread_change(torch.tensor([[10.5], [-21.0]]), pixels[:, :1], pixels)
     share = torch.tensor([1.0, math.exp(-2), 0.0]) / (1 + TRUST)
     torch.testing.assert_close(spread, torch.tensor([[10.5], [-21.0]]) * share, atol=1e-6, rtol=1e-6)
 
 
 def test_hints_that_disagree_are_averaged():
-    spread = spread_change(torch.tensor([[10.0, 30.0]] * 2), torch.tensor([0, 0]), torch.zeros(3, 1))
+    spread = spread_change(torch.tensor([[10.0, 30.0]] * 2), torch.zeros(3, 2), torch.zeros(3, 1))
     torch.testing.assert_close(spread, torch.full((2, 1), 40 / (2 + TRUST)))
 
 
@@ -175,6 +175,49 @@ def test_whole_images_take_no_hints(scene, tmp_path):
         whole(scene, [Hint(0, 0, RED)])
 
 
+# --- after another photo ------------------------------------------------------------------------
+
+
+def painted(image: Image.Image, *colors: str) -> Image.Image:
+    """The two walls of the scene in two colors, at its lightness."""
+    levels = np.asarray(image)
+    rgb = levels[..., None] / 255 * [255, 255, 255]
+    shades = np.array([Image.new("RGB", (1, 1), color).getpixel((0, 0)) for color in colors])
+    left = np.arange(levels.shape[1]) < levels.shape[1] // 2
+    tint = np.where(left[None, :, None], shades[0], shades[1])
+    return Image.fromarray((0.5 * rgb + 0.5 * tint).astype(np.uint8))
+
+
+def test_what_is_like_the_reference_gets_its_colors(colorizer, scene):
+    """A dark red wall and a light blue one, mirrored: places do not count, what is there does."""
+    reference = painted(scene, RED, PALE_BLUE)
+    gray = Image.fromarray(np.asarray(reference.convert("L")))
+    after = lab(colorizer(gray, reference=reference.transpose(Image.Transpose.FLIP_LEFT_RIGHT)))
+    truth, before = lab(reference), lab(colorizer(gray))
+    for x in (30, 210):
+        wished, was, now = (image[30:90, x, 1:].mean(axis=0) for image in (truth, before, after))
+        assert np.linalg.norm(now - wished) < 0.4 * np.linalg.norm(was - wished)
+    assert np.abs(after[..., 0] - lab(gray)[..., 0]).max() < 0.25  # half an 8-bit level of gray
+
+
+def test_what_the_reference_does_not_show_stays():
+    lightness, features = torch.full((1, 1, 4, 4), -1.0), torch.zeros(1, 2, 4, 4)
+    reference = Reference.of(lightness, features, torch.ones(1, 2, 4, 4), "")
+    likely = reference.change(torch.full((1, 1, 4, 4), -1.0), features)
+    assert likely.min() > 0.95  # 16 places that agree: 16 / 16.3
+    assert reference.change(torch.full((1, 1, 4, 4), 1.0), features).abs().max() < 1e-3
+
+
+def test_a_hint_outweighs_the_reference(colorizer, scene):
+    after = lab(colorizer(scene, [Hint(40, 60, BLUE)], reference=painted(scene, RED, RED)))
+    assert np.linalg.norm(after[60, 40, 1:] - chroma_of(BLUE)) < 8
+
+
+def test_a_gray_reference_is_refused(colorizer, scene):
+    with pytest.raises(CycleColorError, match="a reference needs colors, and this photo is gray"):
+        colorizer(scene, reference=scene)
+
+
 # --- from the command line ----------------------------------------------------------------------
 
 
@@ -216,6 +259,36 @@ def test_changed_hints_are_translated_anew(scene, call, tmp_path):
     assert "0 translated, 2 skipped" in call(folder, "--hints", hints)
     assert "1 translated, 1 skipped" in call(folder)
     assert (tmp_path / "out/a.png").read_bytes() == plain
+
+
+def test_another_reference_is_translated_anew(scene, call, colorizer, tmp_path):
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    scene.save(folder / "a.png")
+    reference = painted(scene, RED, BLUE)
+    reference.save(tmp_path / "red.png")
+    painted(scene, BLUE, RED).save(tmp_path / "blue.png")
+    call(folder)
+    plain = (tmp_path / "out/a.png").read_bytes()
+    assert "1 translated" in call(folder, "--reference", tmp_path / "red.png")
+    with Image.open(tmp_path / "out/a.png") as made:
+        assert made.tobytes() == colorizer(scene, reference=reference).tobytes()
+        assert "after the colors of red.png" in made.info["xmp"].decode()
+    assert "1 skipped" in call(folder, "--reference", tmp_path / "red.png")
+    assert "1 translated" in call(folder, "--reference", tmp_path / "blue.png")
+    call(folder)
+    assert (tmp_path / "out/a.png").read_bytes() == plain
+
+
+def test_mistakes_with_references_are_one_line(scene, call, tmp_path):
+    photo, output = tmp_path / "a.png", tmp_path / "b.png"
+    scene.save(photo)
+    (tmp_path / "broken.jpg").write_bytes(b"nothing")
+    said = call(photo, "--reference", photo, output=output, code=2)
+    assert "a.png: a reference needs colors" in said
+    assert "broken.jpg: " in call(photo, "--reference", tmp_path / "broken.jpg", output=output, code=1)
+    assert "no.png: " in call(photo, "--reference", tmp_path / "no.png", output=output, code=1)
+    assert not output.exists()
 
 
 def test_mistakes_are_one_line(scene, call, tmp_path):

@@ -11,7 +11,7 @@ import pytest
 
 from cyclecolor.config import load_experiment, parse_experiment, valid_keys
 from cyclecolor.errors import CycleColorError
-from cyclecolor.methods import archive_matching, cyclegan
+from cyclecolor.methods import cyclegan
 from cyclecolor.training import train, trainer
 
 ROOT = Path(__file__).parent.parent
@@ -22,14 +22,14 @@ ROOMS = (
     ["__main__"],
     ["cli"],
     ["training", "demo"],
-    ["evaluation"],
+    ["evaluation", "collection"],
     ["translation"],
     ["inference"],
     ["checkpoint"],
     ["methods"],
     ["data", "networks"],
     ["config", "film", "ops", "hardware"],
-    ["color", "distributed", "photos"],
+    ["color", "distributed", "photos", "storage"],
     ["files"],
     ["errors"],
 )
@@ -248,7 +248,6 @@ def test_nothing_is_pickled():
 @pytest.mark.parametrize("path", sorted((ROOT / "experiments").glob("*.toml")), ids=lambda p: p.stem)
 def test_every_experiment_loads_and_steps(path, tmp_path, monkeypatch):
     monkeypatch.setattr(cyclegan, "MATCH_BATCH", 4)
-    monkeypatch.setattr(archive_matching, "LOOKED_AT", 4)
     monkeypatch.setattr(trainer, "SCORED", 1)
     assert len(path.read_text().splitlines()) <= 20
     table = load_experiment(path).model_dump()

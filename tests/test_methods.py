@@ -35,6 +35,7 @@ def test_every_combination_trains(method, generator, space):
     before = {name: [p.clone() for p in net.parameters()] for name, net in trained.networks.items()}
     losses = TrainingStep(trained)(0, batch()).losses
     assert all(math.isfinite(loss) for loss in losses.values())
+    assert trained.optimizers.keys() == {name[0] for name in trained.networks}
     for name, network in trained.networks.items():
         pairs = zip(before[name], network.parameters(), strict=True)
         assert any(not torch.equal(old, new) for old, new in pairs), name

@@ -22,7 +22,7 @@ def text_of(name: str) -> str:
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: card.stem)
 def test_the_film_on_a_card_is_that_of_the_checkpoint(card):
     said = re.search(r"weights of red, green, blue (\d.\d+), (\d.\d+), (\d.\d+)", text_of(card))
-    film = colorizer_of(read_checkpoint(card.with_suffix(".safetensors"))).films[0][1]
+    film = colorizer_of(read_checkpoint(card.with_suffix(".safetensors"))).film
     if said:
         found = [f"{film[name]:.2f}" for name in ("red", "green", "blue")]
         assert list(said.groups()) == found

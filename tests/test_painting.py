@@ -174,13 +174,13 @@ def test_saturation_scales_chroma(colorizer):
     assert np.ptp(pale.astype(int), axis=2).max() <= 1
 
 
-def test_restraint_makes_pale_colors_paler(tmp_path):
-    path = train(tiny_experiment(num_steps=1, restraint=1.0), tmp_path)
+def test_emphasis_makes_strong_colors_stronger(tmp_path):
+    path = train(tiny_experiment(num_steps=1, emphasis=1.0), tmp_path)
     colorizer = load(path, saturation=1.5)
-    strong, half, pale = colorizer.space.chroma_scale[0] ** -1 * torch.tensor([25.0, 12.5, 1.0])
-    said = torch.stack([strong, half, pale]).view(1, 1, 1, 3) * torch.tensor([1.0, 0.0]).view(1, 2, 1, 1)
+    said = torch.tensor([60.0, 37.5, 25.0, 1.0]) / colorizer.space.chroma_scale[0]
+    said = said.view(1, 1, 1, 4) * torch.tensor([1.0, 0.0]).view(1, 2, 1, 1)
     factors = (colorizer.shown(said)[0, 0] / said[0, 0]).flatten().tolist()
-    assert factors == pytest.approx([1.5, 0.75, 0.375])  # the last as pale as pale becomes
+    assert factors == pytest.approx([3.0, 2.25, 1.5, 1.5])  # the first by the most that there is
 
 
 def test_saturation_is_the_experiments_unless_asked_for(tmp_path):

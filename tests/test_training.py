@@ -4,14 +4,15 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from conftest import tiny_experiment
 from PIL import Image
 
 from cyclecolor.checkpoint import export_checkpoint, read_checkpoint
-from cyclecolor.data import ScenePile, UnpairedDataset, batches
-from cyclecolor.data.augment import Augment
+from cyclecolor.data import PairedDataset, ScenePile, UnpairedDataset, batches
+from cyclecolor.data.augment import Augment, Tones
 from cyclecolor.errors import CycleColorError
 from cyclecolor.inference import ChromaColorizer
 from cyclecolor.training import Trainer, summarize, train
@@ -53,6 +54,12 @@ def test_starting_from_another_run_takes_its_averaged_color_generator(tmp_path):
             Trainer(experiment, tmp_path / reason)
 
 
+def test_a_run_without_pools_goes_on(tmp_path):
+    changes = {"discriminator": {"layers": 1, "width": 8, "pool_size": 0}, "decay_from": 1.0}
+    train(tiny_experiment(num_steps=1, **changes), tmp_path)
+    assert read_checkpoint(train(tiny_experiment(num_steps=2, **changes), tmp_path)).step == 2
+
+
 def test_a_start_is_no_reason_not_to_resume(tmp_path):
     first = train(tiny_experiment(), tmp_path / "first")
     experiment = tiny_experiment(num_steps=4, save_every=2, init=str(first))
@@ -80,6 +87,47 @@ def test_workers_and_start_change_nothing():
     shared = list(batches(dataset, start=0, stop=4, batch_size=2, workers=2))
     for one, other in [*zip(alone, shared, strict=True), *zip(alone[2:], later, strict=True)]:
         assert all(torch.equal(one[name], other[name]) for name in ("gray", "color"))
+
+
+def paired(**options):
+    """Pairs of generated scenes, always seen whole."""
+    return PairedDataset(ScenePile(2, 3, size=32), augment=Augment(32, 1.0), seed=0, **options)
+
+
+def test_a_film_shows_a_share_of_the_photos():
+    plain, pairs = paired(), paired(film="any_film", film_share=0.25)
+    on_film = []
+    for position in range(200):
+        sample, color = pairs[position], plain[position]["color"]
+        assert torch.equal(sample["color"], color)
+        on_film.append(not torch.equal(sample["gray"], color))
+        if on_film[-1]:
+            assert torch.equal(sample["gray"][0], sample["gray"][1])
+    assert np.mean(on_film) == pytest.approx(0.25, abs=0.1)  # three deviations
+
+
+def test_every_film_of_augmentation_is_new_and_others_are_the_photos_own():
+    for film, new in (("any_film", True), ("generic", True), ("worn_print", False)):
+        dataset = paired(film=film)
+        dataset.augment = lambda image, seed: image
+        seen = {}
+        for position in range(9):  # three epochs of three photos
+            sample = dataset[position]
+            seen.setdefault(sample["color"].numpy().tobytes(), set()).add(sample["gray"].numpy().tobytes())
+        assert {len(grays) for grays in seen.values()} == {3 if new else 1}
+
+
+def test_tones_change_grays_alone_and_keep_their_order():
+    plain, toned = paired(), paired(tones=Tones(1.0))
+    changed = 0
+    for position in range(24):
+        sample, color = toned[position], plain[position]["color"]
+        assert torch.equal(sample["color"], color)
+        assert torch.equal(sample["gray"], toned[position]["gray"])
+        changed += not torch.equal(sample["gray"], color)
+        before, after = color[0].flatten().long(), sample["gray"][0].flatten().long()
+        assert (after[before.argsort(stable=True)].diff() >= 0).all()
+    assert 15 <= changed <= 24  # an eighth stays: 21 are expected
 
 
 class Numbers(ScenePile):
@@ -113,8 +161,9 @@ def test_every_photo_once_an_epoch_while_the_number_of_processes_changes():
 
 def test_other_settings_are_refused(tmp_path):
     train(tiny_experiment(num_steps=1), tmp_path)
-    with pytest.raises(CycleColorError, match="learning_rate"):
+    with pytest.raises(CycleColorError, match="learning_rate") as refused:
         Trainer(tiny_experiment(learning_rate=1.0), tmp_path)
+    assert refused.value.exit_code == 2
 
 
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"\x08\0\0\0\0\0\0\0{}      "])

@@ -189,9 +189,9 @@ def test_an_input_keeps_its_output_name(scans, call, tmp_path):
 
 def test_a_plan_looks_at_no_more_names_than_it_needs(monkeypatch):
     """A folder's outputs are named in time that grows as the folder does."""
-    looked_at, candidates = [], plan._candidates
+    looked_at, candidates = [], plan.candidates
     monkeypatch.setattr(
-        plan, "_candidates", lambda *of: (looked_at.append(1) or name for name in candidates(*of))
+        plan, "candidates", lambda *of: (looked_at.append(1) or name for name in candidates(*of))
     )
     names = [f"{i}.jpg" for i in range(500)]
     assert plan.mirror(names, None, {}) == plan.mirror(names, None, {n: n for n in names})
@@ -494,7 +494,7 @@ def test_paths(arrange, inputs, refused, reason, scans, call, tmp_path):
     assert [reason in r["reason"] for r in found.values() if r["status"] == "refused"] == [True] * refused
     assert said.isprintable() or "\n" in said
     outputs = [r["output"] for r in found.values() if r["status"] == "translated"]
-    assert len({plan._folded(name) for name in outputs}) == len(outputs) == inputs - refused
+    assert len({plan.folded(name) for name in outputs}) == len(outputs) == inputs - refused
     assert {*outputs} <= files(tmp_path / "out")
 
 
@@ -700,6 +700,13 @@ def test_report(scans, call, tmp_path):
     doubts = [float(number) for number in re.findall(r"doubt ([\d.]+)", page)]
     assert len(doubts) == 5
     assert doubts == sorted(doubts, reverse=True)
+    # One of five is the most doubtful tenth; each filter hides what is not of its kind.
+    kinds = re.findall(r'<li class="([^"]*)">', page)
+    assert kinds[0].split()[-1] == "doubtful"
+    assert sum("doubtful" in kind for kind in kinds) == sum("refused" in kind for kind in kinds) == 1
+    for kind in ("doubtful", "refused"):
+        assert f"#{kind}:checked ~ ol li:not(.{kind}) {{ display: none }}" in page
+        assert f'<input type="radio" name="kind" id="{kind}">' in page
     record = records(out)["b.png"]
     (preview,) = (out / link for link in set(links) if link.endswith(preview_name(record)))
     before, after = np.split(np.asarray(Image.open(preview).convert("RGB")).astype(int), 2, axis=1)

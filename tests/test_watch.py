@@ -94,6 +94,16 @@ def test_an_exploding_gradient_is_noticed_at_once():
     assert "gradient of G is over 100 times its usual size" in watch.bad_step({}, {"G": 500.0})
 
 
+@pytest.mark.parametrize("usual", [1e-4, 1e4])
+def test_a_gradient_explodes_beside_its_usual_size(usual):
+    """Whatever that is: the geometric mean of 30 sizes that go up and down by a factor of 10."""
+    for factor, explodes in ((90, False), (110, True)):
+        watch = Watch(small())
+        for swing in [10.0, 0.1] * 15:
+            assert watch.bad_step({}, {"G": swing * usual}) is None
+        assert bool(watch.bad_step({}, {"G": factor * usual})) is explodes
+
+
 @pytest.mark.parametrize(("objective", "guess"), [("least_squares", 0.25), ("hinge", 1), ("vanilla", 0.693)])
 def test_a_discriminator_that_wins_is_noticed_within_320_steps(objective, guess):
     watch = Watch(small(discriminator={"objective": objective}))

@@ -24,7 +24,11 @@ PLACES = {"0": "0", "3": "2", "6": "4"}  # in a part of a ResNet generator
 
 
 def modern_experiment(table: dict[str, Any], version: str) -> dict[str, Any]:
-    """The settings of a checkpoint under the names of today."""
+    """The settings of a checkpoint under the names of today.
+
+    `restraint`, which made pale colors paler for a time, is no more.
+    """
+    table.pop("restraint", None)
     if version not in VERSIONS:
         return table
     table = _renamed(table, {"guard": "bottleneck", "vividness": "saturation"})

@@ -28,9 +28,9 @@ def info(checkpoint: Path) -> None:
         tensors = loaded.averaged(name).values()
         if tensors:
             click.echo(f"{name:<13} {sum(t.numel() for t in tensors):,} parameters")
-    for share, film in colorizer.films:
-        numbers = ", ".join(f"{name} {value:.2f}" for name, value in film.items())
-        click.echo(f"film    {share:4.0%}  {numbers}")
+    if colorizer.film:
+        numbers = ", ".join(f"{name} {value:.2f}" for name, value in colorizer.film.items())
+        click.echo(f"film          {numbers}")
     click.echo(f"experiment    {experiment.model_dump_json(exclude_defaults=True)}")
     click.echo(f"use           cyclecolor translate PHOTOS --checkpoint {quoted(path)}")
 
@@ -44,9 +44,9 @@ def info(checkpoint: Path) -> None:
     help="How strong its colors will be by default. [as its experiment says]",
 )
 @click.option(
-    "--restraint",
+    "--emphasis",
     type=click.FloatRange(0, 2),
-    help="How much paler pale colors become, of which the network is less sure. [as its experiment says]",
+    help="How much stronger strong colors become; pale ones stay. [as its experiment says]",
 )
 @click.option(
     "--statistics",

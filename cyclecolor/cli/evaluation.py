@@ -10,6 +10,10 @@ from .group import Command, device_option
 from .paths import UserPath
 from .progress import waiting
 
+plots_option = click.option(
+    "--plots", type=UserPath(), help="Draw hues, errors and spectra into this folder, as SVG files."
+)
+
 
 def known_colors(command: Any) -> Any:
     """CHECKPOINT and `--color` of a command that compares with colors that are known."""
@@ -37,8 +41,9 @@ def known_colors(command: Any) -> Any:
     "--sheet",
     "sheet_path",
     type=UserPath(),
-    help="Write a contact sheet (gray, ours, truth) to this PNG file.",
+    help="Write a contact sheet (gray, ours, truth, truth on the film found) to this PNG file.",
 )
+@plots_option
 @click.option(
     "--perceptual",
     is_flag=True,
@@ -53,6 +58,7 @@ def evaluate(
     pile: Path | None,
     json_path: Path | None,
     sheet_path: Path | None,
+    plots: Path | None,
     perceptual: bool,
     device: str | None,
 ) -> None:
@@ -71,6 +77,7 @@ def evaluate(
         pile=pile,
         json_path=json_path,
         sheet_path=sheet_path,
+        plots=plots,
         perceptual=networks,
         progress=waiting,
     )
@@ -82,6 +89,7 @@ def evaluate(
 @click.option("--gray", type=UserPath(), help="Folder of real scans, whose fine detail is the measure.")
 @click.option("--film", help="The built-in film that the gray pile looks like. [plain lightness]")
 @click.option("--json", "json_path", type=UserPath(), help="Write the figures to this file.")
+@plots_option
 @device_option
 def audit(
     checkpoint: Path,
@@ -89,6 +97,7 @@ def audit(
     gray: Path | None,
     film: str | None,
     json_path: Path | None,
+    plots: Path | None,
     device: str | None,
 ) -> None:
     """Test whether CHECKPOINT hides color in the gray images it makes.
@@ -100,6 +109,8 @@ def audit(
     from ..inference import load
 
     colorizer = load(checkpoint, device=pick_device(device))
-    passed, text = audit_folder(colorizer, color, gray=gray, film=film, json_path=json_path, progress=waiting)
+    passed, text = audit_folder(
+        colorizer, color, gray=gray, film=film, json_path=json_path, plots=plots, progress=waiting
+    )
     click.echo(text)
     sys.exit(0 if passed else 1)

@@ -10,6 +10,7 @@ import click
 
 from ..errors import CycleColorError
 from ..files import shown
+from ..storage import Address
 
 
 class UserPath(click.Path):
@@ -23,13 +24,22 @@ class UserPath(click.Path):
         return Path(os.fsdecode(super().convert(os.path.expanduser(value), param, ctx)))
 
 
-class OutputPath(UserPath):
-    """A path that remembers whether it was written as a folder, `colored/`."""
+class UserLocation(UserPath):
+    """A path, or the address of object storage, as `s3://bucket/in`."""
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """From text, or from a path."""
+        return Address.of(str(value)) or super().convert(value, param, ctx)
+
+
+class OutputLocation(UserLocation):
+    """The same; a path remembers whether it was written as a folder, `colored/`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """From text, or from a path."""
         path = super().convert(value, param, ctx)
-        return FolderToBe(path) if str(value).endswith(("/", os.sep)) else path
+        is_folder = isinstance(path, Path) and str(value).endswith(("/", os.sep))
+        return FolderToBe(path) if is_folder else path
 
 
 class FolderToBe(type(Path())):  # type: ignore[misc]  # PosixPath or WindowsPath

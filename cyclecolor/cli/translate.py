@@ -1,12 +1,10 @@
 """`cyclecolor translate`."""
 
 import logging
-import os
-import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +12,13 @@ import click
 
 from ..errors import CycleColorError
 from ..files import shown
+from ..storage import Address, Location
+from .collection import Ways, collection_of, do_collection, places
 from .destinations import files_for, folder_for
 from .group import Command, device_option
-from .paths import OutputPath, UserPath, found
+from .paths import OutputLocation, UserLocation, UserPath, found
 from .progress import progress_bar
+from .stopping import stoppable
 from .streams import STREAM, standard_input, standard_output
 
 if TYPE_CHECKING:
@@ -32,9 +33,12 @@ logger = logging.getLogger("cyclecolor")
 
 
 @click.command(cls=Command)
-@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", type=UserPath())
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", type=UserLocation())
 @click.option(
-    "-o", "--output", type=OutputPath(), help="File or folder to write. [SOURCE_color, next to SOURCE]"
+    "-o",
+    "--output",
+    type=OutputLocation(),
+    help="File, folder or address (s3://...) to write. [SOURCE_color, next to SOURCE]",
 )
 @click.option(
     "-c",
@@ -76,6 +80,13 @@ logger = logging.getLogger("cyclecolor")
     type=UserPath(),
     help='Hints of a folder\'s photos, as JSON: {"a.jpg": ["120,340=#a03020"]}.',
 )
+@click.option(
+    "--reference",
+    "reference_path",
+    type=UserPath(),
+    metavar="PHOTO",
+    help="A color photo whose colors are to be followed where it shows the like.",
+)
 @click.option("--doubt", is_flag=True, help="Also write maps of where the network is unsure, and doubt.csv.")
 @click.option(
     "--format",
@@ -116,21 +127,30 @@ logger = logging.getLogger("cyclecolor")
 @click.option(
     "--shard", metavar="I/N", help="Do only part I of N of the folder, while other computers do the others."
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Who does the work: this process, or the workers of a Ray cluster.",
+)
 @click.option("--report", is_flag=True, help="Write report.html, a page with each photo before and after.")
 @click.option(
     "--overwrite", is_flag=True, help="Make everything again, and replace files that cyclecolor did not make."
 )
 @device_option
 def translate(
-    sources: tuple[Path, ...],
-    output: Path | None,
+    sources: tuple[Location, ...],
+    output: Location | None,
     checkpoint: Path | None,
     direction: str,
     suffix: str | None,
     hint_texts: tuple[str, ...],
     hints_path: Path | None,
+    reference_path: Path | None,
     provenance: bool,
     shard: str | None,
+    engine: str,
     report: bool,
     device: str | None,
     **options: Any,
@@ -142,36 +162,48 @@ def translate(
     `--shard 1/2` on one and `--shard 2/2` on the other. When both are done, the command without --shard does
     what is missing and joins their manifests.
 
-    As SOURCE and as output, `-` is standard input and output.
+    As SOURCE and as output, `-` is standard input and output. A SOURCE in object storage (s3://bucket/in) is
+    one folder; its manifest is manifest.parquet.
     """
     import cv2
 
     from ..hardware import pick_device
     from ..inference import load
-    from ..translation import Options, Shard, collect_hints, provenance_of
+    from ..translation import Options, Shard, collect_hints, provenance_of, read_reference
 
     if shard is not None and report:
         raise CycleColorError(
             "--report shows all parts: use it at the end, in a command without --shard", exit_code=2
         )
     suffix = f".{FORMATS[suffix.lower()]}" if suffix else None
+    is_collection = engine != "local" or any(isinstance(place, Address) for place in (*sources, output))
     with ExitStack() as streams:
-        photos, output = _streamed(sources, output, suffix, streams)
+        photos: Sequence[Any]
+        target: Any
+        if is_collection:
+            *photos, target = places(sources, output, direction.removeprefix("to-"), report=report)
+        else:
+            photos, target = _streamed(sources, output, suffix, streams)  # type: ignore[arg-type]  # paths
         if (hint_texts or hints_path) and len(photos) > 1:
             raise CycleColorError("hints are for one photo or one folder; leave the others out", exit_code=2)
         hints = collect_hints(photos[0], hint_texts, hints_path) if len(photos) == 1 else {}
         cv2.setNumThreads(1)  # cores are kept busy by photos side by side
         look = {name: options.pop(name) for name in ("size", "saturation", "denoise", "flip_average")}
-        colorizer = load(checkpoint, device=pick_device(device), **look)
+        colorizer = load(checkpoint, device=pick_device("cpu" if engine == "ray" else device), **look)
+        options = {name: value for name, value in options.items() if value is not None}
         settings = Options(
             direction=direction,
             suffix=suffix,
-            provenance=provenance_of(colorizer, direction) if provenance else None,
+            reference=read_reference(reference_path, colorizer, options.get("max_pixels")),
+            provenance=provenance_of(colorizer, direction, reference_path) if provenance else None,
             shard=None if shard is None else Shard.parse(shard),
-            **{name: value for name, value in options.items() if value is not None},
+            **options,
         )
-        jobs = _jobs(photos, output, colorizer, settings, hints, report=report)
-        code = _do(jobs, report=report)
+        if is_collection:
+            ends, ways = (photos[0], target), Ways(engine, options.get("workers"), device, checkpoint, look)
+            code = do_collection(collection_of(ends, ways, colorizer, settings, hints))
+        else:
+            code = _do(_jobs(photos, target, colorizer, settings, hints, report=report), report=report)
     sys.exit(code)
 
 
@@ -223,7 +255,7 @@ def _do(jobs: "list[Job]", *, report: bool) -> int:
     """Run jobs, say what became of their photos, and return the exit code."""
     counts, lumas, notes = {"translated": 0, "skipped": 0, "refused": 0}, Counter[str](), Counter[str]()
     total = sum(len(job.tasks) for job in jobs)
-    with _stoppable() as stopped, progress_bar(total=total, unit=" photos", leave=total > 1) as bar:
+    with stoppable() as stopped, progress_bar(total=total, unit=" photos", leave=total > 1) as bar:
         for outcome in (outcome for job in jobs for outcome in job.run(stop=stopped)):
             counts[outcome.status] += 1
             lumas[outcome.luma] += 1
@@ -266,23 +298,3 @@ def _where(tasks: "list[Task]") -> str:
     """The file or the folder of all that was made, if there is one."""
     places = {task.target if len(tasks) == 1 else task.root for task in tasks}
     return f": {shown(places.pop())}" if len(places) == 1 else ""
-
-
-@contextmanager
-def _stoppable() -> Iterator[Callable[[], int]]:
-    """A function that gives 0, or once somebody asked to stop, the exit code for it (130 for Ctrl-C)."""
-    code = 0
-
-    def ask(number: int, frame: object) -> None:
-        nonlocal code
-        if code:
-            os._exit(code)
-        code = 128 + number
-        click.echo("\nfinishing the photos being worked on; press Ctrl-C again to stop at once", err=True)
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: code
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

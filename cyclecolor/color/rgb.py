@@ -1,6 +1,5 @@
 """RGB itself as a space of networks that see and make whole images, lightness included."""
 
-import torch
 from torch import Tensor
 
 from .lab import rgb_to_lab
@@ -52,7 +51,7 @@ class RGBSpace:
 
     def quantize(self, rgb: Tensor, lightness: Tensor, levels: int) -> Tensor:
         """Round sRGB in [0, 1] to whole numbers in [0, levels]; there is no lightness to keep."""
-        return torch.clamp(rgb * levels, 0, levels).round()
+        return (rgb * levels).round()
 
 
 RGB = RGBSpace()

@@ -5,6 +5,8 @@ import os
 import cv2
 import numpy as np
 
+from .seeds import Stream, mixed_seed
+
 # Its import asks the network for a newer release unless told not to; nothing of ours phones out.
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
 
@@ -56,15 +58,17 @@ class Tones:
     def __init__(self, strength: float):
         import albumentations
 
-        self.pipeline = albumentations.Compose(
-            [
-                albumentations.RandomGamma(gamma_limit=(100 / (1 + strength), 100 * (1 + strength)), p=0.5),
-                albumentations.RandomToneCurve(scale=0.25 * strength, p=0.5),
-                albumentations.RandomBrightnessContrast(0.2 * strength, 0.3 * strength, p=0.5),
-            ]
+        changes = (
+            albumentations.RandomGamma(gamma_limit=(100 / (1 + strength), 100 * (1 + strength)), p=0.5),
+            albumentations.RandomToneCurve(scale=0.25 * strength, p=0.5),
+            albumentations.RandomBrightnessContrast(0.2 * strength, 0.3 * strength, p=0.5),
         )
+        self.pipelines = [albumentations.Compose([change]) for change in changes]
 
     def __call__(self, image: np.ndarray, seed: int) -> np.ndarray:
         """(H, W, 3) uint8 to the same."""
-        self.pipeline.set_random_seed(seed)
-        return self.pipeline(image=image)["image"]
+        for number, pipeline in enumerate(self.pipelines):
+            # One pipeline would start each of its changes from the same seed: all of them or none.
+            pipeline.set_random_seed(mixed_seed(seed, Stream.TONES, number) % (1 << 32))
+            image = pipeline(image=image)["image"]
+        return image

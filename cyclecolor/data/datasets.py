@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ..errors import CycleColorError
-from ..film import render
+from ..film import EVER_NEW, render
 from ..hardware import STOP_SIGNALS
 from ..photos import PhotoError
 from .augment import Augment, Tones
@@ -47,8 +47,7 @@ class UnpairedDataset(Dataset[Sample]):
     def _draw(self, pile: Pile, stream: Stream, position: int, film: str | None = None) -> tuple[Tensor, str]:
         index, image, unreadable = self._photo(pile, stream, position)
         if film:
-            # A photo has one scan, the same in every epoch; the generic mixture is augmentation, ever new.
-            image = render(image, film, self._seed(Stream.FILM, position if film == "generic" else index))
+            image = render(image, film, self._seed(Stream.FILM, position if film in EVER_NEW else index))
         image = self.augment(image, self._seed(stream, position))
         return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1), unreadable
 
@@ -70,18 +69,27 @@ class UnpairedDataset(Dataset[Sample]):
 class PairedDataset(UnpairedDataset):
     """Color photos, each its own gray: `gray` and `color` are one image, or its film and itself.
 
-    A `film` is a key of `cyclecolor.film.FILMS`; `tones` vary the gray, whichever it is.
+    A `film` is a key of `cyclecolor.film.FILMS` or `BOXES` and shows a share of the photos; `tones` vary the
+    gray, whichever it is.
     """
 
     def __init__(
-        self, color: Pile, *, augment: Augment, seed: int, film: str | None = None, tones: Tones | None = None
+        self,
+        color: Pile,
+        *,
+        augment: Augment,
+        seed: int,
+        film: str | None = None,
+        film_share: float = 1.0,
+        tones: Tones | None = None,
     ):
         super().__init__(color, color, augment=augment, seed=seed)
-        self.film, self.tones = film, tones
+        self.film, self.film_share, self.tones = film, film_share, tones
 
     def __getitem__(self, position: int) -> dict[str, Tensor | str]:
         color, unreadable = self._draw(self.color, Stream.COLOR, position)
-        gray = self._draw(self.color, Stream.COLOR, position, self.film)[0] if self.film else color
+        on_film = self.film and self._seed(Stream.ON_FILM, position) < self.film_share * (1 << 32)
+        gray = self._draw(self.color, Stream.COLOR, position, self.film)[0] if on_film else color
         if self.tones:
             image = gray.permute(1, 2, 0).contiguous().numpy()
             image = self.tones(image, self._seed(Stream.TONES, position))

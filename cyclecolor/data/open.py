@@ -55,7 +55,14 @@ def open_dataset(
     augment = Augment(data.size, data.min_scale)
     if paired:
         tones = Tones(data.tones) if data.tones else None
-        return PairedDataset(piles["color"], augment=augment, seed=seed, film=data.film, tones=tones)
+        return PairedDataset(
+            piles["color"],
+            augment=augment,
+            seed=seed,
+            film=data.film,
+            film_share=data.film_share,
+            tones=tones,
+        )
     return UnpairedDataset(piles["gray"], piles["color"], augment=augment, seed=seed)
 
 

@@ -14,6 +14,7 @@ class Stream(IntEnum):
     STEP = 3
     BEFORE = 4  # the first step: 0 is what is drawn of the piles, 1 what a film is matched with
     TONES = 5
+    ON_FILM = 6  # whether a film shows a photo
 
 
 def mixed_seed(seed: int, stream: Stream, position: int) -> int:

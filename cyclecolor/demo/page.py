@@ -15,6 +15,7 @@ from ..inference import Hint, load
 from .work import Look, previews, translate_all, translate_photo
 
 WAITING = 20  # people in the queue; more are asked to come again
+SIZES, SATURATIONS = (32, 512), (0, 4)  # what can be chosen
 CACHE = (600, 3600)  # seconds: how often, and of what age, files are deleted
 HOW = """# cyclecolor
 Drop photos in. Then click on a place of the photo to say its color; what is near and alike follows."""
@@ -49,14 +50,32 @@ def build_page(checkpoints: dict[str, Path], example: Path) -> gr.Blocks:
                 )
                 with gr.Accordion("Settings", open=False):
                     checkpoint = gr.Dropdown(
-                        list(checkpoints), value=next(iter(checkpoints)), label="Checkpoint"
+                        list(checkpoints),
+                        value=next(iter(checkpoints)),
+                        label="Checkpoint",
+                        elem_id="checkpoint",
                     )
-                    direction = gr.Radio(["to-color", "to-gray"], value="to-color", label="Direction")
+                    direction = gr.Radio(
+                        ["to-color", "to-gray"], value="to-color", label="Direction", elem_id="direction"
+                    )
                     size = gr.Slider(
-                        32, 512, value=first.size, step=16, label="Short side that the network sees, pixels"
+                        *SIZES,
+                        value=first.size,
+                        step=16,
+                        label="Short side that the network sees, pixels",
+                        elem_id="size",
                     )
-                    saturation = gr.Slider(0, 4, value=first.saturation, step=0.05, label="Factor of chroma")
+                    saturation = gr.Slider(
+                        *SATURATIONS,
+                        value=first.saturation,
+                        step=0.05,
+                        label="Factor of chroma",
+                        elem_id="saturation",
+                    )
                     denoise = gr.Checkbox(label="Take strong grain away from what the network sees")
+                    reference = gr.File(
+                        label="Follow the colors of this photo", type="filepath", elem_id="reference"
+                    )
                 go = gr.Button("Color it", variant="primary", elem_id="go")
             with gr.Column(scale=2, min_width=280):
                 slider = gr.ImageSlider(
@@ -78,7 +97,7 @@ def build_page(checkpoints: dict[str, Path], example: Path) -> gr.Blocks:
                     everything = gr.Button("Color all, into one archive", elem_id="everything")
                 archive = gr.File(label="Archive", interactive=False, visible=False, elem_id="archive")
 
-        look = [checkpoint, size, saturation, denoise, direction]
+        look = [checkpoint, size, saturation, denoise, direction, reference]
         work = {"concurrency_id": "work", "concurrency_limit": 1, "api_visibility": "private"}
         quick = {"api_visibility": "private"}  # without its place in the queue of work
 

@@ -11,9 +11,9 @@ from PIL import Image
 
 from ..errors import CycleColorError
 from ..files import shown
-from ..inference import Colorizer, Hint, load
+from ..inference import Colorizer, Hint, Reference, load
 from ..photos import read_rgb8
-from ..translation import Job, Options, output_name, provenance_of
+from ..translation import Job, Options, output_name, provenance_of, read_reference
 
 MAX_PIXELS = 50_000_000  # of a photo: translate takes more
 MAX_PHOTOS = 100  # at a time
@@ -22,19 +22,32 @@ PREVIEW = 1600  # pixels, the long side of what the slider shows
 
 @dataclass(frozen=True)
 class Look:
-    """What the controls say. `size` and `saturation` are the checkpoint's own where they are None."""
+    """What the controls say. `size` and `saturation` are the checkpoint's own where they are None.
+
+    `reference` is the path of a photo whose colors are to be followed.
+    """
 
     checkpoint: str
     size: int | None = None
     saturation: float | None = None
     denoise: bool = False
     direction: str = "to-color"
+    reference: str | None = None
 
 
 @lru_cache(maxsize=4)
 def colorizer_for(checkpoint: Path, size: int | None, saturation: float | None, denoise: bool) -> Colorizer:
     """A checkpoint with these settings, kept for the next photo."""
     return load(checkpoint, size=size, saturation=saturation, denoise=denoise)
+
+
+@lru_cache(maxsize=4)
+def studied(reference: Path | None, colorizer: Colorizer) -> Reference | None:
+    """A reference as this colorizer sees it, kept for the next photo."""
+    try:
+        return read_reference(reference, colorizer, MAX_PIXELS)
+    except CycleColorError as error:
+        raise CycleColorError(_without_folder(error, reference or Path())) from None
 
 
 def translate_photo(
@@ -48,9 +61,11 @@ def translate_photo(
         With the reason for which it was refused, which names the file but not where it lies.
     """
     colorizer = colorizer_for(checkpoint, look.size, look.saturation, look.denoise)
+    reference = Path(look.reference) if look.reference else None
     options = Options(
         direction=look.direction,
-        provenance=provenance_of(colorizer, look.direction),
+        reference=studied(reference, colorizer),
+        provenance=provenance_of(colorizer, look.direction, reference),
         max_pixels=MAX_PIXELS,
         workers=1,
     )
@@ -58,7 +73,7 @@ def translate_photo(
     target = folder / f"{name.stem}_{look.direction.removeprefix('to-')}{name.suffix}"
     (outcome,) = Job(source, target, colorizer, options, {source.name: hints}).run()
     if outcome.status != "translated":
-        raise CycleColorError(outcome.reason.replace(shown(source.parent) + "/", ""))
+        raise CycleColorError(_without_folder(outcome.reason, source))
     return target
 
 
@@ -87,6 +102,11 @@ def translate_all(
                 taken.add(name)
                 file.write(made, name)
     return archive, refused
+
+
+def _without_folder(reason: object, path: Path) -> str:
+    """A reason that names a file but not where it lies."""
+    return str(reason).replace(shown(path.parent) + "/", "")
 
 
 def previews(before: Path, after: Path, folder: Path) -> tuple[Path, Path]:

@@ -3,7 +3,6 @@
 from .distributions import chroma_hue_histogram, patch_cdfs
 from .evaluate import evaluate
 from .fidelity import lightness_error, psnr, ssim
-from .films_sheet import films_sheet, save_films_sheet
 from .metrics import ab_rmse, cast, ciede2000, colorfulness, colorfulness_absolute, hue_agreement
 from .scores import Score
 from .sheet import contact_sheet, save_sheet
@@ -21,13 +20,11 @@ __all__ = [
     "colorfulness_absolute",
     "contact_sheet",
     "evaluate",
-    "films_sheet",
     "fine_power",
     "hue_agreement",
     "lightness_error",
     "patch_cdfs",
     "psnr",
-    "save_films_sheet",
     "save_sheet",
     "ssim",
 ]

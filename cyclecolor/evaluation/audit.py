@@ -6,7 +6,7 @@ read was not in the photo but written there (steganography: Chu et al., 2017). E
 the other gray over the error on `G_gray`'s own; honest is about 1.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,8 @@ LIMITS = {
     "fine_power_ratio": 2.0,
     "checkerboard_peak": 1.5,
 }
+CHROMA = ("what cyclecolor makes of lightness", "truth")
+GRAYS = ("gray that G_gray makes", "gray that is swapped in")
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ def audit(
     films: Sequence[np.ndarray] | None = None,
     scans: Sequence[np.ndarray] = (),
     progress: Callable[[Any], Iterable[Any]] = iter,
+    look: Callable[[Mapping[str, Tensor]], object] | None = None,
 ) -> dict[str, Figure]:
     """Audit the cycle of a checkpoint, at the size at which its networks were trained.
 
@@ -74,6 +77,8 @@ def audit(
         swapped in. If there are scans and no films, `R_swap` is not judged: lightness is not their film.
     progress : callable
         Wraps the list of batches.
+    look : callable, optional
+        Is given what spectra are taken of, by name: `CHROMA` (N, 2, H, W) and `GRAYS` (N, 1, h, w).
 
     Returns
     -------
@@ -98,7 +103,10 @@ def audit(
     for batch in progress(list(same_size_batches(photos))):
         rgb = to_tensor([photos[i] for i in batch])
         swapped = rgb if films is None else to_tensor([films[i] for i in batch])
-        for name, values in _measure(colorizer, rgb, swapped).items():
+        found, images = _measure(colorizer, rgb, swapped)
+        if look:
+            look(images)
+        for name, values in found.items():
             measured.setdefault(name, []).append(values)
     rows = {name: torch.cat(values) for name, values in measured.items()}
 
@@ -117,8 +125,10 @@ def audit(
 
 
 @torch.inference_mode()
-def _measure(colorizer: Colorizer, rgb: Tensor, swapped: Tensor) -> dict[str, Tensor]:
-    """What the figures are made of, for each photo of a batch (N, 3, H, W)."""
+def _measure(
+    colorizer: Colorizer, rgb: Tensor, swapped: Tensor
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """What the figures are made of, for each photo of a batch (N, 3, H, W), and images for `look`."""
     space, G_color, G_gray = colorizer.space, *(colorizer.generators[n] for n in ("G_color", "G_gray"))
     small = shrink(rgb, colorizer.size).to(colorizer.device)
     color = space.color(small)
@@ -141,12 +151,15 @@ def _measure(colorizer: Colorizer, rgb: Tensor, swapped: Tensor) -> dict[str, Te
     lightness = (space.lightness(swapped) + 1) * 50
     saved = colorizer.colorize_lightness(space.lightness(swapped).to(colorizer.device)).cpu()
     saved = space.quantize(saved, lightness, 255) / 255
+    chroma_saved, true_chroma = (rgb_to_lab(image)[:, 1:] for image in (saved, rgb))
+    images = dict(zip(CHROMA, (chroma_saved, true_chroma), strict=True))
+    images |= dict(zip(GRAYS, (gray.cpu(), other.cpu()), strict=True))
     return {
         **{name: error(seen) for name, seen in grays.items()},
         "fine_power": fine_power((gray.cpu() + 1) / 2),
         "swapped_fine_power": fine_power((other.cpu() + 1) / 2),
-        "contrast": checkerboard_contrast(rgb_to_lab(saved)[:, 1:]),
-    }
+        "contrast": checkerboard_contrast(chroma_saved),
+    }, images
 
 
 def shrink(rgb: Tensor, size: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Line charts as SVG that is part of a page: its colors follow the page's, on screen and on paper."""
+"""Line charts as SVG, part of a page whose colors they follow, or files of their own."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -10,6 +10,16 @@ MOST_POINTS = 200  # of a line; more are averaged
 TICKS = 4
 
 Line = Sequence[tuple[float, float]]
+
+# Of a picture that is a file of its own. Programs that show it outside of a browser know no variables: their
+# first color is black.
+STYLE = """<style>
+svg { --line-1: #1668c7; --line-2: #d1495b; --line-3: #2a9d5c; --line-4: #8a5cd0; font: 13px sans-serif }
+.page { fill: #fff } text { fill: #1a1a1a } .y { text-anchor: end; font-size: 11px }
+.x { text-anchor: middle; font-size: 11px } .grid { stroke: #8884 }
+.line { fill: none; stroke: #000; stroke-width: 1.8; stroke-linejoin: round; stroke-linecap: round }
+</style>"""
+HEAD, FOOT = 44, 24  # units of a picture above and below its chart
 
 
 def line_chart(title: str, lines: Mapping[str, Line]) -> str:
@@ -23,6 +33,24 @@ def line_chart(title: str, lines: Mapping[str, Line]) -> str:
     return (
         f'<figure><figcaption>{escape(title)}</figcaption><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
         f'aria-label="{escape(title)}">{drawn}</svg></figure>\n'
+    )
+
+
+def line_picture(title: str, lines: Mapping[str, Line], x_label: str, x_end: float) -> str:
+    """The same as a file of its own: SVG with a title and names of lines; x goes from 0 to `x_end`."""
+    points = [point for line in lines.values() for point in line]
+    points += [(x, points[0][1]) for x in (0, x_end) if points]
+    drawn = _drawing(points, list(lines.values())) if points else ""
+    keys = "".join(
+        f'<tspan dx="{12 if number > 1 else 0}" style="fill:var(--line-{number})">{escape(name)}</tspan>'
+        for number, name in enumerate(lines, 1)
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEAD + HEIGHT + FOOT}" role="img" '
+        f'aria-label="{escape(title)}">{STYLE}<rect class="page" width="100%" height="100%"/>'
+        f'<text x="8" y="18">{escape(title)}</text><text x="8" y="36">{keys}</text>'
+        f'<g transform="translate(0 {HEAD})">{drawn}</g>'
+        f'<text class="x" x="{WIDTH / 2}" y="{HEAD + HEIGHT + FOOT / 2}">{escape(x_label)}</text></svg>\n'
     )
 
 

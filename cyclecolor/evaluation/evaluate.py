@@ -1,6 +1,6 @@
 """Scores of a checkpoint on photos of known color, each beside what doing nothing scores."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from ..color import SPACES, quantize_rgb, rgb_to_lab, rgb_to_lightness
 from ..inference import Colorizer
 from .inputs import same_size_batches, to_tensor
 from .perceptual import BETWEEN_SETS, FEATURES, Perceptual
-from .pictures import OF_LIGHTNESS, SET_DISTANCES, STATISTICS, judge, measure
+from .pictures import OF_LIGHTNESS, SET_DISTANCES, STATISTICS, Picture, judge, measure
 from .scores import Score, halves, score
 
 AT_TRUE_LIGHTNESS = "_at_true_lightness"
@@ -28,6 +28,7 @@ def evaluate(
     pile: Iterable[np.ndarray] = (),
     only: Sequence[str] = tuple(STATISTICS),
     perceptual: Perceptual | None = None,
+    look: Callable[[Mapping[str, Picture]], object] | None = None,
     progress: Callable[[Any], Iterable[Any]] = iter,
 ) -> Scores:
     """Score the colors of outputs, in 8 bits as they would be saved.
@@ -47,6 +48,8 @@ def evaluate(
         The metrics to compute: keys of `STATISTICS`.
     perceptual : Perceptual, optional
         Measures LPIPS, FID and KID too.
+    look : callable, optional
+        Is given the pictures of each batch, by column: those of the scores.
     progress : callable
         Wraps the list of batches.
 
@@ -65,7 +68,10 @@ def evaluate(
     for batch in progress(list(same_size_batches(photos))):
         truth = to_tensor([photos[i] for i in batch])
         gray = None if grays is None else to_tensor([grays[i] for i in batch])
-        for name, values in _measure_batch(colorizer, truth, gray, mean_ab, pile_means, perceptual).items():
+        pictures = _pictures(colorizer, truth, gray, mean_ab)
+        if look:
+            look(pictures)
+        for name, values in _measure_batch(pictures, pile_means, perceptual).items():
             for column, value in values.items():
                 if name in measured:
                     measured[name].setdefault(column, []).append(value)
@@ -85,24 +91,22 @@ def evaluate(
     return {name + AT_TRUE_LIGHTNESS * (name in at_truth): row for name, row in scores.items()}
 
 
+def _pictures(
+    colorizer: Colorizer, truth: Tensor, gray: Tensor | None, mean_ab: Tensor
+) -> dict[str, Picture]:
+    """Ours, the baselines and the truth (N, 3, H, W), as they are judged."""
+    lightness = rgb_to_lightness(truth if gray is None else gray)
+    saved = {**outputs(colorizer, lightness, mean_ab), "truth": truth}
+    return {name: judge(rgb, lightness, truth, same_lightness=gray is None) for name, rgb in saved.items()}
+
+
 def _measure_batch(
-    colorizer: Colorizer,
-    truth: Tensor,
-    gray: Tensor | None,
-    mean_ab: Tensor,
-    pile_means: dict[str, Tensor],
-    perceptual: Perceptual | None,
+    pictures: Mapping[str, Picture], pile_means: dict[str, Tensor], perceptual: Perceptual | None
 ) -> dict[str, dict[str, Tensor]]:
     """Metric to column to what was measured on each image (N, k)."""
-    same = gray is None
-    lightness = rgb_to_lightness(truth if gray is None else gray)
-    true_picture = judge(truth, lightness, truth, same_lightness=same)
-    pictures = {
-        name: judge(saved, lightness, truth, same_lightness=same)
-        for name, saved in outputs(colorizer, lightness, mean_ab).items()
-    }
+    true_picture = pictures["truth"]
     measured: dict[str, dict[str, Tensor]] = {}
-    for column, picture in {**pictures, "truth": true_picture}.items():
+    for column, picture in pictures.items():
         values = measure(picture, true_picture)
         for name, mean in pile_means.items():
             values[f"{name}_to_pile"] = picture.described[name] - mean

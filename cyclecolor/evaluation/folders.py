@@ -14,11 +14,12 @@ from ..inference import Colorizer
 from ..networks.content import imagenet_reader
 from ..networks.encoder import Encoder
 from ..photos import PhotoError, find_photos
-from .audit import audit
+from .audit import CHROMA, GRAYS, audit
 from .doctor import LEAST, TINY, diagnose, examine
 from .evaluate import evaluate
 from .inputs import SHORT_SIDE, Inputs, read_inputs, read_large_enough
 from .perceptual import Perceptual
+from .plots import ColorPlots, Spectra
 from .sheet import save_sheet
 from .tables import cell, table
 
@@ -50,6 +51,7 @@ def evaluate_folder(
     pile: Path | None = None,
     json_path: Path | None = None,
     sheet_path: Path | None = None,
+    plots: Path | None = None,
     perceptual: Perceptual | None = None,
     progress: Callable[[Any], Iterable[Any]] = iter,
 ) -> str:
@@ -57,8 +59,15 @@ def evaluate_folder(
     inputs = read_inputs(color, gray, film=film, progress=progress)
     skipped = inputs.skipped
     reals = () if pile is None else _readable(pile, skipped, SHORT_SIDE)
+    drawn = ColorPlots()
     scores = evaluate(
-        colorizer, inputs.photos, inputs.grays, pile=reals, perceptual=perceptual, progress=progress
+        colorizer,
+        inputs.photos,
+        inputs.grays,
+        pile=reals,
+        perceptual=perceptual,
+        look=drawn.add if plots else None,
+        progress=progress,
     )
     seen = f"scans in {gray}" if gray else f"film {film}" if film else "the photos' own lightness"
     lines = [
@@ -79,8 +88,11 @@ def evaluate_folder(
         }
         write_json(record, json_path)
     if sheet_path:
-        save_sheet(colorizer, inputs.photos, sheet_path, inputs.grays)
+        save_sheet(colorizer, inputs.photos, sheet_path, inputs.grays, film=True)
         lines.append(f"sheet: {sheet_path}")
+    if plots:
+        drawn.write(plots)
+        lines.append(f"plots: {plots}")
     return "\n".join(lines)
 
 
@@ -91,13 +103,16 @@ def audit_folder(
     gray: Path | None = None,
     film: str | None = None,
     json_path: Path | None = None,
+    plots: Path | None = None,
     progress: Callable[[Any], Iterable[Any]] = iter,
 ) -> tuple[bool, str]:
     """Audit a checkpoint's cycle on a folder of color photos; returns whether it passes, and the table."""
     side = colorizer.experiment.data.load_size
     inputs = read_inputs(color, film=film, short_side=side, progress=progress)
     scans = [] if gray is None else list(_readable(gray, inputs.skipped, side))
-    figures = audit(colorizer, inputs.photos, inputs.grays, scans, progress)
+    spectra = Spectra()
+    look = spectra.add if plots else None
+    figures = audit(colorizer, inputs.photos, inputs.grays, scans, progress, look)
     passed = all(figure.verdict != "fails" for figure in figures.values())
     other = f"film {film}" if film else "the photos' own lightness"
     lines = [
@@ -118,6 +133,10 @@ def audit_folder(
             },
         }
         write_json(record, json_path)
+    if plots:
+        spectra.write(plots / "chroma_spectrum.svg", "Spectrum of chroma: log10 of power", CHROMA)
+        spectra.write(plots / "gray_spectrum.svg", "Spectrum of gray: log10 of power", GRAYS)
+        lines.append(f"plots: {plots}")
     return passed, "\n".join(lines)
 
 

@@ -32,7 +32,6 @@ def ciede2000(first: Tensor, second: Tensor) -> Tensor:
 
     turn = h2 - h1
     turn = turn - 360 * (turn > 180) + 360 * (turn < -180)
-    turn = torch.where(grays, 0, turn)
     delta_l, delta_c = l2 - l1, c2 - c1
     delta_h = 2 * torch.sqrt(c1 * c2) * torch.sin(torch.deg2rad(turn / 2))
 

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from torch import Tensor
 
 from ..color import SPACES
 from ..files import atomic_write
@@ -22,19 +23,23 @@ def contact_sheet(
     grays: Sequence[np.ndarray] | None = None,
     *,
     truth: bool = True,
+    film: bool = False,
     height: int = 150,
 ) -> Image.Image:
     """A row for each kind (gray, ours, and truth if it is known), a column for each photo.
 
-    What is colored is `grays`, or the photos' own lightness.
+    What is colored is `grays`, or the photos' own lightness. With `film`, a last row shows the photos as the
+    film does that `G_gray` has become, if it is one.
     """
     columns = []
     for photo, gray in zip(photos, photos if grays is None else grays, strict=True):
         lightness = colorizer.space.lightness(to_tensor([gray]))
         plain = SPACES["lab"].merge(lightness, torch.zeros_like(lightness).expand(-1, 2, -1, -1))
         ours = colorizer.colorize_lightness(lightness.to(colorizer.device)).cpu()
-        column = torch.cat([plain, ours, to_tensor([photo])] if truth else [plain, ours])
-        columns.append(F.interpolate(column, size=(height, height), mode="area"))
+        column = [plain, ours, to_tensor([photo])] if truth else [plain, ours]
+        if film and colorizer.film:
+            column.append(on_film(colorizer, to_tensor([photo])))
+        columns.append(F.interpolate(torch.cat(column), size=(height, height), mode="area"))
     rows = torch.cat(columns, dim=3)
     pixels = (torch.cat(list(rows), dim=1) * 255).round().byte().permute(1, 2, 0)
     return Image.fromarray(pixels.numpy())
@@ -47,10 +52,18 @@ def save_sheet(
     grays: Sequence[np.ndarray] | None = None,
     *,
     truth: bool = True,
+    film: bool = False,
 ) -> None:
     """Write a contact sheet of ten photos spread evenly over the list, as PNG."""
     picks = np.linspace(0, len(photos) - 1, min(SHEET_PHOTOS, len(photos))).round().astype(int)
     sheet = contact_sheet(
-        colorizer, [photos[i] for i in picks], grays and [grays[i] for i in picks], truth=truth
+        colorizer, [photos[i] for i in picks], grays and [grays[i] for i in picks], truth=truth, film=film
     )
     atomic_write(path, lambda file: sheet.save(file, format="PNG"))
+
+
+@torch.inference_mode()
+def on_film(colorizer: Colorizer, rgb: Tensor) -> Tensor:
+    """Photos (N, 3, H, W) in sRGB, [0, 1], as the film of `G_gray` shows them, likewise."""
+    gray = colorizer.generators["G_gray"](colorizer.space.color(rgb).to(colorizer.device)).cpu()
+    return SPACES["lab"].merge(gray, torch.zeros_like(gray).expand(-1, 2, -1, -1))

@@ -47,6 +47,18 @@ def fine_power(gray: Tensor) -> Tensor:
     return _tile_power(gray)[..., fine].sum(dim=-1).mean(dim=1)
 
 
+def radial_power(image: Tensor) -> Tensor:
+    """Mean power of images (N, C, H, W) by frequency: (N, 17), at 0 to 16 / 32 cycles a pixel.
+
+    Of all directions; the corners of the spectrum, beyond half a cycle, are left out. Sides are at least 32.
+    """
+    distance = (_frequencies() * TILE).pow(2).sum(dim=0).sqrt().round().long()
+    kept = distance <= TILE // 2
+    power = _tile_power(image).mean(dim=1)[:, kept]
+    sums = power.new_zeros(len(power), TILE // 2 + 1).index_add_(1, distance[kept], power)
+    return sums / torch.bincount(distance[kept])
+
+
 def _tile_power(image: Tensor) -> Tensor:
     """Power spectra of the tiles that fit into (N, C, H, W): (N, C * tiles, 32, 32), their mean taken off.
 

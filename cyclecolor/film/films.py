@@ -104,7 +104,10 @@ FILMS = {
 
 
 # Archives that hold several films: each photo is on one of them, whichever its seed says.
-BOXES = {"mixed_box": ("blue_plate", "faded_print", "worn_print")}
+BOXES = {"mixed_box": ("blue_plate", "faded_print", "worn_print"), "any_film": tuple(FILMS)}
+
+# Augmentation: each time that a photo is seen, it is on another of these. Elsewhere a photo has one scan.
+EVER_NEW = {"generic", "any_film"}
 
 
 def film_of(name: str, seed: int) -> Film:

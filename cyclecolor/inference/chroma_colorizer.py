@@ -1,5 +1,6 @@
 """`ChromaColorizer`: a checkpoint that gives photos colors and keeps their lightness."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -9,9 +10,9 @@ import torch
 from torch import Tensor
 
 from ..color import ColorSpace
+from ..errors import CycleColorError
 from ..networks import (
     FilmGenerator,
-    FilmResnet,
     FusionGenerator,
     GrayResidual,
     ResnetGenerator,
@@ -22,12 +23,13 @@ from .colorizer import Colorizer, one_channel
 from .guided import apply_lines, denoised, guided_lines, resized
 from .hints import Hint, refuse_outside
 from .painting import Palette, levels_of, paint, scaled_lightness
+from .reference import Reference
 from .spreading import described, spread_change
 
 HINT_SIDE = 192  # pixels: short side of the copy on which hints are spread, if the network's is smaller
 
-SURE = 25.0  # chroma
-STRENGTHS = 0.25, 1.6  # beyond, colors become neither paler nor stronger
+STRONG = 25.0  # chroma from which on colors are emphasized
+MOST = 2.0  # times as strong; beyond, emphasis grows no more
 
 
 class ChromaColorizer(Colorizer):
@@ -39,23 +41,38 @@ class ChromaColorizer(Colorizer):
 
     space: ColorSpace
 
-    def colorize(self, photo: Photo, hints: Sequence[Hint] = ()) -> Photo:
+    def colorize(self, photo: Photo, hints: Sequence[Hint] = (), reference: Reference | None = None) -> Photo:
         """Color a photo: RGB of the same size and depth, lightness kept to half a level."""
         pixels = one_channel(photo.pixels)
         small = scaled_lightness(self._shrunk(pixels), self.space).to(self.device)
         lines = self.lines(small)
+        if reference:
+            lines = self._after(reference, lines, small)
         if hints:
             refuse_outside(hints, *pixels.shape[:2])
             lines = self._hinted(lines, small, pixels, hints)
         at_places = lines[0].movedim(0, -1).cpu().numpy()
         return replace(photo, pixels=paint(pixels, at_places, self.space, self._palette))
 
+    def study(self, photo: Photo) -> Reference:
+        """Look at a color photo, for the colors of others to follow its own."""
+        if one_channel(photo.pixels).shape[2] == 1:
+            raise CycleColorError("a reference needs colors, and this photo is gray", exit_code=2)
+        pixels = self._shrunk(photo.pixels)
+        samples = torch.from_numpy(pixels.astype(np.float32) / levels_of(pixels))
+        small, chroma = self.space.split(samples.permute(2, 0, 1)[None])
+        lines = self.lines(small.to(self.device))
+        size = lines.shape[-2:]
+        changes = resized(chroma - apply_lines(lines.cpu(), small), size)
+        digest = hashlib.sha256(photo.pixels.tobytes()).hexdigest()
+        return Reference.of(resized(small, size), self._features(small, size), changes, digest)
+
     def to_gray(self, photo: Photo) -> Photo:
         """Make a color photo look like the gray pile: one channel, same size and depth."""
         image = self.space.color(self._rgb(photo))
         small = resized(image, self._sides(image.shape[-2:], stride=1))
         G_gray = self.generators["G_gray"]
-        assert isinstance(G_gray, GrayResidual | FilmGenerator | FilmResnet)
+        assert isinstance(G_gray, GrayResidual | FilmGenerator)
         with torch.inference_mode():
             gray = G_gray.full_size(image, small)
         gray = self.space.merge(gray, torch.zeros_like(image[:, 1:]))
@@ -88,28 +105,42 @@ class ChromaColorizer(Colorizer):
     def shown(self, chroma: Tensor) -> Tensor:
         """What a network says, scaled chroma (N, 2, h, w), as it is to be shown.
 
-        The paler a color, the less sure the network was of it: it is multiplied by its chroma, in units of
-        `SURE`, to the power of `restraint`.
+        A network that learned by differences says the middle of what may be, and so is paler than photos are
+        where it is sure of the hue. Strong colors are multiplied by (chroma / `STRONG`) to the power of
+        `emphasis`; pale ones, of which it is less sure, stay as they are.
         """
-        strength = self.space.units(chroma).norm(dim=1, keepdim=True) / SURE
-        return chroma * self.saturation * strength.clamp(*STRENGTHS) ** self.experiment.restraint
+        strength = self.space.units(chroma).norm(dim=1, keepdim=True) / STRONG
+        return chroma * self.saturation * strength.clamp(1, MOST) ** self.experiment.emphasis
+
+    @torch.inference_mode()
+    def _after(self, reference: Reference, lines: Tensor, small: Tensor) -> Tensor:
+        """Lines of the network's copy, changed such that colors follow those of another photo."""
+        small, size = small.cpu(), lines.shape[-2:]
+        change = reference.change(resized(small, size), self._features(small, size))
+        return lines.cpu() + guided_lines(change, small)
+
+    @torch.inference_mode()
+    def _features(self, small: Tensor, size: tuple[int, ...]) -> Tensor:
+        """Features (1, C, h, w) of the network's copy, at the size of what the network makes."""
+        G_color = self.generators["G_color"]
+        assert isinstance(G_color, FusionGenerator | ResnetGenerator)
+        seen = (denoised(small) if self.denoise else small).to(self.device)
+        return G_color.features(seen)[..., : size[0], : size[1]].cpu()  # without what was padded
 
     @torch.inference_mode()
     def _hinted(self, lines: Tensor, small: Tensor, pixels: np.ndarray, hints: Sequence[Hint]) -> Tensor:
         """Lines of the network's copy to those of a copy that shows where the hints are, changed by them."""
         lightness = scaled_lightness(self._shrunk(pixels, max(1.0, HINT_SIDE / self.size)), self.space)
         size = lightness.shape[-2:]
-        G_color = self.generators["G_color"]
-        assert isinstance(G_color, FusionGenerator | ResnetGenerator)
-        features = G_color.features(denoised(small) if self.denoise else small)
-        features = features[..., : lines.shape[-2], : lines.shape[-1]]  # without what was padded
-        lines, features = resized(lines.cpu(), size), resized(features.cpu(), size)
+        features = resized(self._features(small, lines.shape[-2:]), size)
+        lines = resized(lines.cpu(), size)
         scale = [copy / whole for copy, whole in zip(size, pixels.shape[:2], strict=True)]
         places = torch.tensor([int(h.y * scale[0]) * size[1] + int(h.x * scale[1]) for h in hints])
         colors = torch.tensor([hint.rgb for hint in hints]).T.view(1, 3, 1, -1) / 255
         wished = self.space.split(colors)[1][0, :, 0]
         changes = wished - apply_lines(lines, lightness)[0].flatten(1)[:, places]
-        change = spread_change(changes, places, described(lightness, features))
+        described_pixels = described(lightness, features)
+        change = spread_change(changes, described_pixels[:, places], described_pixels)
         return lines + guided_lines(change.view(1, 2, *size), lightness)
 
     @cached_property

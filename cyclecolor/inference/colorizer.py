@@ -18,12 +18,13 @@ from ..checkpoint import Checkpoint
 from ..errors import CycleColorError
 from ..hardware import pick_device
 from ..methods import METHODS
-from ..networks import FilmGenerator, FilmResnet, fold_norms, stride_of
+from ..networks import FilmGenerator, fold_norms, stride_of
 from ..photos import Photo, decode_image, encode_image
 from .guided import resized
 from .hints import Hint
 from .painting import scaled_lightness
 from .pretrained import find_folder, save_folder
+from .reference import Reference
 
 LONGEST = 8.0  # long side of the network's copy over its short side, before it is shrunk further
 BAND = 64  # rows looked at together
@@ -112,15 +113,26 @@ class Colorizer(ABC):
         save_folder(self.checkpoint, Path(folder))
 
     @abstractmethod
-    def colorize(self, photo: Photo, hints: Sequence[Hint] = ()) -> Photo:
+    def colorize(self, photo: Photo, hints: Sequence[Hint] = (), reference: Reference | None = None) -> Photo:
         """Color a photo, of which only the lightness is used: RGB of the same size and depth.
 
-        Hints are colors that are known at places. The rest follows where it is near and alike.
+        Hints are colors that are known at places. The rest follows where it is near and alike. A reference is
+        what `study` says of another photo: what is like something in it gets its colors.
 
         Raises
         ------
         PhotoError
             If a hint lies outside the photo.
+        """
+
+    @abstractmethod
+    def study(self, photo: Photo) -> Reference:
+        """Look at a color photo whose colors others are to follow.
+
+        Raises
+        ------
+        CycleColorError
+            If it is gray, or the checkpoint does not keep lightness.
         """
 
     @abstractmethod
@@ -136,16 +148,20 @@ class Colorizer(ABC):
         """What `G_color` says of the scaled lightness (N, 1, h, w): chroma in units of the space."""
 
     @property
-    def films(self) -> list[tuple[float, dict[str, float]]]:
-        """The films of the gray pile that `G_gray` has learned, shares and numbers; none if it is no film."""
+    def film(self) -> dict[str, float]:
+        """The numbers of the film that `G_gray` has become; empty if it is no film."""
         G_gray = self.generators.get("G_gray")
-        if isinstance(G_gray, FilmResnet):
-            return G_gray.describe()
-        return [(1.0, G_gray.describe())] if isinstance(G_gray, FilmGenerator) else []
+        return G_gray.describe() if isinstance(G_gray, FilmGenerator) else {}
 
-    def __call__(self, image: Image.Image, hints: Sequence[Hint] = ()) -> Image.Image:
-        """Color a PIL image of any mode, as `colorize` does; only its lightness is used."""
-        return encode_image(self.colorize(decode_image(image), hints))
+    def __call__(
+        self, image: Image.Image, hints: Sequence[Hint] = (), reference: Image.Image | None = None
+    ) -> Image.Image:
+        """Color a PIL image of any mode, as `colorize` does; only its lightness is used.
+
+        With a reference, its colors follow those of that image.
+        """
+        studied = None if reference is None else self.study(decode_image(reference))
+        return encode_image(self.colorize(decode_image(image), hints, studied))
 
     @property
     def settings(self) -> dict[str, Any]:

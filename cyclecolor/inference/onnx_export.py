@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ..color import RGBSpace
 from ..errors import CycleColorError, of_extra
 from ..files import atomic_write
-from ..networks import FilmGenerator, FilmResnet
+from ..networks import FilmGenerator
 from ..ops.conv_by_rows import ConvFromFew, ConvToFew
 from ..ops.instance_norm import EPSILON, InstanceNorm
 from ..ops.winograd import WinogradConv2d
@@ -32,7 +32,7 @@ def export_onnx(colorizer: Colorizer, name: str, path: Path) -> float:
     """Write `G_color` or `G_gray` as ONNX; what a program must know to use it is in the file's metadata.
 
     Its input `image` is what the network sees, (batch, channels, height, width) in [-1, 1]; its output
-    `output` is what it makes. Saturation, restraint, guided lines and denoising are not in it.
+    `output` is what it makes. Saturation, emphasis, guided lines and denoising are not in it.
 
     Returns
     -------
@@ -79,14 +79,14 @@ def _facts(colorizer: Colorizer, name: str) -> dict[str, Any]:
         "size": colorizer.size,
         "stride": stride,
         "saturation": colorizer.saturation,
-        "restraint": colorizer.experiment.restraint,
+        "emphasis": colorizer.experiment.emphasis,
         "checkpoint": colorizer.name,
     }
 
 
 def _plain(generator: nn.Module) -> nn.Module:
     """A copy on the CPU whose layers are PyTorch's own, not those that are quicker here."""
-    if isinstance(generator, FilmGenerator | FilmResnet):
+    if isinstance(generator, FilmGenerator):
         raise CycleColorError("this checkpoint's G_gray is a film, no network; `info` prints it", exit_code=2)
     network = copy.deepcopy(generator).float().cpu().to(memory_format=torch.contiguous_format)
     for module in network.modules():

@@ -17,6 +17,7 @@ from .colorizer import Colorizer
 from .guided import denoised, resized
 from .hints import Hint
 from .painting import levels_of, scaled_lightness
+from .reference import Reference
 
 MOST_PIXELS = 1 << 20  # of the network's copy: 1.1 GB for a generator of the paper
 
@@ -31,7 +32,7 @@ class RGBColorizer(Colorizer):
 
     space: RGBSpace
 
-    def colorize(self, photo: Photo, hints: Sequence[Hint] = ()) -> Photo:
+    def colorize(self, photo: Photo, hints: Sequence[Hint] = (), reference: Reference | None = None) -> Photo:
         """Make a color photo of a gray one, of which only the lightness is used; same size and depth.
 
         Raises
@@ -39,12 +40,16 @@ class RGBColorizer(Colorizer):
         CycleColorError
             If there are hints: these networks give no features to spread them by.
         """
-        if hints:
+        if hints or reference:
             raise CycleColorError(
                 "hints are for checkpoints that keep lightness; leave them out", exit_code=2
             )
         small = scaled_lightness(self._shrunk(photo.pixels), self.space)
         return _enlarged(self._repainted(small.to(self.device)), photo)
+
+    def study(self, photo: Photo) -> Reference:
+        """It cannot: these networks give no features to find what is alike by."""
+        raise CycleColorError("a reference is for checkpoints that keep lightness; leave it out", exit_code=2)
 
     @torch.inference_mode()
     def to_gray(self, photo: Photo) -> Photo:

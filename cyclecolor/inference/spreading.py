@@ -1,4 +1,4 @@
-"""From the colors of a few places to a change of chroma everywhere: regression of a Gaussian process."""
+"""From the colors of some places to a change of chroma everywhere: regression of a Gaussian process."""
 
 import torch
 from torch import Tensor
@@ -27,36 +27,59 @@ def described(lightness: Tensor, features: Tensor) -> Tensor:
     height, width = lightness.shape[-2:]
     rows, columns = (torch.arange(side, dtype=torch.float32) / min(height, width) for side in (height, width))
     place = torch.stack(torch.meshgrid(rows, columns, indexing="ij"))
-    centered = features[0] - features[0].mean(dim=(1, 2), keepdim=True)
+    seen = described_by_content(lightness[0].flatten(1), features[0].flatten(1))
+    return torch.cat([place.flatten(1) / REACH, seen])
+
+
+def described_by_content(
+    lightness: Tensor,
+    features: Tensor,
+    *,
+    lightness_reach: float = LIGHTNESS_REACH,
+    feature_reach: float = FEATURE_REACH,
+) -> Tensor:
+    """What pixels are like wherever they lie, those of several photos too.
+
+    Parameters
+    ----------
+    lightness, features : Tensor
+        (1, n), scaled, and (C, n), of any scale.
+    lightness_reach, feature_reach : float
+        As above.
+
+    Returns
+    -------
+    Tensor
+        (1 + C, n), in units of the reaches.
+    """
+    centered = features - features.mean(dim=1, keepdim=True)
     # The mean square distance of two pixels is twice the variance, summed over the channels.
     spread = (2 * centered.square().sum(dim=0).mean()).sqrt().clamp(min=1e-6)
-    parts = (place / REACH, lightness[0] / LIGHTNESS_REACH, centered / (spread * FEATURE_REACH))
-    return torch.cat([part.flatten(1) for part in parts])
+    return torch.cat([lightness / lightness_reach, centered / (spread * feature_reach)])
 
 
-def spread_change(changes: Tensor, places: Tensor, pixels: Tensor) -> Tensor:
-    r"""The change of chroma at all pixels that is likeliest, given that at some.
+def spread_change(changes: Tensor, known: Tensor, pixels: Tensor, trust: float = TRUST) -> Tensor:
+    r"""The change of chroma at all pixels that is likeliest, given that at some places.
 
     With K(p, q) = exp(-|p - q|^2 / 2) between what pixels are like, the change at p is
-    K(p, Q) (K(Q, Q) + TRUST I)^-1 c, for changes c at places Q (Rasmussen and Williams, 2006, equation 2.25;
+    K(p, Q) (K(Q, Q) + trust I)^-1 c, for changes c at places Q (Rasmussen and Williams, 2006, equation 2.25;
     geologists call it kriging). Far from all Q, and where nothing is like them, it is 0.
 
     Parameters
     ----------
     changes : Tensor
         (2, n), at the places.
-    places : Tensor
-        (n,), indices of pixels.
-    pixels : Tensor
-        (D, h w), as `described`.
+    known, pixels : Tensor
+        (D, n) and (D, m), what the places and the pixels are like.
+    trust : float
+        Variance of a place's error over that of the change.
 
     Returns
     -------
     Tensor
-        (2, h w).
+        (2, m).
     """
-    known = pixels[:, places]
-    between = _likeness(known, known) + TRUST * torch.eye(len(places))
+    between = _likeness(known, known) + trust * torch.eye(known.shape[1])
     weights = torch.linalg.solve(between, changes.T)
     return weights.T @ _likeness(known, pixels)
 

@@ -1,6 +1,7 @@
 """Unpaired training: the CycleGAN of Zhu et al. (2017), chroma-native and with an honest cycle."""
 
 import logging
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -11,11 +12,8 @@ from torch.utils.data import Dataset, default_collate
 from ..data.seeds import Stream, mixed_seed
 from ..distributed import normal
 from ..film import blur, damaged
-from ..networks import FilmGenerator, FilmResnet
-from ..networks.content import content_of, reader_of
-from .archive_matching import HELD_TO, Archive, Progress, match_archive, said_films
+from ..networks import FilmGenerator, any_film
 from .bottleneck import bottleneck
-from .content import chances
 from .film_matching import match_film
 from .image_pool import ImagePool
 from .losses import chroma_l1, discriminator_loss, generator_loss, l1
@@ -25,6 +23,8 @@ DETAIL = 5.0  # detail is some fifth of tones in size
 # Crops of each pile to which a film is matched, of them at a time, and the side of the middle that is looked
 # at. With a quarter as many, a third at a time, lightness was found to be green by 0.91 (it is by 0.72).
 MATCHED, MATCH_BATCH, MATCH_SIDE = 4096, 192, 48
+
+Progress = Callable[[Any], Iterable[Any]]
 
 logger = logging.getLogger("cyclecolor")
 
@@ -65,19 +65,19 @@ class CycleGAN(Method):
         real_gray, real_color = self.read(batch)
         real_chroma = self.shrink(real_color[:, 1:])
         with self.autocast(), frozen(self.D_color, self.D_gray):
-            fake_gray = self.damaged(self.G_gray(real_color))
+            fake_gray = self.damaged(self.on_films(real_color))
             seen_gray = bottleneck(fake_gray, **self.experiment.bottleneck.model_dump())
             fake_chroma, rec_chroma = self.G_color(torch.cat([real_gray, seen_gray])).chunk(2)
             fake_color = self.discriminator_input(real_gray, fake_chroma)
             generators = {
                 "gan_color": generator_loss(self.D_color(fake_color), objective),
-                "gan_gray": generator_loss(self.D_gray(with_detail(fake_gray)), objective),
+                "gan_gray": generator_loss(self.D_gray(with_detail(self.found(fake_gray))), objective),
                 "cycle_color": chroma_l1(rec_chroma, real_chroma, emphasis),
                 **self.gray_losses(real_gray, real_color, fake_chroma, real_chroma),
             }
 
         fake_color = self.pools["color"].query(fake_color.float())
-        fake_gray = self.pools["gray"].query(fake_gray.float())
+        fake_gray = self.pools["gray"].query(self.found(fake_gray).float())
         with self.autocast():
             seen_color = self.discriminator_input(seen_gray.detach(), real_chroma)
             real_scan, fake_scan = with_detail(self.damaged(real_gray)), with_detail(fake_gray)
@@ -86,6 +86,26 @@ class CycleGAN(Method):
                 "D_gray": discriminator_loss(self.D_gray(real_scan), self.D_gray(fake_scan), objective),
             }
         return Losses(generators, discriminators)
+
+    def on_films(self, color: Tensor) -> Tensor:
+        """Grays (N, 1, H, W) of color photos (N, 3, H, W): the first ones on films of any kind, if wanted.
+
+        What is wrong with the film that was found then does less harm.
+        """
+        any_kind = self._any_kind(len(color))
+        if not any_kind:
+            return self.G_gray(color)
+        film = self.networks["G_gray"]
+        assert isinstance(film, FilmGenerator)
+        linear = film.to_linear(color[:any_kind].float())
+        return torch.cat([any_film(linear, normal), self.G_gray(color[any_kind:]).float()])
+
+    def found(self, gray: Tensor) -> Tensor:
+        """Of `on_films`, those that `G_gray` made: what `D_gray` is to judge."""
+        return gray[self._any_kind(len(gray)) :]
+
+    def _any_kind(self, count: int) -> int:
+        return min(round(self.experiment.any_film * count), count - 1)
 
     def damaged(self, gray: Tensor) -> Tensor:
         """Gray (N, 1, H, W) in [-1, 1] with specks and scratches, if the experiment wants it.
@@ -119,21 +139,16 @@ class CycleGAN(Method):
 
     @property
     def _matches_film(self) -> bool:
-        return self.experiment.G_gray.type.startswith("film") and self.experiment.match_steps > 0
+        return self.experiment.G_gray.type == "film" and self.experiment.match_steps > 0
 
     def before_training(self, dataset: Dataset[Any], progress: Progress) -> None:
-        """Match the film, or the films, to the gray pile, on crops that the first steps will see; say it."""
+        """Match the film to the gray pile, on crops that the first steps will see; say it."""
         film, experiment = self.networks["G_gray"], self.experiment
-        if not isinstance(film, FilmGenerator | FilmResnet) or not experiment.match_steps:
+        if not isinstance(film, FilmGenerator) or not experiment.match_steps:
             return
         count = min(MATCHED, experiment.num_steps * experiment.accumulate * experiment.batch_size)
-        if isinstance(film, FilmResnet):
-            count = min(HELD_TO, count)
         samples = (dataset[position] for position in progress(range(count)))
         crops = default_collate([{pile: sample[pile] for pile in ("gray", "color")} for sample in samples])
-        if isinstance(film, FilmResnet):
-            logger.info(self._find_films(film, crops, progress))
-            return
         crops = {pile: middle(images, MATCH_SIDE) for pile, images in crops.items()}
         picks = torch.randint(count, (experiment.match_steps, 2, MATCH_BATCH))
         batches = (
@@ -143,24 +158,6 @@ class CycleGAN(Method):
         match_film(film, batches, steps=experiment.match_steps, seed=seed)
         numbers = ", ".join(f"{name} {value:.2f}" for name, value in film.describe().items())
         logger.info("the film found in the gray pile: %s", numbers)
-
-    def _find_films(self, film: FilmResnet, crops: dict[str, Tensor], progress: Progress) -> str:
-        """Find the films of the gray pile, with photos drawn so that they show what the scans do."""
-        grays, photos = self.read({pile: middle(images, MATCH_SIDE) for pile, images in crops.items()})
-        archive = Archive.of(grays, photos, film.to_linear, self._chances(crops))
-        match_archive(
-            film, archive, steps=self.experiment.match_steps, seed=self.experiment.seed, progress=progress
-        )
-        return said_films(film)
-
-    def _chances(self, crops: dict[str, Tensor]) -> Tensor | None:
-        """How often each color crop is to be drawn, where `G_color` starts from an encoder that sees."""
-        knows = self.experiment.G_color.pretrained or self.experiment.init
-        encoder = reader_of(self.networks["G_color"])
-        if not knows or encoder is None:
-            return None
-        scans, photos = self.read(crops)
-        return chances(content_of(encoder, scans), content_of(encoder, photos[:, :1])).cpu()
 
 
 def middle(image: Tensor, side: int) -> Tensor:

@@ -15,7 +15,6 @@ from ..config import Experiment, Generator
 from ..networks import (
     GENERATORS,
     FilmGenerator,
-    FilmResnet,
     FusionGenerator,
     GrayResidual,
     PatchDiscriminator,
@@ -24,7 +23,6 @@ from ..networks import (
 )
 from .image_pool import ImagePool
 
-FILMS = {"film": FilmGenerator, "film_resnet": FilmResnet}
 ADAM_BETAS = (0.5, 0.999)  # Radford et al., 2016
 
 
@@ -83,8 +81,8 @@ class Method(ABC):
     def build_generator(cls, name: str, experiment: Experiment) -> nn.Module:
         """`G_color` (1 channel in, 2 out) or `G_gray` (3 in, 1 out) from its table."""
         options = getattr(experiment, name)
-        if options.type in FILMS:
-            return FILMS[options.type](SPACES[experiment.space].linear)
+        if options.type == "film":
+            return FilmGenerator(SPACES[experiment.space].linear)
         if name == "G_color":
             return make_generator(options, 1, 2)
         return GrayResidual(make_generator(options, 3, 1))

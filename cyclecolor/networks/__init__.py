@@ -1,8 +1,8 @@
 """Networks: generators and a discriminator, plain `nn.Module`s."""
 
+from .any_film import any_film
 from .encoders import ENCODERS
 from .film_generator import FilmGenerator
-from .film_resnet import FilmResnet
 from .folding import fold_norms
 from .fusion_generator import FusionGenerator
 from .gray_residual import GrayResidual
@@ -17,12 +17,12 @@ __all__ = [
     "ENCODERS",
     "GENERATORS",
     "FilmGenerator",
-    "FilmResnet",
     "FusionGenerator",
     "GrayResidual",
     "PatchDiscriminator",
     "Recomputed",
     "ResnetGenerator",
+    "any_film",
     "fold_norms",
     "stride_of",
 ]

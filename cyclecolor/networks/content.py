@@ -7,7 +7,6 @@ from torch import Tensor, nn
 from ..ops.padding import pad_to_multiple
 from .encoder import Encoder
 from .encoders import ENCODERS, PRETRAINED
-from .fusion_generator import FusionGenerator
 from .imagenet import load_imagenet
 
 READER, READER_STAGES = "efficientnet_lite0", 4
@@ -25,13 +24,6 @@ def imagenet_reader() -> Encoder:
     encoder = ENCODERS[READER](1, READER_STAGES)
     load_imagenet(encoder, PRETRAINED[READER])
     return encoder
-
-
-def reader_of(generator: nn.Module) -> Encoder | None:
-    """The encoder of a generator that sees gray, if it has one."""
-    if not isinstance(generator, FusionGenerator):
-        return None
-    return Encoder(generator.stem, generator.stages, generator.channels)
 
 
 @torch.no_grad()

@@ -102,7 +102,7 @@ def _files(top: Path, passed_over: Counter[str]) -> Iterator[Path]:
         for entry in _entries(folder):
             path = folder / entry.name
             if entry.is_dir(follow_symlinks=False):
-                if not _is_service(entry.name):
+                if not is_service(entry.name):
                     folders.append(path)
                 elif count := sum(len(files) for _, _, files in os.walk(path)):
                     passed_over[f"in {shown(entry.name)}"] += count
@@ -110,7 +110,8 @@ def _files(top: Path, passed_over: Counter[str]) -> Iterator[Path]:
                 yield path
 
 
-def _is_service(name: str) -> bool:
+def is_service(name: str) -> bool:
+    """Whether a folder of that name is hidden, or one of `SERVICE_FOLDERS`."""
     return name.startswith(".") or name.lower() in SERVICE_FOLDERS
 
 

@@ -150,7 +150,8 @@ def _has_several_scans(file: BinaryIO) -> bool:
     frames = [content for marker, content in segments(file) if marker in _FRAMES]
     count = file.read(1)  # the first scan begins with that of its components
     progressive = frame(file)
-    return bool(frames) and (count != frames[0][5:6] or (progressive and progressive.process == _PROGRESSIVE))
+    is_progressive = progressive is not None and progressive.process == _PROGRESSIVE
+    return bool(frames) and (count != frames[0][5:6] or is_progressive)
 
 
 def _end_of_scans(content: bytes) -> int:

@@ -24,7 +24,7 @@ FREE_SETTINGS: dict[str, bool | set[str]] = {
     "tensorboard": True,
     "on_trouble": True,
     "saturation": True,
-    "restraint": True,
+    "emphasis": True,
     # Where the piles lie is free; that they hold the same photos is looked at elsewhere.
     "data": {"workers", "cache_gb", "root", "gray", "color"},
 }

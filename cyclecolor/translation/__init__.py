@@ -6,6 +6,7 @@ from .job import Job
 from .one_photo import Outcome
 from .options import Options, provenance_of
 from .plan import output_name
+from .referenced import read_reference
 from .shard import Shard
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "collect_hints",
     "output_name",
     "provenance_of",
+    "read_reference",
     "write_report",
 ]

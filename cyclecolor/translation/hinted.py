@@ -7,9 +7,10 @@ from pathlib import Path
 from ..errors import CycleColorError
 from ..files import shown
 from ..inference import Hint, read_hints
+from ..storage import Location
 
 
-def collect_hints(source: Path, texts: Iterable[str], path: Path | None) -> dict[str, tuple[Hint, ...]]:
+def collect_hints(source: Location, texts: Iterable[str], path: Path | None) -> dict[str, tuple[Hint, ...]]:
     """Hints by name of the photo: those of one photo as `Hint.parse` reads them, and those of a file.
 
     Raises
@@ -18,10 +19,13 @@ def collect_hints(source: Path, texts: Iterable[str], path: Path | None) -> dict
         If some are not to be read, or `texts` are given for a folder.
     """
     named = tuple(map(Hint.parse, texts))
-    if named and source.is_dir():
+    is_photo = isinstance(source, Path) and not source.is_dir()
+    if named and not is_photo:
         raise CycleColorError("--hint is for one photo; for a folder, write --hints FILE", exit_code=2)
     hints = read_hints(path) if path else {}
-    return hints if source.is_dir() else {source.name: (*hints.get(source.name, ()), *named)}
+    if isinstance(source, Path) and is_photo:
+        hints = {source.name: (*hints.get(source.name, ()), *named)}
+    return hints
 
 
 def refuse_unknown(hinted: Iterable[str], names: Collection[str]) -> None:

@@ -1,7 +1,9 @@
 """`report.html`: every photo before and after, the most doubtful first, on one page that needs no network."""
 
 import hashlib
+import math
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable
 from html import escape
 from pathlib import Path
@@ -17,17 +19,34 @@ from .refusals import refuse_foreign
 
 NAME = "report.html"
 PREVIEWS = "report_files"
-SIDE = 480  # pixels, the long side of a preview
+SIDE = 960  # pixels, the long side of a preview
 QUALITY = 85
+FILTERS = {
+    "refused": "Refused",
+    "doubtful": "Most doubtful",
+    "lost": "Lost metadata",
+    "warnings": "Warnings",
+}
+DOUBTFUL = 0.1  # share of the photos, those with the most doubt
 
-PAGE = """<!doctype html>
+# By how it begins, an older page of ours is known.
+HEAD = """<!doctype html>
 <meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>cyclecolor</title>
 <style>
-body { font: 15px/1.4 system-ui, sans-serif; margin: 1.5rem; background: #1b1b1b; color: #ddd }
+"""
+STYLE = """:root { color-scheme: light dark; --page: #fff; --text: #1a1a1a; --faint: #767676 }
+@media (prefers-color-scheme: dark) { :root { --page: #1b1b1b; --text: #ddd; --faint: #999 } }
+body { font: 15px/1.4 system-ui, sans-serif; margin: 1rem; background: var(--page); color: var(--text) }
 a { color: inherit }
 h1 { font-size: 1.2rem }
-ol { display: grid; grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr)); gap: 1.2rem;
+#large, [name=kind] { position: absolute; opacity: 0 }
+label { display: inline-block; padding: .3rem .8rem; margin: .2rem .1rem; border: 1px solid var(--faint);
+        border-radius: 1rem }
+:checked + label { background: var(--text); color: var(--page) }
+:focus-visible + label { outline: 2px solid }
+ol { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(20rem, 100%), 1fr)); gap: 1.2rem;
      list-style: none; padding: 0 }
+#large:checked ~ ol { grid-template-columns: minmax(0, 64rem) }
 li { content-visibility: auto; contain-intrinsic-size: 20rem 18rem; overflow-wrap: anywhere }
 figure { position: relative; margin: 0; overflow: hidden; background: #000 }
 figure img { position: absolute; width: 200%; height: 100% }
@@ -35,10 +54,14 @@ figure img + img { left: -100%; clip-path: inset(0 0 0 calc(50% + var(--cut, 50%
 figure::after { content: ""; position: absolute; left: var(--cut, 50%); top: 0; bottom: 0;
                 border-left: 1px solid #fff }
 figure input { position: absolute; inset: 0; width: 100%; height: 100%; margin: 0; opacity: 0;
-               cursor: ew-resize }
+               cursor: ew-resize; touch-action: pan-y }
 figure input:focus-visible { opacity: .4 }
-small { color: #999 }
-</style>
+small { color: var(--faint); display: block }
+@media print { :root { --page: #fff; --text: #000; --faint: #444 }
+  label, input, figure::after, figure img + img { display: none }
+  ol { display: block } li { content-visibility: visible; break-inside: avoid; margin: 0 0 1rem }
+  figure { aspect-ratio: auto !important } figure img { position: static; display: block; width: 100%;
+                                                       height: auto } }
 """
 
 
@@ -69,11 +92,12 @@ def write_report(
     CycleColorError
         If another page has its name, or it cannot be written.
     """
-    refuse_foreign(output / NAME, PAGE.encode())
+    refuse_foreign(output / NAME, HEAD.encode())
     records = list(records)
     shown = [record for record in records if record["status"] == "translated"]
     shown.sort(key=lambda record: (-record.get("doubt", 0), record["input"]))
     (output / PREVIEWS).mkdir(exist_ok=True)
+    doubtful = _doubtful(shown)
     items = []
     for record in progress(shown):
         preview = output / PREVIEWS / preview_name(record)
@@ -82,18 +106,19 @@ def write_report(
                 _write_preview(source / record["input"], output / record["output"], preview)
         except PhotoError:
             continue  # moved away since: the page shows what there is
-        items.append(_item(record, preview, output))
+        kinds = [*(name for name in ("lost", "warnings") if record.get(name))]
+        kinds += ["doubtful"] if record["input"] in doubtful else []
+        items.append((kinds, _item(record, preview, output)))
     refused = [record for record in records if record["status"] == "refused"]
-    page = (
-        PAGE + _heading(len(items), len(refused)) + "<ol>\n" + "".join(items) + "</ol>\n" + _refused(refused)
-    )
+    items += [(["refused"], _refusal(record)) for record in refused]
+    page = HEAD + _page(items)
     atomic_write(output / NAME, lambda file: file.write(page.encode("utf-8", "replace")))
     return output / NAME
 
 
 def preview_name(record: Record) -> str:
     """Of what the photo was and became, so that a preview is never out of date."""
-    both = f"{record['input']} {record['sha256']} {record['output_sha256']}"
+    both = f"{SIDE} {record['input']} {record['sha256']} {record['output_sha256']}"
     return hashlib.sha256(both.encode("utf-8", "surrogateescape")).hexdigest()[:20] + ".jpg"
 
 
@@ -113,30 +138,49 @@ def _small(path: Path, size: tuple[int, int] | None = None) -> Image.Image:
     return image.resize(size)
 
 
+def _doubtful(records: list[Record]) -> set[str]:
+    """Inputs of those with the most doubt, of records that are sorted by it."""
+    doubted = [record["input"] for record in records if "doubt" in record]
+    return set(doubted[: math.ceil(len(doubted) * DOUBTFUL)])
+
+
+def _page(items: list[tuple[list[str], str]]) -> str:
+    """What follows the head: a choice of kinds that needs no script, and the photos."""
+    counts = Counter(kind for kinds, _ in items for kind in kinds)
+    chosen = [kind for kind in FILTERS if counts[kind]]
+    rules = "".join(f"#{kind}:checked ~ ol li:not(.{kind}) {{ display: none }}\n" for kind in chosen)
+    radio = '<input type="radio" name="kind" id="{0}"{1}><label for="{0}">{2}</label>\n'
+    choice = radio.format("all", " checked", f"All ({len(items):,})")
+    choice += "".join(radio.format(kind, "", f"{FILTERS[kind]} ({counts[kind]:,})") for kind in chosen)
+    made = len(items) - counts["refused"]
+    photos = "".join(f'<li class="{" ".join(kinds)}">{text}</li>\n' for kinds, text in items)
+    return (
+        f"{STYLE}{rules}</style>\n<h1>{made:,} photos translated, {counts['refused']:,} refused</h1>\n"
+        "<p><small>Left: before. Move the line. A name opens the photo.</small></p>\n"
+        f'{choice}<input type="checkbox" id="large"><label for="large">Large</label>\n<ol>\n{photos}</ol>\n'
+    )
+
+
 def _item(record: Record, preview: Path, output: Path) -> str:
     width, height = record["width"], record["height"]
     numbers = [f"{width} × {height}", f"{record['seconds']:.1f} s"]
     numbers += [f"{record['pages']} pages"] if record["pages"] > 1 else []
     numbers += [f"doubt {record['doubt']:.1f}"] if "doubt" in record else []
+    notes = [f"not carried over: {', '.join(record['lost'])}"] if record.get("lost") else []
+    notes += [f"warning: {warning}" for warning in record.get("warnings", ())]
     image = f'<img loading="lazy" alt="" src="{_link(preview, output)}">'
     slide = "this.parentNode.style.setProperty('--cut',this.value+'%')"
     name = escape(_printable(record["input"]))
+    said = "".join(f"<small>{escape(_printable(note))}</small>" for note in (", ".join(numbers), *notes))
     return (
-        f'<li><figure style="aspect-ratio:{width}/{height}">{image}{image}'
+        f'<figure style="aspect-ratio:{width}/{height}">{image}{image}'
         f'<input type="range" value="50" aria-label="before and after of {name}" oninput="{slide}"></figure>'
-        f'<a href="{_link(output / record["output"], output)}">{name}</a> '
-        f"<small>{', '.join(numbers)}</small></li>\n"
+        f'<a href="{_link(output / record["output"], output)}">{name}</a>{said}'
     )
 
 
-def _heading(count: int, refused: int) -> str:
-    counts = f"{count:,} photos translated, {refused:,} refused"
-    return f"<h1>{counts}</h1><p><small>Left of the line: before.</small></p>"
-
-
-def _refused(records: list[Record]) -> str:
-    rows = "".join(f"<p>{escape(_printable(record['reason']))}</p>\n" for record in records)
-    return f"<h1>Refused</h1>\n{rows}" if rows else ""
+def _refusal(record: Record) -> str:
+    return f"Refused: {escape(_printable(record['reason']))}"
 
 
 def _link(path: Path, output: Path) -> str:

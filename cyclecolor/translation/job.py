@@ -96,13 +96,13 @@ class Job:
             )
 
     def _check_hints(self) -> None:
-        """Complain of hints to what cannot take them, before anything is read."""
-        if any(self.hints.values()) and not (
-            isinstance(self.colorizer, ChromaColorizer) and self.options.direction == "to-color"
-        ):
-            raise CycleColorError(
-                "hints are for colors, and for checkpoints that keep lightness; leave them out", exit_code=2
-            )
+        """Complain of hints or a reference to what cannot take them, before anything is read."""
+        if isinstance(self.colorizer, ChromaColorizer) and self.options.direction == "to-color":
+            return
+        for what, given in (("hints", any(self.hints.values())), ("references", self.options.reference)):
+            if given:
+                message = f"{what} are for colors, and for checkpoints that keep lightness; leave them out"
+                raise CycleColorError(message, exit_code=2)
 
     def run(self, stop: Callable[[], int] = lambda: False) -> Iterator[Outcome]:
         """Do it; outcomes come as they are ready. Once `stop()`, photos in hand are finished, none begun."""

@@ -75,7 +75,8 @@ class PhotoTranslator:
         hints: Mapping[str, Sequence[Hint]],
     ):
         self.colorizer, self.options, self.manifest, self.hints = colorizer, options, manifest, hints
-        self.convert = colorizer.converter(options.direction)
+        convert: Callable[..., Photo] = colorizer.converter(options.direction)
+        self.convert = partial(convert, reference=options.reference) if options.reference else convert
 
     def settings(self, task: Task) -> str:
         """A digest of all that decides on a task's output, besides its input."""

@@ -5,9 +5,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from pathlib import Path
 
 from ..hardware import cores
-from ..inference import Colorizer, Hint
+from ..inference import Colorizer, Hint, Reference
 from ..photos import MAX_PIXELS
 from .plan import COLORED
 from .shard import Shard
@@ -27,6 +28,8 @@ class Options:
         As in `write_pages`.
     doubt : bool
         Also write a map of doubt beside each output, and list the photos by it.
+    reference : Reference, optional
+        The photo whose colors outputs are to follow.
     provenance : str, optional
         The sentence that outputs carry in their XMP.
     max_pixels : int
@@ -46,6 +49,7 @@ class Options:
     quality: int = 95
     subsampling: str = "4:4:4"
     doubt: bool = False
+    reference: Reference | None = None
     provenance: str | None = None
     max_pixels: int = MAX_PIXELS
     lossless_luma: bool = False
@@ -58,11 +62,16 @@ class Options:
         of_the_job = ("direction", "suffix", "quality", "subsampling", "doubt", "provenance")
         settings = {**{name: getattr(self, name) for name in of_the_job}, **colorizer.settings}
         settings |= {"lossless_luma": True} if self.lossless_luma else {}
+        settings |= {"reference": self.reference.digest} if self.reference else {}
         settings |= {"hints": [(hint.x, hint.y, hint.rgb) for hint in hints]} if hints else {}
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def provenance_of(colorizer: Colorizer, direction: str) -> str:
-    """The sentence that tells a reader of the metadata what was inferred, and by what."""
+def provenance_of(colorizer: Colorizer, direction: str, reference: Path | None = None) -> str:
+    """The sentence that tells a reader of the metadata what was inferred, and by what.
+
+    `reference` is the photo whose colors were followed.
+    """
     made = {"to-color": COLORED, "to-gray": "Gray is made from color"}[direction]
-    return f"{made}: cyclecolor {version('cyclecolor')}, checkpoint {colorizer.name or 'unnamed'}"
+    by = f"cyclecolor {version('cyclecolor')}, checkpoint {colorizer.name or 'unnamed'}"
+    return f"{made}: {by}" + (f"; after the colors of {reference.name}" if reference else "")

@@ -56,7 +56,7 @@ def plan_photos(photos: Sequence[Path], targets: Sequence[Path]) -> list[Task]:
                 exit_code=2,
             )
         task = Task(photo.name, photo, target, target.parent)
-        before = tasks.setdefault(_folded(str(target)), task)
+        before = tasks.setdefault(folded(str(target)), task)
         if before.source != photo:
             raise CycleColorError(
                 f"{shown(target)}: would be made of both {shown(before.source)} and {shown(photo)}; "
@@ -131,21 +131,21 @@ def mirror(names: list[str], suffix: str | None, known: Mapping[str, str]) -> di
     outputs: dict[str, str] = {}
     claimed: set[str] = set()
 
-    def claim(name: str, candidates: Iterator[str]) -> None:
-        free = (c for c in candidates if _folded(c) not in claimed and not c.endswith(DOUBT_SUFFIX))
+    def claim(name: str, choices: Iterator[str]) -> None:
+        free = (c for c in choices if folded(c) not in claimed and not c.endswith(DOUBT_SUFFIX))
         outputs[name] = next(free)
-        claimed.add(_folded(outputs[name]))
+        claimed.add(folded(outputs[name]))
 
     for name in names:
         before = known.get(name)
-        if before is None or _folded(before) in claimed:
+        if before is None or folded(before) in claimed:
             continue
         # Believed if it can have come from here: a manifest is only a file.
-        if before in islice(_candidates(name, suffix), MOST_TWINS):
-            claim(name, chain([before], _candidates(name, suffix)))
+        if before in islice(candidates(name, suffix), MOST_TWINS):
+            claim(name, chain([before], candidates(name, suffix)))
     rest = [name for name in names if name not in outputs]
     for name in sorted(rest, key=lambda name: output_name(name, suffix) != name):
-        claim(name, _candidates(name, suffix))
+        claim(name, candidates(name, suffix))
     return outputs
 
 
@@ -160,7 +160,7 @@ def output_name(name: str, suffix: str | None) -> str:
     return name if keeps else stem + (suffix or ".png")
 
 
-def _candidates(name: str, suffix: str | None) -> Iterator[str]:
+def candidates(name: str, suffix: str | None) -> Iterator[str]:
     """`a.png`, then `a.gif.png`, then `a~2.png`, `a~3.png`..."""
     first = PurePosixPath(output_name(name, suffix))
     yield str(first)
@@ -172,7 +172,8 @@ def _candidates(name: str, suffix: str | None) -> Iterator[str]:
         number += 1
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
+    """The name as it is compared where case and accents do not count."""
     return unicodedata.normalize("NFC", name).casefold()
 
 

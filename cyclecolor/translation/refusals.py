@@ -44,7 +44,7 @@ def refuse_foreign(path: Path, beginning: bytes) -> None:
     raise CycleColorError(f"{shown(path)}: exists, and is not ours; move it away")
 
 
-def exists(target: Path) -> PhotoError:
+def exists(target: str | os.PathLike[str]) -> PhotoError:
     """The refusal of what would replace a file of somebody else."""
     return PhotoError(
         f"{shown(target)}: exists and was not made by this job; --overwrite replaces it", reason="exists"

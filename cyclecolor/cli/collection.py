@@ -1,0 +1,114 @@
+"""`cyclecolor translate` of what lies in object storage, or with an engine that has machines."""
+
+import logging
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import CycleColorError
+from ..storage import Address, Location
+from .destinations import folder_for
+from .paths import found
+from .progress import progress_bar
+from .stopping import stoppable
+
+if TYPE_CHECKING:
+    from ..collection import Collection, Crew
+    from ..inference import Colorizer, Hint
+    from ..translation import Options
+
+DONE = ("translated", "skipped", "refused", "quarantined")
+
+logger = logging.getLogger("cyclecolor")
+
+
+def places(
+    sources: Sequence[Location], output: Location | None, word: str, *, report: bool
+) -> tuple[Location, Location]:
+    """The one source and its output.
+
+    Raises
+    ------
+    CycleColorError
+        If there are several, an option is of no use here, or it is not said where outputs go.
+    """
+    found(source for source in sources if isinstance(source, Path))
+    if len(sources) > 1 or not (isinstance(sources[0], Address) or sources[0].is_dir()):
+        raise CycleColorError("--engine ray and addresses are for one folder; name one", exit_code=2)
+    if report:
+        raise CycleColorError("--report is for folders of this machine; leave it out", exit_code=2)
+    source = sources[0]
+    if isinstance(output, Address):
+        return source, output
+    if isinstance(source, Address):
+        if output is None:
+            raise CycleColorError(f"--output: say where outputs of {source.scheme}:// go", exit_code=2)
+        return source, output
+    return source, folder_for(source, output, word)
+
+
+@dataclass(frozen=True)
+class Ways:
+    """How a collection is done, besides what decides on its outputs: options of the command."""
+
+    engine: str
+    workers: int | None
+    device: str | None
+    checkpoint: Path | None
+    look: Mapping[str, Any]
+
+
+def collection_of(
+    ends: tuple[Location, Location],
+    ways: Ways,
+    colorizer: "Colorizer",
+    settings: "Options",
+    hints: "Mapping[str, Sequence[Hint]]",
+) -> "Collection":
+    """The job, and the engine that does it once there is something to do."""
+    from ..checkpoint import open_checkpoint
+    from ..collection import Collection, Threads, Work, Worker, scope_of
+
+    path, _ = open_checkpoint(ways.checkpoint)
+    packed = path.name, path.read_bytes()
+    work = Work(*ends, scope_of(settings.shard), settings, hints, ways.look, packed, ways.device)
+
+    def crew() -> "Crew":
+        if ways.engine == "ray":
+            from ..collection.ray_actors import RayActors
+
+            return RayActors(work, ways.workers)
+        return Threads(settings.workers, lambda name: Worker(work, name, colorizer))
+
+    return Collection(work, lambda name: settings.digest(colorizer, hints.get(name, ())), crew)
+
+
+def do_collection(collection: "Collection") -> int:
+    """Run it, say what became of its photos, and return the exit code."""
+    counts = Counter[str]()
+    with stoppable() as stopped, progress_bar(unit=" photos") as bar:
+        for record in collection.run(stopped):
+            counts[record["status"]] += record["status"] != "started"
+            bar.total = collection.total - collection.settled.total()
+            bar.update(record["status"] != "started")
+            if record["status"] in ("refused", "quarantined"):
+                bar.write(f"{record['status']}: {record['reason']}", file=sys.stderr)
+    _say(collection, counts)
+    if left := collection.total - collection.settled.total() - counts.total():
+        logger.info("stopped with %s photos to go; the same command continues from here", left)
+    bad = counts["refused"] + counts["quarantined"]
+    bad += collection.settled["refused"] + collection.settled["quarantined"]
+    return stopped() or (1 if bad else 0)
+
+
+def _say(collection: "Collection", counts: Counter[str]) -> None:
+    settled = collection.settled
+    passed_over = counts["passed over"] + settled["passed over"]
+    for kind, count in (collection.passed_over + Counter({"that are no photos": passed_over})).most_common():
+        logger.info("passed over: %s %s", count, kind)
+    counts = counts + Counter(skipped=settled["translated"])
+    counts += Counter({status: settled[status] for status in ("refused", "quarantined")})
+    logger.info("%s: %s", ", ".join(f"{counts[word]} {word}" for word in DONE), collection.output.shown())

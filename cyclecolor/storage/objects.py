@@ -1,0 +1,185 @@
+"""Object storage and web servers, by way of fsspec."""
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote, unquote
+
+from ..errors import CycleColorError, of_extra
+from .addresses import Address, scrubbed, shown_address
+from .retrying import retried
+from .store import Entry, StorageError, Store, TooLarge
+
+T = TypeVar("T")
+
+WHOLE = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory")
+"""Kinds of stores that put an object in its place whole, or not at all."""
+WEB = ("http", "https")
+VERSIONS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "updated", "created")
+KEYS = 1000  # in a page of a listing; the most that S3 gives
+
+
+class ObjectStore(Store):
+    """What lies below an address: a folder of objects, or a single one.
+
+    Credentials are those that the environment or the platform gives to fsspec.
+
+    Raises
+    ------
+    CycleColorError
+        If a package is missing, or nothing is known of such addresses.
+    """
+
+    def __init__(self, address: Address):
+        self.address, self.scheme = address, address.scheme
+        with of_extra("storage"):
+            import fsspec
+        try:
+            self.files, root = fsspec.core.url_to_fs(address, use_listings_cache=False)
+        except ImportError as error:
+            raise CycleColorError(f"{self.shown()}: {error.msg}", exit_code=2) from None
+        except ValueError as error:
+            raise CycleColorError(f"{self.shown()}: {scrubbed(str(error))}", exit_code=2) from None
+        self.root = root if self.scheme in WEB else root.rstrip("/")
+
+    def shown(self, name: str = "") -> str:
+        """Its address without secrets."""
+        base = shown_address(self.address).rstrip("/")
+        return f"{base}/{shown_address('x://y/' + name)[6:]}" if name and not self._is_single else base
+
+    @cached_property
+    def _is_single(self) -> bool:
+        """Whether the root itself is a file."""
+        if self.scheme in WEB:
+            return not self.root.partition("?")[0].endswith("/")
+        return self._again(lambda: self.files.isfile(self.root), shown_address(self.address))
+
+    def _again(self, call: Callable[[], T], place: str) -> T:
+        return retried(call, place)
+
+    def _path(self, name: str) -> str:
+        if self._is_single and name == self._own_name:
+            return self.root
+        return f"{self.root}{quote(name)}" if self.scheme in WEB else f"{self.root}/{name}"
+
+    @property
+    def _own_name(self) -> str:
+        path = self.root.partition("?")[0] if self.scheme in WEB else self.root
+        return unquote(path.rpartition("/")[2]) if self.scheme in WEB else path.rpartition("/")[2]
+
+    def entries(self, under: str = "") -> Iterator[Entry]:
+        """S3 page by page of 1,000, other stores folder by folder."""
+        try:
+            if self._is_single:
+                yield self._entry(
+                    self._own_name, self._again(lambda: self.files.info(self.root), self.shown())
+                )
+            elif self.scheme in ("s3", "s3a"):
+                yield from self._pages(under)
+            else:
+                yield from self._folders(under)
+        except FileNotFoundError:
+            return
+
+    def _pages(self, under: str) -> Iterator[Entry]:
+        bucket, _, root = self.root.partition("/")
+        start = f"{root}/" if root else ""
+        prefix = f"{start}{under}/" if under else start
+        request: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix, "MaxKeys": KEYS}
+        while True:
+            page = self._again(lambda: self.files.call_s3("list_objects_v2", **request), self.shown())
+            for found in page.get("Contents", ()):
+                yield Entry(found["Key"][len(start) :], found["Size"], found["ETag"].strip('"'))
+            if not page.get("IsTruncated"):
+                return
+            request["ContinuationToken"] = page["NextContinuationToken"]
+
+    def _folders(self, under: str) -> Iterator[Entry]:
+        """A server's own list may name anything: what is not below the root is left out."""
+        root = self.root.rstrip("/") + "/"
+        folders, seen = [root + under], set[str]()
+        while folders:
+            ask = partial(self.files.ls, folders.pop(), detail=True)
+            for found in self._again(ask, self.shown(under)):
+                path = found["name"]
+                if not path.startswith(root) or path in seen or ("?" in path and self.scheme in WEB):
+                    continue
+                seen.add(path)
+                if found["type"] == "directory":
+                    folders.append(path)
+                else:
+                    name = path[len(root) :]
+                    yield self._entry(unquote(name) if self.scheme in WEB else name, found)
+
+    def _entry(self, name: str, found: dict[str, Any]) -> Entry:
+        version = next((str(found[key]) for key in VERSIONS if found.get(key)), "")
+        return Entry(name, found.get("size"), version.strip('"'))
+
+    def head(self, name: str, count: int) -> bytes:
+        """By a request for a range; from the web as it streams, since servers may ignore a range."""
+
+        def beginning(path: str) -> bytes:
+            if self.scheme not in WEB:
+                return bytes(self.files.cat_file(path, 0, count))
+            with self.files.open(path, block_size=0) as stream:
+                return bytes(stream.read(count))
+
+        return self._of(name, beginning)
+
+    def fetch(self, name: str, path: Path, limit: int) -> None:
+        """By one request, in pieces."""
+        from fsspec.callbacks import Callback
+
+        place = self.shown(name)
+
+        class Count(Callback):  # type: ignore[misc]  # untyped
+            def relative_update(self, inc: int = 1) -> None:
+                super().relative_update(inc)
+                if self.value > limit:
+                    raise TooLarge(f"{place}: more than {limit:,} bytes")
+
+        self._of(name, lambda remote: self.files.get_file(remote, str(path), callback=Count()))
+
+    def put(self, path: Path, name: str) -> None:
+        """By the store's own request, which shows nothing of it before it has all."""
+        if self.scheme not in WHOLE:
+            raise CycleColorError(
+                f"{self.shown()}: photos are not written to this kind of store; use s3, gs or az",
+                exit_code=2,
+            )
+        target = f"{self.root}/{name}"
+        self._again(lambda: self.files.put_file(str(path), target), self.shown(name))
+
+    def remove(self, name: str) -> None:
+        """By one request."""
+        try:
+            self._again(lambda: self.files.rm_file(f"{self.root}/{name}"), self.shown(name))
+        except FileNotFoundError:
+            return
+
+    def sha256(self, name: str) -> str | None:
+        """Of what it downloads."""
+        with tempfile.TemporaryDirectory(prefix="cyclecolor-") as folder:
+            path = Path(folder) / "object"
+            try:
+                self._again(lambda: self.files.get_file(f"{self.root}/{name}", str(path)), self.shown(name))
+            except FileNotFoundError:
+                return None
+            with path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def overlaps(self, other: Store) -> bool:
+        """By their addresses."""
+        if not isinstance(other, ObjectStore) or type(self.files) is not type(other.files):
+            return False
+        one, two = self.root.rstrip("/") + "/", other.root.rstrip("/") + "/"
+        return one.startswith(two) or two.startswith(one)
+
+    def _of(self, name: str, call: Callable[[str], T]) -> T:
+        try:
+            return self._again(lambda: call(self._path(name)), self.shown(name))
+        except FileNotFoundError:
+            raise StorageError(f"{self.shown(name)}: no such file; check the address") from None
