@@ -151,7 +151,7 @@ def translate(source: Path, output: Path) -> tuple[int, int, int]:
     return code, peak, seconds
 
 
-def check(source: Path, output: Path, code: int, limit: float) -> tuple[Counter, float]:
+def check(source: Path, output: Path, code: int, limit: float = 5) -> tuple[Counter, float]:
     """Outcomes by kind, and the longest time; raises AssertionError on a broken promise."""
     assert code in (0, 1), f"exit code {code}"
     records = [json.loads(line) for line in (output / "manifest.jsonl").read_text().splitlines()]

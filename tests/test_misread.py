@@ -49,6 +49,14 @@ def test_a_part_of_a_jpeg_filled_up_is_refused(tmp_path, coded, filling):
                 read_rgb8(tmp_path / "a.jpg", short_side=12)
 
 
+def test_a_jpeg_without_its_last_scans_is_refused(tmp_path):
+    content = jpeg_of(Image.fromarray(NOISE), progressive=True)
+    last = content.rindex(b"\xff\xda")
+    for end in (last, content.rindex(b"\xff\xc4", 0, last)):
+        (tmp_path / "a.jpg").write_bytes(content[:end] + b"\xff\xd9")
+        assert refusal(tmp_path / "a.jpg").reason == "truncated"
+
+
 @pytest.mark.parametrize("behind", [b"", bytes(900), b"notes of a camera" * 9, b"\xff\xd8\xff" * 40])
 @pytest.mark.parametrize("coded", [*CODED, *NOISY, "white"])
 def test_whole_jpegs_that_end_flat_or_with_more_behind_are_read(tmp_path, coded, behind):
@@ -63,11 +71,11 @@ def test_whole_jpegs_that_end_flat_or_with_more_behind_are_read(tmp_path, coded,
 # --- PNG ------------------------------------------------------------------------------------------
 
 
-def png(path, rows, depth, color_type, interlaced=0):
+def png(path, rows, depth, color_type, *, interlaced=0, height=H):
     def chunk(name, data):
         return struct.pack(">L", len(data)) + name + data + struct.pack(">L", zlib.crc32(name + data))
 
-    head = struct.pack(">2L5B", W, H, depth, color_type, 0, 0, interlaced)
+    head = struct.pack(">2L5B", W, height, depth, color_type, 0, 0, interlaced)
     parts = chunk(b"IHDR", head), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
     return path
@@ -87,14 +95,14 @@ def test_a_png_without_its_last_rows_is_refused(tmp_path, capfd, depth, color_ty
 
 
 def test_an_interlaced_png_without_its_last_pass_is_refused(tmp_path):
-    data = b""
+    data, ramp = b"", RAMP[:-1]  # so that the last row comes in other passes
     for x, y, dx, dy in ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2)):
-        data += np.insert(RAMP[y::dy, x::dx], 0, 0, axis=1).tobytes()
-    assert refusal(png(tmp_path / "a.png", data, 8, 0, interlaced=1)).reason == "truncated"
-    data += np.insert(RAMP[1::2], 0, 0, axis=1).tobytes()
-    np.testing.assert_array_equal(
-        read_photo(png(tmp_path / "a.png", data, 8, 0, interlaced=1)).pixels[..., 0], RAMP
-    )
+        data += np.insert(ramp[y::dy, x::dx], 0, 0, axis=1).tobytes()
+    path = png(tmp_path / "a.png", data, 8, 0, interlaced=1, height=H - 1)
+    assert refusal(path).reason == "truncated"
+    data += np.insert(ramp[1::2], 0, 0, axis=1).tobytes()
+    path = png(tmp_path / "a.png", data, 8, 0, interlaced=1, height=H - 1)
+    np.testing.assert_array_equal(read_photo(path).pixels[..., 0], ramp)
 
 
 def test_cicp_overrules_all_else(tmp_path):
@@ -229,6 +237,8 @@ def test_channels_out_of_order_are_refused(tmp_path, samples):
     assert refusal(path).reason == "unsupported"
     first = np.dstack([samples[..., 0], samples])
     path = jp2(tmp_path / "a.jp2", first, 16, channels((0, 1, 0), (1, 0, 1), (2, 0, 2), (3, 0, 3)))
+    assert refusal(path).reason == "unsupported"
+    path = jp2(tmp_path / "a.jp2", samples[..., :2], 17, channels((0, 1, 0), (1, 0, 0)))
     assert refusal(path).reason == "unsupported"
     path = jp2(tmp_path / "a.jp2", samples, 16, channels(*IN_ORDER))
     np.testing.assert_array_equal(read_photo(path).pixels, samples)

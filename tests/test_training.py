@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import tiny_experiment
+from PIL import Image
 
 from cyclecolor.checkpoint import export_checkpoint, read_checkpoint
 from cyclecolor.data import PairedDataset, ScenePile, UnpairedDataset, batches
@@ -215,6 +216,19 @@ def test_a_training_on_the_smallest_crops_has_a_result_to_show(tmp_path):
     experiment = tiny_experiment(method="regression", num_steps=1, data={"size": 16})
     lines = summarize(experiment, tmp_path, train(experiment, tmp_path)).splitlines()
     assert any(line.startswith("score       CIEDE2000") for line in lines)
+
+
+@pytest.mark.parametrize(("side", "has_sheet"), [(1, False), (40, True)])
+@pytest.mark.parametrize("folders", [("gray_train", "color_train"), ("trainA", "trainB")])
+def test_a_training_without_photos_to_measure_has_a_result(tmp_path, folders, side, has_sheet):
+    for folder in folders:
+        (tmp_path / folder).mkdir()
+        Image.new("RGB", (side, 2 * side), (200, 90, 60)).save(tmp_path / folder / "a.png")
+    changes = {"method": "regression", "num_steps": 1, "data": {"size": 32, "root": str(tmp_path)}}
+    experiment = tiny_experiment(**changes)
+    said = summarize(experiment, tmp_path / "run", train(experiment, tmp_path / "run"))
+    assert ("sheet " in said) == (tmp_path / "run/sheet.png").exists() == has_sheet
+    assert "next        cyclecolor translate" in said
 
 
 def test_log_has_a_line_each_step(tmp_path):

@@ -17,6 +17,7 @@ from ..methods.losses import l1
 from ..photos import PhotoError, find_photos
 
 TEST_FOLDERS = ("color_test", "testB")
+TRAINING_FOLDERS = ("gray_train", "trainA")
 
 
 def held_out(data: Data, count: int) -> list[np.ndarray]:
@@ -31,8 +32,10 @@ def held_out(data: Data, count: int) -> list[np.ndarray]:
 
 def some_photos(data: Data, count: int) -> list[np.ndarray]:
     """Up to `count` photos of the gray pile (of the color pile, if that is all there is)."""
-    folder = data.gray or data.color or f"{data.root}/gray_train"
-    return _read(Path(expanduser(folder)), data, count)
+    in_root = [f"{data.root}/{name}" for name in TRAINING_FOLDERS]
+    folders = [Path(expanduser(name)) for name in (data.gray, data.color, *in_root) if name]
+    folder = next((folder for folder in folders if folder.is_dir()), None)
+    return _read(folder, data, count) if folder else []
 
 
 @torch.no_grad()

@@ -20,9 +20,11 @@ def summarize(experiment: Experiment, run_dir: Path, checkpoint: Path) -> str:
     photos = held_out(experiment.data, SHOWN)
     truth = bool(photos)
     photos = photos or some_photos(experiment.data, SHOWN)
-    sheet = run_dir / "sheet.png"
-    save_sheet(colorizer, photos, sheet, truth=truth)
-    lines = [f"sheet       {sheet} ({'gray, ours, truth' if truth else 'gray, ours'})"]
+    lines = []
+    if photos:  # none where all are too small to be looked at
+        sheet = run_dir / "sheet.png"
+        save_sheet(colorizer, photos, sheet, truth=truth)
+        lines.append(f"sheet       {sheet} ({'gray, ours, truth' if truth else 'gray, ours'})")
     if truth:
         scoring = partial(progress_bar, desc="scoring", leave=False)
         rows = evaluate(colorizer, photos, only=("ciede2000",), progress=scoring)["ciede2000"]
