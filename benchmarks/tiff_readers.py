@@ -95,7 +95,7 @@ def main() -> None:
     )
     parser.add_argument("--size", type=int, default=64, help="Height and width of the picture.")
     size = parser.parse_args().size
-    logging.disable()
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
     path, files = Path(tempfile.mkdtemp()) / "a.tif", list(arrangements(size))
     for name, read in READERS.items():
         sound, broken, began = Counter(), Counter(), time.process_time()

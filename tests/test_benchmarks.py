@@ -293,6 +293,19 @@ def test_bench_collection(script, capsys):
     assert json.loads(capsys.readouterr().out)["coloring"] == 10.0
 
 
+def test_bench_onnx(script, photos, monkeypatch, capsys):
+    bench = script("bench_onnx", photos, photos, "--count", 2)
+    monkeypatch.setattr(bench, "CALIBRATED", 2)
+    monkeypatch.setattr(bench, "STARTS", {"nothing": "pass"})
+    threads = torch.get_num_threads()
+    bench.main()
+    torch.set_num_threads(threads)
+    lines = capsys.readouterr().out.splitlines()
+    errors = [float(line.split(" ms")[1].split()[0]) for line in lines[:-1]]
+    assert len(errors) == 4
+    assert errors[1] == pytest.approx(errors[0], abs=0.01)  # ONNX Runtime in float32 and PyTorch
+
+
 def test_every_script_is_here():
     """Scripts that are only imported by others aside."""
     tested = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
