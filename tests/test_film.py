@@ -66,8 +66,10 @@ def test_grain_has_unit_variance_and_clumps(coarseness):
     field = grain(torch.randn(2, 1, 128, 128), value(coarseness))
     assert field.std().item() == pytest.approx(1, rel=0.02)
     neighbors = (field[..., 1:] * field[..., :-1]).mean().item()
-    # Neighbours of a Gaussian of 1 pixel correlate by exp(-1/4).
-    assert neighbors == pytest.approx({0.0: 0, 0.5: 0.38, 1.0: np.exp(-0.25)}[coarseness], abs=0.1)
+    # Of unit variance both, noise n and its Gaussian g of 1 pixel: neighbors of g correlate by exp(-1/4),
+    # n and g by 1 / sqrt(pi) in one place, and by exp(-1/2) of that beside it. Half of either:
+    of_both = (np.exp(-0.25) + 2 * np.exp(-0.5) / np.pi**0.5) / (2 + 2 / np.pi**0.5)
+    assert neighbors == pytest.approx({0.0: 0, 0.5: of_both, 1.0: np.exp(-0.25)}[coarseness], abs=0.02)
 
 
 def test_no_noise_is_no_grain():
