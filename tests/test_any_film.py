@@ -62,6 +62,13 @@ def test_a_share_of_the_photos_is_on_films_of_any_kind(monkeypatch):
     assert torch.equal(method.found(grays), grays[2:])
 
 
+@pytest.mark.parametrize(("count", "found"), [(1, 1), (2, 1), (4, 1), (10, 1), (20, 2)])
+def test_of_nine_tenths_on_any_film_one_photo_at_least_is_on_the_film_that_is_learned(count, found):
+    experiment = tiny_experiment(G_gray={"type": "film"}, any_film=0.9, batch_size=4)
+    method = METHODS["cyclegan"](experiment, device=CPU)
+    assert len(method.found(torch.zeros(count, 1, 4, 4))) == found
+
+
 def test_without_a_share_nothing_changes():
     experiment = tiny_experiment(G_gray={"type": "film"}, batch_size=4)
     method = METHODS["cyclegan"](experiment, device=CPU)

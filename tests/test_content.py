@@ -55,6 +55,20 @@ def test_how_alike_piles_are_by_closed_form():
     assert alike(places(0, 0, 200), places(1, 200)) == 0
 
 
+def points(*places: float) -> torch.Tensor:
+    """Features of one number each."""
+    return torch.tensor(places, dtype=torch.float32)[:, None]
+
+
+def test_of_a_few_points_what_is_nearest_is_counted():
+    """Of two scans and two photos, another scan's nearest is a photo in 2 of 3 cases by chance."""
+    assert alike(points(0, 1), points(-0.1, 5)) == pytest.approx(0.5 / (2 / 3))
+    assert alike(points(0, 3), points(0.1, 3.1)) == 1  # more than by chance
+    # Photos spread by 1: scans are 1 and 1/2 from the nearest photo, and 1/2 from each other.
+    torch.testing.assert_close(lacking(points(0, 0.5), points(-1, 1)), torch.tensor([2.0, 1.0]))
+    assert lacking(points(0.5, 0.5), points(-1, 1)).isfinite().all()
+
+
 def test_scans_that_no_photo_is_like_are_known():
     scans, photos = places(0, 100, 20), places(1, 150)
     apart = lacking(scans, photos)

@@ -12,7 +12,7 @@ from cyclecolor.data import open_dataset, open_piles, render_scene
 from cyclecolor.errors import CycleColorError
 from cyclecolor.evaluation import contact_sheet
 from cyclecolor.film import BOXES, FILMS, blur, damaged, film_of, grain, render, slow_field, tone, transmitted
-from cyclecolor.film.films import Film, _scan
+from cyclecolor.film.films import Film, _expose, _scan
 from cyclecolor.inference import load
 from cyclecolor.networks import FilmGenerator
 from cyclecolor.networks.film_generator import GAIN, LUMINANCE, STARTS
@@ -66,8 +66,10 @@ def test_grain_has_unit_variance_and_clumps(coarseness):
     field = grain(torch.randn(2, 1, 128, 128), value(coarseness))
     assert field.std().item() == pytest.approx(1, rel=0.02)
     neighbors = (field[..., 1:] * field[..., :-1]).mean().item()
-    # Neighbours of a Gaussian of 1 pixel correlate by exp(-1/4).
-    assert neighbors == pytest.approx({0.0: 0, 0.5: 0.38, 1.0: np.exp(-0.25)}[coarseness], abs=0.1)
+    # Of unit variance both, noise n and its Gaussian g of 1 pixel: neighbors of g correlate by exp(-1/4),
+    # n and g by 1 / sqrt(pi) in one place, and by exp(-1/2) of that beside it. Half of either:
+    of_both = (np.exp(-0.25) + 2 * np.exp(-0.5) / np.pi**0.5) / (2 + 2 / np.pi**0.5)
+    assert neighbors == pytest.approx({0.0: 0, 0.5: of_both, 1.0: np.exp(-0.25)}[coarseness], abs=0.02)
 
 
 def test_no_noise_is_no_grain():
@@ -81,6 +83,24 @@ def test_a_scan_has_the_grain_of_its_film_in_the_mid_tones_and_none_in_black_and
         gray = _scan(torch.full((1, 1, 64, 64), tones), film, generator)
         assert gray.mean().item() == pytest.approx(0.1 + 0.8 * tones, abs=2e-3)
         assert gray.std().item() == pytest.approx(spread, rel=1e-3, abs=1e-6)
+
+
+def test_a_scan_stays_between_black_and_white():
+    film = Film((0.3, 0.4, 0.3), grain=(1.0, 1.0), black=(0, 0), white=(1, 1))
+    gray = _scan(torch.full((1, 1, 32, 32), 0.5), film, torch.Generator().manual_seed(0))
+    assert (gray.min(), gray.max()) == (0, 1)
+
+
+@pytest.mark.parametrize(("stops", "gamma"), [(0.0, 1.0), (1.0, 1.0), (-1.0, 0.8)])
+def test_an_exposed_film_follows_its_curve(stops, gamma):
+    """Of middle gray it makes a half; per two decades of light, the log odds grow by 4 gamma / 0.8."""
+    film = Film((0.2, 0.5, 0.3), jitter=0.0, gamma=(gamma, gamma), stops=(stops, stops))
+    for light in (0.18, 0.05, 0.4):
+        linear = torch.tensor([light / 2, light, light * 4 / 3]).view(1, 3, 1, 1).expand(1, 3, 8, 8)
+        tones = _expose(linear, film, torch.Generator().manual_seed(0))
+        exposed = light * (0.1 + 0.5 + 0.4) * 2**stops
+        odds = 4 * gamma * np.log10(exposed / 0.18) / 1.6
+        assert torch.logit(tones).mean().item() == pytest.approx(odds, abs=1e-4)
 
 
 def test_slow_field_passes_through_its_knots():
@@ -103,6 +123,21 @@ def test_damage_is_as_frequent_as_stated_and_hides_what_is_under_it():
     for shade in (0.0, 1.0):  # by the median 2 specks on 2,000 pixels of 4,000, each of 4 pixels
         marks = (clean == shade).sum(dim=(1, 2, 3)).float() / 4
         assert marks.median().item() == pytest.approx(4, rel=0.2)
+
+
+def test_damage_without_measure_leaves_something():
+    gray = torch.full((1, 1, 64, 64), 0.5)
+    torch.manual_seed(0)
+    marked = damaged(gray, lambda shape, device: torch.randn(shape, device=device), amount=1e6)
+    # Of each tone, a tenth of all places have a speck of 4 pixels, and a tenth of the lines a scratch.
+    left = (1 - 0.1) ** (2 * 4) * (1 - 0.1) ** (2 * 2)
+    assert (marked == 0.5).float().mean().item() == pytest.approx(left, abs=0.06)
+
+
+def test_a_film_that_there_is_not_is_answered_by_those_that_there_are():
+    with pytest.raises(CycleColorError, match=", ".join([*FILMS, *BOXES])) as refused:
+        film_of("agfa", 0)
+    assert refused.value.exit_code == 2
 
 
 def test_config_names_the_films():

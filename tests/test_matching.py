@@ -89,6 +89,23 @@ def test_measures_of_any_size(size):
         assert samples.abs().max() < 1e-6
 
 
+def test_what_is_measured_is_samples_in_32_directions():
+    """Of crops and of their patches, on a grid at each of three scales; detail is two numbers a crop."""
+    gray = torch.rand(3, 1, 40, 60, generator=torch.Generator().manual_seed(0))
+    shapes = [tuple(samples.shape) for samples in measures(gray, 0)]
+    grids = [(40 - 5) // 6 + 1, (60 - 5) // 6 + 1, (20 - 5) // 3 + 1, (30 - 5) // 3 + 1, (10 - 5) // 2 + 1, 6]
+    patches = [(3 * rows * columns, 32) for rows, columns in zip(grids[::2], grids[1::2], strict=True)]
+    assert shapes == [(3, 32), (3, 32), (3, 2), *patches]
+
+
+@pytest.mark.parametrize(("size", "seen"), [(40, True), (64, False)])
+def test_tones_are_of_all_pixels_of_a_small_crop_and_of_every_second_of_a_larger_one(size, seen):
+    """In columns of black and white by turns, the second sees black alone."""
+    columns = (torch.arange(size) % 2).float().expand(1, 1, size, size)
+    tones = measures(columns, 0)[1]
+    assert bool(tones.any()) is seen
+
+
 class Places:
     """A gray and a color pile of one size, whose crops are as bright as their position says."""
 

@@ -18,6 +18,7 @@ from cyclecolor.evaluation import (
     psnr,
     ssim,
 )
+from cyclecolor.evaluation.metrics import color_beyond_tint
 
 # Pairs of Sharma, Wu and Dalal (2005), table 1: L1 a1 b1, L2 a2 b2, CIEDE2000.
 SHARMA = np.array(
@@ -124,6 +125,17 @@ def test_cast_tells_a_tint_from_balance():
     sepia, balanced = _lab((50, 6, 8), (60, 3, 4)), _lab((50, 6, 8), (60, -6, -8))
     assert cast(sepia)[0].tolist() == pytest.approx([4.5, 6, 7.5])
     assert cast(balanced)[0].tolist() == pytest.approx([0, 0, 10])
+
+
+def test_what_a_tint_leaves_of_color_by_closed_form():
+    """A dark tint and a light one leave nothing; of two colors in one light, half of what is between them."""
+    toned = _lab((20, 3, 9), (20, 3, 9), (80, -2, 6), (80, -2, 6))
+    assert color_beyond_tint(toned).item() == pytest.approx(0, abs=1e-6)
+    for a, b in ((6, 0), (0, 6)):
+        colored = _lab((20, a, b), (20, -a, -b), (80, 1, 1), (80, 1, 1))
+        assert color_beyond_tint(colored).item() == pytest.approx((6**2 / 2) ** 0.5)
+    ends = _lab((0, 5, 0), (100, -5, 0), (3, 5, 0), (97, -5, 0))  # levels are 6.7 of L* wide, about the ends
+    assert color_beyond_tint(torch.cat([ends, ends])).tolist() == pytest.approx([0, 0], abs=1e-6)
 
 
 def test_ssim_and_psnr_agree_with_scikit_image(rng):

@@ -1,5 +1,8 @@
 """Numbers on the pages are those of the code, of the tests and of the files that they speak of."""
 
+import hashlib
+import importlib
+import json
 import re
 from pathlib import Path
 
@@ -26,6 +29,28 @@ def test_the_film_on_a_card_is_that_of_the_checkpoint(card):
     if said:
         found = [f"{film[name]:.2f}" for name in ("red", "green", "blue")]
         assert list(said.groups()) == found
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.stem)
+def test_the_figures_on_a_card_are_those_measured_of_its_file(card, monkeypatch):
+    """Those of the JSON that benchmarks/card.py wrote of this very checkpoint, and no others."""
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    script = importlib.import_module("card")
+    record = json.loads(card.with_suffix(".json").read_text(encoding="utf-8"))
+    content = card.with_suffix(".safetensors").read_bytes()
+    assert record["sha256"] == hashlib.sha256(content).hexdigest(), "measure it anew: benchmarks/card.py"
+    said = [line for line in text_of(card).splitlines() if line.startswith(script.ROWS)]
+    assert said == list(script.rows(record))
+    assert record["scores"]
+    assert record["audits"]
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.stem)
+def test_the_size_on_a_card_is_that_of_its_network(card):
+    said = re.search(r"; (\d+\.\d+) M parameters", text_of(card))
+    tensors = read_checkpoint(card.with_suffix(".safetensors")).averaged("G_color").values()
+    if said:
+        assert said[1] == f"{sum(t.numel() for t in tensors) / 1e6:.2f}"
 
 
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: card.stem)

@@ -48,10 +48,18 @@ def test_starting_from_another_run_takes_its_averaged_color_generator(tmp_path):
         state = networks["G_color"].state_dict()
         assert state.keys() == weights.keys()
         assert all(torch.equal(state[name], weights[name].to(state[name])) for name in state)
-    for changes, reason in (({"space": "luv"}, "lab"), ({"G_color": {"stages": 1}}, "stages")):
+    for changes, reason in (({"space": "luv"}, "'space': 'lab'"), ({"G_color": {"stages": 1}}, "stages")):
         experiment = tiny_experiment(init=str(first), **changes)
         with pytest.raises(CycleColorError, match=reason):
-            Trainer(experiment, tmp_path / reason)
+            Trainer(experiment, tmp_path / "refused")
+
+
+def test_how_an_encoder_learned_before_does_not_matter_to_who_starts_from_it(tmp_path):
+    """Nor are ImageNet's weights, which may not be here, asked for."""
+    network = {"encoder": "resnet18", "stages": 1, "width": 4}
+    first = train(tiny_experiment(num_steps=1, G_color=network), tmp_path / "first")
+    learner = {**network, "pretrained": True, "encoder_rate": 0.5}
+    Trainer(tiny_experiment(init=str(first), G_color=learner), tmp_path / "second").close()
 
 
 def test_a_run_without_pools_goes_on(tmp_path):

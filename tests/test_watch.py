@@ -8,6 +8,7 @@ from cyclecolor.data import render_scene
 from cyclecolor.errors import CycleColorError
 from cyclecolor.methods import METHODS, cyclegan, pix2pix, regression
 from cyclecolor.training import Trainer
+from cyclecolor.training.snapshot import Snapshot
 from cyclecolor.training.state import state_tensors
 from cyclecolor.training.step import backward
 from cyclecolor.training.watch import GIVE_UP, Watch
@@ -82,6 +83,20 @@ def test_a_loss_that_is_not_finite_is_named_and_leaves_no_trace(
     assert any(not torch.equal(before[name], tensor) for name, tensor in moved.items())
 
 
+def test_a_full_pool_is_put_back_in_its_place():
+    """Where a recorded step looks for it; one that was not full yet is as it was."""
+    method = METHODS["cyclegan"](small(discriminator={"pool_size": 2}), device=torch.device("cpu"))
+    full, fresh = method.pools["color"], method.pools["gray"]
+    full.query(torch.arange(2.0).view(2, 1, 1, 1))
+    place, before = full.images, Snapshot(method)
+    for pool in (full, fresh):
+        pool.query(torch.full((4, 1, 1, 1), 5.0))
+    before.restore()
+    assert full.images is place
+    assert full.images.flatten().tolist() == [0, 1]
+    assert fresh.images is None
+
+
 def test_gradients_that_are_not_finite_are_noticed():
     assert "gradient of G is nan" in Watch(small()).bad_step({"x": 1.0}, {"G": float("nan")})
 
@@ -134,7 +149,7 @@ def test_collapse_is_noticed_at_the_third_look(made, says):
     watch = Watch(small())
     looks = [watch.collapse(method, {"gray": photos, "color": photos}) for _ in range(3)]
     assert looks[:2] == [None, None]
-    assert (says in looks[2]) if says else looks[2] is None
+    assert looks[2].startswith(f"G_color gives {says}: it has collapsed") if says else looks[2] is None
 
 
 def test_a_training_sees_its_generator_collapse_and_its_discriminator_win(tmp_path, monkeypatch, said):

@@ -57,7 +57,7 @@ def patch_cdfs(lab: Tensor) -> Tensor:
     """
     cdfs = []
     for scale in SCALES:
-        image = F.avg_pool2d(lab, scale) if scale > 1 else lab
+        image = F.avg_pool2d(lab, scale)
         directions, low, step = _slices(scale)
         values = _patches(image) @ directions.to(lab)  # (N, patches, directions)
         # Bin by bin: how many patches lie below its upper edge.

@@ -55,10 +55,10 @@ def blur(image: Tensor, sigma: float) -> Tensor:
     return F.conv2d(image, columns.expand(channels, -1, -1, -1), groups=channels)
 
 
-def grain(noise: Tensor, coarseness: Tensor, sigma: float = 1.0) -> Tensor:
+def grain(noise: Tensor, coarseness: Tensor) -> Tensor:
     """Grain of unit variance from white `noise` (N, 1, H, W): fine at coarseness 0, clumped at 1."""
-    # A Gaussian of this sigma keeps 1 / (4 pi sigma^2) of the variance of white noise.
-    clumped = blur(noise, sigma) * (2 * sigma * torch.pi**0.5)
+    # A Gaussian of sigma 1 keeps 1 / (4 pi) of the variance of white noise.
+    clumped = blur(noise, 1.0) * (2 * torch.pi**0.5)
     mixed = (1 - coarseness) * noise + coarseness * clumped
     return mixed / mixed.detach().std(dim=(1, 2, 3), keepdim=True).clamp(min=1e-6)
 
