@@ -240,19 +240,19 @@ def cpu_seconds() -> float:
 
 
 class Instant:
-    """A crew that has colored everything at once."""
+    """A pool that has colored everything at once."""
 
     size = 100
 
     def __init__(self):
-        self.hired, self.done, self.names = 0, [], []
+        self.started, self.done, self.names = 0, [], []
 
-    def hire(self):
+    def start_worker(self):
         """Ready at once."""
-        self.hired += 1
-        self.done.append(Event(self.hired))
+        self.started += 1
+        self.done.append(Event(self.started))
 
-    def give(self, worker, batch):
+    def submit(self, worker, batch):
         """Done at once."""
         self.names += [item.output for item in batch]
         self.done.append(Event(worker, tuple(map(a_record, batch))))
@@ -281,13 +281,13 @@ def driver(images: int) -> dict:
     """Time and memory of all that one process does for all: listing, naming, handing out, writing down."""
     with tempfile.TemporaryDirectory() as name:
         work = Work(Path(name) / "in", Path(name) / "out", "whole", Options(workers=1), {}, {}, ("", b""))
-        crew, times = Instant(), [time.process_time()]
-        collection = Collection(work, lambda name: "0123456789abcdef", lambda: crew)
+        pool, times = Instant(), [time.process_time()]
+        collection = Collection(work, lambda name: "0123456789abcdef", lambda: pool)
         usual = collection.output.entries
         listed = (Entry(f"box-{i // 1000:05}/scan-{i:08}.jpg", 1 << 20, f"{i:032x}") for i in range(images))
         collection.source.entries = lambda under="": listed
         collection.output.entries = lambda under="": (
-            usual(under) if under else (Entry(name, 1) for name in crew.names)
+            usual(under) if under else (Entry(name, 1) for name in pool.names)
         )
         idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         run = collection.run()

@@ -31,7 +31,15 @@ NEIGHBORS = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dy or dx]
 
 def main() -> None:
     """Print a table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    rows = measure(*photos_and_colorizer(__doc__.splitlines()[0]))
+    for way, errors in rows.items():
+        mean = np.mean(errors)
+        print(f"{way:<40} {mean:6.2f} +- {1.96 * np.std(errors) / np.sqrt(len(errors)):.2f}")
+
+
+def photos_and_colorizer(description: str) -> tuple[list[np.ndarray], ChromaColorizer]:
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("photos", type=Path)
     parser.add_argument("--checkpoint", default="default")
     parser.add_argument("--count", type=int, default=300, help="photos, evenly from the folder")
@@ -39,10 +47,7 @@ def main() -> None:
     torch.set_num_threads(1)
     paths = find_photos(options.photos)
     paths = paths[:: max(1, len(paths) // options.count)][: options.count]
-    rows = measure([small_photo(path) for path in paths], load(options.checkpoint))
-    for way, errors in rows.items():
-        mean = np.mean(errors)
-        print(f"{way:<40} {mean:6.2f} +- {1.96 * np.std(errors) / np.sqrt(len(errors)):.2f}")
+    return [small_photo(path) for path in paths], load(options.checkpoint)
 
 
 def small_photo(path: Path) -> np.ndarray:

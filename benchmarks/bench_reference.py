@@ -7,30 +7,19 @@ which shows something else. CIEDE2000 and hue error (degrees, where the truth ha
 side 192.
 """
 
-import argparse
 from collections import defaultdict
-from pathlib import Path
 
 import numpy as np
-import torch
-from bench_hints import error, gray_of, small_photo, to_lab
+from bench_hints import error, gray_of, photos_and_colorizer, to_lab
 
 from cyclecolor.evaluation.metrics import hue_agreement
-from cyclecolor.inference import ChromaColorizer, load
-from cyclecolor.photos import Photo, find_photos
+from cyclecolor.inference import ChromaColorizer
+from cyclecolor.photos import Photo
 
 
 def main() -> None:
     """Print a table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("photos", type=Path)
-    parser.add_argument("--checkpoint", default="default")
-    parser.add_argument("--count", type=int, default=300, help="photos, evenly from the folder")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    paths = find_photos(options.photos)
-    paths = paths[:: max(1, len(paths) // options.count)][: options.count]
-    rows = measure([small_photo(path) for path in paths], load(options.checkpoint))
+    rows = measure(*photos_and_colorizer(__doc__.splitlines()[0]))
     for what, errors in rows.items():
         means, spreads = np.nanmean(errors, axis=0), np.nanstd(errors, axis=0)
         cells = (

@@ -18,7 +18,7 @@ FilmName = Literal[
     "worn_print",
     "generic",
     "mixed_box",
-    "any_film",
+    "all_films",
 ]
 
 
@@ -41,7 +41,7 @@ class Data(Section):
     # Loader processes; only speed depends on it. If left out: none on a CPU, up to 8 on a GPU.
     workers: int | None = Field(None, ge=0)
     film: FilmName | None = None  # paired methods: grays as this built-in film shows them, not lightness
-    film_share: float = Field(1.0, ge=0, le=1)  # of the photos that `film` shows; the others stay lightness
+    film_share: float = Field(1.0, ge=0, le=1)  # share of photos shown on `film`; the others stay lightness
     tones: float = Field(0.0, ge=0, le=1)  # paired methods: how strongly tones of grays are varied
 
 

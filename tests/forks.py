@@ -14,19 +14,19 @@ FORK = multiprocessing.get_context("fork")
 
 
 class Forks:
-    """A crew; whichever worker is given one of the batches in `kills`, by number, is killed with it."""
+    """A pool; whichever worker is given one of the batches in `kills`, by number, is killed with it."""
 
     def __init__(self, work, colorizer, size=2, kills=()):
         self.work, self.colorizer, self.size, self.kills = work, colorizer, size, set(kills)
-        self.given = self.hired = 0
+        self.given = self.started = 0
         self.new = deque()
         self.ends = {}  # the process by its end of the pipe
 
-    def hire(self):
+    def start_worker(self):
         ours, theirs = FORK.Pipe()
-        self.hired += 1
+        self.started += 1
         process = FORK.Process(
-            target=self._work, args=(str(self.hired), theirs, [*self.ends, ours]), daemon=True
+            target=self._work, args=(str(self.started), theirs, [*self.ends, ours]), daemon=True
         )
         process.start()
         theirs.close()
@@ -44,7 +44,7 @@ class Forks:
             except (EOFError, BrokenPipeError):
                 os._exit(0)
 
-    def give(self, worker, batch):
+    def submit(self, worker, batch):
         worker.send(batch)
         self.given += 1
         if self.given in self.kills:

@@ -324,8 +324,8 @@ def collection_of(source, output, checkpoint, **options):
     ends = [Address.of(str(place)) or place for place in (source, output)]
     settings = Options(**{"workers": 2, **options})
     work = Work(*ends, "whole", settings, {}, {}, (checkpoint.name, checkpoint.read_bytes()))
-    crew = lambda: Threads(2, lambda name: Worker(work, name, colorizer))  # noqa: E731
-    return Collection(work, lambda name: settings.digest(colorizer), crew)
+    pool = lambda: Threads(2, lambda name: Worker(work, name, colorizer))  # noqa: E731
+    return Collection(work, lambda name: settings.digest(colorizer), pool)
 
 
 def test_bombs_and_large_files_are_refused(memory, checkpoint, tmp_path, monkeypatch):
@@ -524,13 +524,13 @@ def test_what_was_in_hand_when_a_driver_died_is_tried_alone(memory, checkpoint, 
     batches = []
 
     class Seen(Threads):
-        def give(self, worker, batch):
+        def submit(self, worker, batch):
             batches.append([(item.name, item.deaths) for item in batch])
-            super().give(worker, batch)
+            super().submit(worker, batch)
 
     collection = collection_of("memory://in", "memory://out", checkpoint)
-    usual = collection.crew
-    collection.crew = lambda: Seen(1, usual().worker)
+    usual = collection.pool
+    collection.pool = lambda: Seen(1, usual().worker)
     found = {record["input"]: record for record in collection.run()}
     assert [("3.png", None)] in batches
     alone = [("0.png", 0), ("1.png", 0), ("2.png", 0), ("4.png", 1)]
@@ -581,8 +581,8 @@ def test_an_output_that_is_lost_after_it_was_written_is_made_again(memory, check
             return found
 
     collection = collection_of("memory://in", "memory://out", checkpoint)
-    usual = collection.crew
-    collection.crew = lambda: Losing(1, usual().worker)
+    usual = collection.pool
+    collection.pool = lambda: Losing(1, usual().worker)
     said = list(collection.run())
     assert [record["input"] for record in said].count("2.png") == 2
     assert said[-1]["code"] == "lost"

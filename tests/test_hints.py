@@ -171,7 +171,7 @@ def test_outside_is_refused(colorizer, scene, hint):
 
 def test_whole_images_take_no_hints(scene, tmp_path):
     whole = load(train(tiny_experiment(num_steps=1, **PAPER), tmp_path))
-    with pytest.raises(CycleColorError, match="hints are for checkpoints that keep lightness"):
+    with pytest.raises(CycleColorError, match="hints and references are for checkpoints that keep lightness"):
         whole(scene, [Hint(0, 0, RED)])
 
 

@@ -103,7 +103,7 @@ def paired(**options):
 
 
 def test_a_film_shows_a_share_of_the_photos():
-    plain, pairs = paired(), paired(film="any_film", film_share=0.25)
+    plain, pairs = paired(), paired(film="all_films", film_share=0.25)
     on_film = []
     for position in range(200):
         sample, color = pairs[position], plain[position]["color"]
@@ -115,7 +115,7 @@ def test_a_film_shows_a_share_of_the_photos():
 
 
 def test_every_film_of_augmentation_is_new_and_others_are_the_photos_own():
-    for film, new in (("any_film", True), ("generic", True), ("worn_print", False)):
+    for film, new in (("all_films", True), ("generic", True), ("worn_print", False)):
         dataset = paired(film=film)
         dataset.augment = lambda image, seed: image
         seen = {}

@@ -259,6 +259,22 @@ def test_files_of_format_2_still_load(tmp_path):
         train(read.experiment.model_copy(update={"num_steps": 3}), tmp_path)
 
 
+def test_a_checkpoint_with_restraint_still_loads(good, tmp_path):
+    """Some of format 4 have this setting, which is no more; an unknown one is refused."""
+    path = tmp_path / "x.safetensors"
+    for name in ("restraint", "restrain"):
+        header, data = split(good)
+        described = json.loads(header["__metadata__"]["cyclecolor"])
+        described["experiment"][name] = 0.25
+        header["__metadata__"]["cyclecolor"] = json.dumps(described)
+        path.write_bytes(sealed(header, data))
+        if name == "restraint":
+            assert read_checkpoint(path).experiment == small()
+        else:
+            with pytest.raises(CycleColorError, match=name):
+                read_checkpoint(path)
+
+
 def test_what_format_2_leaves_out_is_bounded(tmp_path):
     with open(FORMAT_2, "rb") as opened:
         file = TensorFile(opened)

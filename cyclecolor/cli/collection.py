@@ -16,7 +16,7 @@ from .progress import progress_bar
 from .stopping import stoppable
 
 if TYPE_CHECKING:
-    from ..collection import Collection, Crew
+    from ..collection import Collection, WorkerPool
     from ..inference import Colorizer, Hint
     from ..translation import Options
 
@@ -76,14 +76,14 @@ def collection_of(
     packed = path.name, path.read_bytes()
     work = Work(*ends, scope_of(settings.shard), settings, hints, ways.look, packed, ways.device)
 
-    def crew() -> "Crew":
+    def pool() -> "WorkerPool":
         if ways.engine == "ray":
             from ..collection.ray_actors import RayActors
 
             return RayActors(work, ways.workers)
         return Threads(settings.workers, lambda name: Worker(work, name, colorizer))
 
-    return Collection(work, lambda name: settings.digest(colorizer, hints.get(name, ())), crew)
+    return Collection(work, lambda name: settings.digest(colorizer, hints.get(name, ())), pool)
 
 
 def do_collection(collection: "Collection") -> int:

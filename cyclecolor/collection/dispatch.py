@@ -27,15 +27,15 @@ class Event:
     died: bool = False
 
 
-class Crew(Protocol):
+class WorkerPool(Protocol):
     """The workers of an engine."""
 
     size: int
 
-    def hire(self) -> None:
+    def start_worker(self) -> None:
         """Begin to start a worker; an event says when it is ready."""
 
-    def give(self, worker: Hashable, batch: list[Item]) -> None:
+    def submit(self, worker: Hashable, batch: list[Item]) -> None:
         """Let a worker that is ready do a batch."""
 
     def events(self) -> list[Event]:
@@ -50,14 +50,14 @@ class Dispatch:
 
     Parameters
     ----------
-    crew : Crew
+    pool : WorkerPool
     items : iterator of Item
     count : int
         Of the items, at most.
     """
 
-    def __init__(self, crew: Crew, items: Iterator[Item], count: int):
-        self.crew, self.items, self.left = crew, items, count
+    def __init__(self, pool: WorkerPool, items: Iterator[Item], count: int):
+        self.pool, self.items, self.left = pool, items, count
         self.suspects: deque[Item] = deque()
         self.in_hand: dict[Hashable, list[Item]] = {}
         self.idle: deque[Hashable] = deque()
@@ -65,16 +65,16 @@ class Dispatch:
 
     def run(self, stop: Callable[[], int]) -> Iterator[Record]:
         """Records as they come. Once `stop()`, batches in hand are finished, none begun."""
-        for _ in range(self.crew.size):
-            self.crew.hire()
+        for _ in range(self.pool.size):
+            self.pool.start_worker()
         batch = self._next_batch()
         while self.in_hand or (batch and not stop()):
             while self.idle and batch and not stop():
                 worker = self.idle.popleft()
                 self.in_hand[worker] = batch
-                self.crew.give(worker, batch)
+                self.pool.submit(worker, batch)
                 batch = self._next_batch()
-            for event in self.crew.events():
+            for event in self.pool.events():
                 yield from self._died(event) if event.died else self._ready(event)
             batch = batch or self._next_batch()
         yield from self.verdicts
@@ -83,7 +83,7 @@ class Dispatch:
         """One suspect; or several items, fewer towards the end, so that workers end together."""
         if self.suspects:
             return [self.suspects.popleft()]
-        most = max(1, min(BATCH, self.left // (4 * self.crew.size)))
+        most = max(1, min(BATCH, self.left // (4 * self.pool.size)))
         batch: list[Item] = []
         for item in self.items:
             self.left -= 1
@@ -103,7 +103,7 @@ class Dispatch:
         yield from event.records
 
     def _died(self, event: Event) -> Iterator[Record]:
-        self.crew.hire()
+        self.pool.start_worker()
         batch = self.in_hand.pop(event.worker, [])
         if event.worker in self.idle:
             self.idle.remove(event.worker)

@@ -14,7 +14,7 @@ from ..translation.hinted import refuse_unknown
 from ..translation.job import DOUBT_HEADER, DOUBT_LIST
 from ..translation.manifest import Record
 from .catalog import Catalog, Row
-from .dispatch import Crew, Dispatch
+from .dispatch import Dispatch, WorkerPool
 from .manifest import is_manifest, manifest_name, read_manifest, write_manifest
 from .notes import FOLDER, Notes
 from .work import Item, Work
@@ -39,7 +39,7 @@ class Collection:
     work : Work
     settings : callable
         From the name of an input to the digest of all that decides on its output, besides the input.
-    crew : callable
+    pool : callable
         Starts the engine's workers; not called if there is nothing to do.
 
     Attributes
@@ -57,8 +57,8 @@ class Collection:
         If one of the two stores lies inside the other, or cannot be opened.
     """
 
-    def __init__(self, work: Work, settings: Callable[[str], str], crew: Callable[[], Crew]):
-        self.work, self.settings, self.crew = work, settings, crew
+    def __init__(self, work: Work, settings: Callable[[str], str], pool: Callable[[], WorkerPool]):
+        self.work, self.settings, self.pool = work, settings, pool
         with of_extra("storage"):
             import pyarrow.parquet  # noqa: F401  # or it would be missed when all is done
         self.source, self.output = open_store(work.source), open_store(work.output)
@@ -152,22 +152,22 @@ class Collection:
 
     def _rounds(self, catalog: Catalog, stop: Callable[[], int]) -> Iterator[Record]:
         """All items; then once more those whose outputs are not in the store, whatever was said of them."""
-        crew = None
+        pool = None
         try:
             for _ in range(ROUNDS):
                 items = self._items(catalog)
                 first = next(items, None)
                 if first is None or stop():
                     return
-                crew = crew or self.crew()
+                pool = pool or self.pool()
                 everything = (item for some in ((first,), items) for item in some)
-                yield from Dispatch(crew, everything, self.total).run(stop)
+                yield from Dispatch(pool, everything, self.total).run(stop)
                 if stop():
                     return
                 catalog.list_outputs(self._outputs())
         finally:
-            if crew:
-                crew.close()
+            if pool:
+                pool.close()
         for item in self._items(catalog):
             reason = f"{self.output.shown(item.output)}: was written, and is not there; run the command again"
             yield {"input": item.name, "status": "refused", "code": "lost", "reason": reason}

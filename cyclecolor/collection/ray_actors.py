@@ -29,7 +29,7 @@ MOST_FAILURES = 10  # workers in a row that never were ready
 
 
 class RayActors:
-    """A crew of actors.
+    """A pool of actors.
 
     Parameters
     ----------
@@ -57,12 +57,12 @@ class RayActors:
         self.in_hand: dict[Any, Any] = {}
         self.failures = 0
 
-    def hire(self) -> None:
+    def start_worker(self) -> None:
         """Ask for an actor; until the cluster has room for it, it is not ready."""
         actor = self.actor.remote(self.work)
         self.starting[actor.ready.remote()] = actor
 
-    def give(self, worker: Hashable, batch: list[Item]) -> None:
+    def submit(self, worker: Hashable, batch: list[Item]) -> None:
         """To an actor."""
         self.in_hand[worker.color.remote(batch)] = worker  # type: ignore[attr-defined]  # made by Ray
 

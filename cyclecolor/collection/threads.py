@@ -14,7 +14,7 @@ Batches = Callable[[list[Item]], list[Record]]
 
 
 class Threads:
-    """A crew of threads, each with a worker of its own. A photo that crashes takes the process along.
+    """A pool of threads, each with a worker of its own. A photo that crashes takes the process along.
 
     Parameters
     ----------
@@ -30,12 +30,12 @@ class Threads:
         self.in_hand: dict[Future[list[Record]], int] = {}
         self.pool = ThreadPoolExecutor(size, initializer=torch.set_num_threads, initargs=(1,))
 
-    def hire(self) -> None:
+    def start_worker(self) -> None:
         """Ready at once."""
         self.ready.append(Event(len(self.workers)))
         self.workers.append(self.worker(str(len(self.workers))))
 
-    def give(self, worker: Hashable, batch: list[Item]) -> None:
+    def submit(self, worker: Hashable, batch: list[Item]) -> None:
         """To a thread."""
         assert isinstance(worker, int)
         self.in_hand[self.pool.submit(self.workers[worker], batch)] = worker

@@ -103,11 +103,11 @@ FILMS = {
 }
 
 
-# Archives that hold several films: each photo is on one of them, whichever its seed says.
-BOXES = {"mixed_box": ("blue_plate", "faded_print", "worn_print"), "any_film": tuple(FILMS)}
+# Several films: each photo is on one of them, whichever its seed says.
+BOXES = {"mixed_box": ("blue_plate", "faded_print", "worn_print"), "all_films": tuple(FILMS)}
 
 # Augmentation: each time that a photo is seen, it is on another of these. Elsewhere a photo has one scan.
-EVER_NEW = {"generic", "any_film"}
+EVER_NEW = {"generic", "all_films"}
 
 
 def film_of(name: str, seed: int) -> Film:

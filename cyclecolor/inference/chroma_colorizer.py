@@ -47,7 +47,7 @@ class ChromaColorizer(Colorizer):
         small = scaled_lightness(self._shrunk(pixels), self.space).to(self.device)
         lines = self.lines(small)
         if reference:
-            lines = self._after(reference, lines, small)
+            lines = self._referenced(reference, lines, small)
         if hints:
             refuse_outside(hints, *pixels.shape[:2])
             lines = self._hinted(lines, small, pixels, hints)
@@ -113,7 +113,7 @@ class ChromaColorizer(Colorizer):
         return chroma * self.saturation * strength.clamp(1, MOST) ** self.experiment.emphasis
 
     @torch.inference_mode()
-    def _after(self, reference: Reference, lines: Tensor, small: Tensor) -> Tensor:
+    def _referenced(self, reference: Reference, lines: Tensor, small: Tensor) -> Tensor:
         """Lines of the network's copy, changed such that colors follow those of another photo."""
         small, size = small.cpu(), lines.shape[-2:]
         change = reference.change(resized(small, size), self._features(small, size))

@@ -38,11 +38,11 @@ class RGBColorizer(Colorizer):
         Raises
         ------
         CycleColorError
-            If there are hints: these networks give no features to spread them by.
+            If there are hints or a reference: these networks give no features to spread them by.
         """
         if hints or reference:
             raise CycleColorError(
-                "hints are for checkpoints that keep lightness; leave them out", exit_code=2
+                "hints and references are for checkpoints that keep lightness; leave them out", exit_code=2
             )
         small = scaled_lightness(self._shrunk(photo.pixels), self.space)
         return _enlarged(self._repainted(small.to(self.device)), photo)

@@ -55,10 +55,7 @@ class ObjectStore(Store):
         """Whether the root itself is a file."""
         if self.scheme in WEB:
             return not self.root.partition("?")[0].endswith("/")
-        return self._again(lambda: self.files.isfile(self.root), shown_address(self.address))
-
-    def _again(self, call: Callable[[], T], place: str) -> T:
-        return retried(call, place)
+        return retried(lambda: self.files.isfile(self.root), shown_address(self.address))
 
     def _path(self, name: str) -> str:
         if self._is_single and name == self._own_name:
@@ -74,9 +71,7 @@ class ObjectStore(Store):
         """S3 page by page of 1,000, other stores folder by folder."""
         try:
             if self._is_single:
-                yield self._entry(
-                    self._own_name, self._again(lambda: self.files.info(self.root), self.shown())
-                )
+                yield self._entry(self._own_name, retried(lambda: self.files.info(self.root), self.shown()))
             elif self.scheme in ("s3", "s3a"):
                 yield from self._pages(under)
             else:
@@ -90,7 +85,7 @@ class ObjectStore(Store):
         prefix = f"{start}{under}/" if under else start
         request: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix, "MaxKeys": KEYS}
         while True:
-            page = self._again(lambda: self.files.call_s3("list_objects_v2", **request), self.shown())
+            page = retried(lambda: self.files.call_s3("list_objects_v2", **request), self.shown())
             for found in page.get("Contents", ()):
                 yield Entry(found["Key"][len(start) :], found["Size"], found["ETag"].strip('"'))
             if not page.get("IsTruncated"):
@@ -103,7 +98,7 @@ class ObjectStore(Store):
         folders, seen = [root + under], set[str]()
         while folders:
             ask = partial(self.files.ls, folders.pop(), detail=True)
-            for found in self._again(ask, self.shown(under)):
+            for found in retried(ask, self.shown(under)):
                 path = found["name"]
                 if not path.startswith(root) or path in seen or ("?" in path and self.scheme in WEB):
                     continue
@@ -151,12 +146,12 @@ class ObjectStore(Store):
                 exit_code=2,
             )
         target = f"{self.root}/{name}"
-        self._again(lambda: self.files.put_file(str(path), target), self.shown(name))
+        retried(lambda: self.files.put_file(str(path), target), self.shown(name))
 
     def remove(self, name: str) -> None:
         """By one request."""
         try:
-            self._again(lambda: self.files.rm_file(f"{self.root}/{name}"), self.shown(name))
+            retried(lambda: self.files.rm_file(f"{self.root}/{name}"), self.shown(name))
         except FileNotFoundError:
             return
 
@@ -165,7 +160,7 @@ class ObjectStore(Store):
         with tempfile.TemporaryDirectory(prefix="cyclecolor-") as folder:
             path = Path(folder) / "object"
             try:
-                self._again(lambda: self.files.get_file(f"{self.root}/{name}", str(path)), self.shown(name))
+                retried(lambda: self.files.get_file(f"{self.root}/{name}", str(path)), self.shown(name))
             except FileNotFoundError:
                 return None
             with path.open("rb") as file:
@@ -180,6 +175,6 @@ class ObjectStore(Store):
 
     def _of(self, name: str, call: Callable[[str], T]) -> T:
         try:
-            return self._again(lambda: call(self._path(name)), self.shown(name))
+            return retried(lambda: call(self._path(name)), self.shown(name))
         except FileNotFoundError:
             raise StorageError(f"{self.shown(name)}: no such file; check the address") from None
