@@ -69,6 +69,16 @@ def test_of_nine_tenths_on_any_film_one_photo_at_least_is_on_the_film_that_is_le
     assert len(method.found(torch.zeros(count, 1, 4, 4))) == found
 
 
+def test_the_discriminator_judges_the_film_that_is_learned_alone():
+    experiment = tiny_experiment(G_gray={"type": "film"}, any_film=0.5, batch_size=4)
+    method = METHODS["cyclegan"](experiment, device=CPU)
+    seen = []
+    method.networks["D_gray"].register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
+    images = torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8)
+    method.losses({"gray": images, "color": images})
+    assert seen == [2, 4, 2]  # the generator's fakes; then real scans and fakes of the pool
+
+
 def test_without_a_share_nothing_changes():
     experiment = tiny_experiment(G_gray={"type": "film"}, batch_size=4)
     method = METHODS["cyclegan"](experiment, device=CPU)

@@ -541,6 +541,36 @@ def test_what_was_in_hand_when_a_driver_died_is_tried_alone(memory, checkpoint, 
     assert {*contents(memory, "/out")} == {*names} - {"5.png"}
 
 
+def test_a_photo_that_ends_the_process_is_quarantined(memory, checkpoint, tmp_path, monkeypatch):
+    """Threads die with it: what was marked before it was decoded tells the next job."""
+    for i in range(4):
+        memory.pipe_file(f"/in/{i}.png", make(tmp_path / f"{i}.png", value=i).read_bytes())
+
+    class EndOfProcess(BaseException):
+        pass
+
+    color, ends = Worker._color, []
+
+    def ending(self, item, task):
+        if item.name == "2.png":
+            raise EndOfProcess
+        return color(self, item, task)
+
+    monkeypatch.setattr(Worker, "_color", ending)
+    found = {}
+    while not found and len(ends) < 5:
+        collection = collection_of("memory://in", "memory://out", checkpoint)
+        usual = collection.pool
+        collection.pool = lambda usual=usual: Threads(1, usual().worker)
+        try:
+            found = {record["input"]: record["status"] for record in collection.run()}
+        except EndOfProcess:
+            ends.append(collection)
+    assert len(ends) == 2
+    assert found["2.png"] == "quarantined"
+    assert {*contents(memory, "/out")} == {"0.png", "1.png", "3.png"}
+
+
 def test_control_c_finishes_the_batch_in_hand(memory, checkpoint, tmp_path, monkeypatch):
     for i in range(40):
         memory.pipe_file(f"/in/{i:02}.png", make(tmp_path / f"{i:02}.png", value=i).read_bytes())
