@@ -46,9 +46,9 @@ class Data(Section):
 
 
 class Generator(Section):
-    """`resnet` (width, blocks), `fusion` (all but blocks) or, for G_gray, `film` (none)."""
+    """`resnet` (width, blocks), `fusion` (all but blocks). G_gray: also `film_resnet` (default), `film`."""
 
-    type: Literal["resnet", "fusion", "film"] = "fusion"
+    type: Literal["resnet", "fusion", "film", "film_resnet"] = "fusion"
     width: int = Field(64, ge=1, le=1024)  # resnet: channels after its first layer; fusion: of its decoder
     blocks: int = Field(9, ge=1, le=64)  # resnet: residual blocks
     # fusion: the network that looks at the photo
@@ -57,6 +57,11 @@ class Generator(Section):
     stride: Literal[1, 2, 4] = 4  # fusion: how many times smaller its output is than its input
     pretrained: bool = False  # fusion: start from ImageNet's weights; there are none for resnet10
     encoder_rate: float = Field(0.2, gt=0, le=1)  # share of learning_rate for a pretrained encoder
+
+    @property
+    def is_film(self) -> bool:
+        """Whether it draws with the physics of film alone."""
+        return self.type in ("film", "film_resnet")
 
     @model_validator(mode="after")
     def _weights_exist(self) -> Self:
@@ -138,7 +143,7 @@ class Experiment(Section):
     on_trouble: Literal["skip", "halve", "stop"] = "skip"
     data: Data = Data()
     G_color: Generator = Generator()
-    G_gray: Generator = Generator(type="film")
+    G_gray: Generator = Generator(type="film_resnet")
     discriminator: Discriminator = Discriminator()
     weights: Weights = Weights()
     bottleneck: Bottleneck = Bottleneck()
@@ -146,7 +151,7 @@ class Experiment(Section):
     @field_validator("G_color")
     @classmethod
     def _colors(cls, options: Generator) -> Generator:
-        if options.type == "film":
+        if options.is_film:
             raise ValueError("a film makes gray: choose resnet or fusion")
         return options
 
@@ -161,8 +166,8 @@ class Experiment(Section):
 
     @model_validator(mode="after")
     def _any_film(self) -> Self:
-        if self.any_film and self.method == "cyclegan" and self.G_gray.type != "film":
-            raise ValueError("any_film is for G_gray.type = 'film'")
+        if self.any_film and self.method == "cyclegan" and not self.G_gray.is_film:
+            raise ValueError("any_film is for G_gray.type = 'film' or 'film_resnet'")
         return self
 
     @model_validator(mode="after")

@@ -38,7 +38,7 @@ def small(**changes):
     And at next to no rate: Adam steps as far down a slope that is but rounding as down any other, and from
     there two runs part. Its moments, the averages, statistics and pools are those of every step all the same.
     """
-    least = {"G_color": FUSION, "G_gray": {"type": "film", "stages": 1}, "batch_size": 4, "num_steps": 4}
+    least = {"G_color": FUSION, "G_gray": {"type": "film_resnet"}, "batch_size": 4, "num_steps": 4}
     judges = {"layers": 1, "width": 8, "pool_size": 3, "learning_rate": SLOW}
     least |= {"learning_rate": SLOW, "discriminator": judges}
     least |= {"data": {"size": 32}, "bottleneck": {"quantize": False}, "match_steps": 2}

@@ -139,10 +139,10 @@ class CycleGAN(Method):
 
     @property
     def _matches_film(self) -> bool:
-        return self.experiment.G_gray.type == "film" and self.experiment.match_steps > 0
+        return self.experiment.G_gray.is_film and self.experiment.match_steps > 0
 
     def before_training(self, dataset: Dataset[Any], progress: Progress) -> None:
-        """Match the film to the gray pile, on crops that the first steps will see; say it."""
+        """Begin with the film that matches the gray pile best, on crops of the first steps; say which."""
         film, experiment = self.networks["G_gray"], self.experiment
         if not isinstance(film, FilmGenerator) or not experiment.match_steps:
             return
@@ -155,7 +155,9 @@ class CycleGAN(Method):
             self.read({"gray": crops["gray"][i], "color": crops["color"][j]}) for i, j in progress(picks)
         )
         seed = mixed_seed(experiment.seed, Stream.BEFORE, 1)
-        match_film(film, batches, steps=experiment.match_steps, seed=seed)
+        matched = FilmGenerator(film.to_linear).to(self.device)
+        match_film(matched, batches, steps=experiment.match_steps, seed=seed)
+        film.begin_as(matched)
         numbers = ", ".join(f"{name} {value:.2f}" for name, value in film.describe().items())
         logger.info("the film found in the gray pile: %s", numbers)
 

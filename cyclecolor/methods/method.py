@@ -15,6 +15,7 @@ from ..config import Experiment, Generator
 from ..networks import (
     GENERATORS,
     FilmGenerator,
+    FilmResnet,
     FusionGenerator,
     GrayResidual,
     PatchDiscriminator,
@@ -81,8 +82,9 @@ class Method(ABC):
     def build_generator(cls, name: str, experiment: Experiment) -> nn.Module:
         """`G_color` (1 channel in, 2 out) or `G_gray` (3 in, 1 out) from its table."""
         options = getattr(experiment, name)
-        if options.type == "film":
-            return FilmGenerator(SPACES[experiment.space].linear)
+        if options.is_film:
+            film = FilmResnet if options.type == "film_resnet" else FilmGenerator
+            return film(SPACES[experiment.space].linear)
         if name == "G_color":
             return make_generator(options, 1, 2)
         return GrayResidual(make_generator(options, 3, 1))

@@ -3,6 +3,7 @@
 from .any_film import any_film
 from .encoders import ENCODERS
 from .film_generator import FilmGenerator
+from .film_resnet import FilmResnet
 from .folding import fold_norms
 from .fusion_generator import FusionGenerator
 from .gray_residual import GrayResidual
@@ -17,6 +18,7 @@ __all__ = [
     "ENCODERS",
     "GENERATORS",
     "FilmGenerator",
+    "FilmResnet",
     "FusionGenerator",
     "GrayResidual",
     "PatchDiscriminator",

@@ -41,8 +41,7 @@ class FilmGenerator(nn.Module):
 
     Each parameter has a learned mean and a learned spread, sampled for each image; grain and unevenness are
     fresh noise. A film this narrow cannot draw color into the gray, so the cycle through it is honest by
-    construction. (A ResNet that moved the means with the scene kept the discriminator busy instead: in 250
-    steps it had not found the sensitivities and the fading that the means alone find in 150.)
+    construction.
 
     Parameters
     ----------
@@ -58,22 +57,29 @@ class FilmGenerator(nn.Module):
 
     def forward(self, color: Tensor, noise: Noise = normal) -> Tensor:
         """Lightness and chroma (N, 3, H, W) to gray (N, 1, H, W) in [-1, 1]."""
+        return self.full_size(color, color, noise)
+
+    def full_size(self, color: Tensor, small: Tensor, noise: Noise = normal) -> Tensor:
+        """Gray at the size of `color` (N, 3, H, W), on the film that suits its `small` copy."""
         if not self.training:
             # In use, one photo gives one gray, whenever and wherever it is made.
             noise = partial(normal, generator=torch.Generator(color.device).manual_seed(0))
         with torch.autocast(color.device.type, enabled=False):  # bfloat16 is coarser than a level of 8 bits
-            return develop(self.to_linear(color.float()), self.draw(len(color), noise), noise)
+            raw = self.draw(small.float(), noise)
+            return develop(self.to_linear(color.float()), by_name(raw), noise)
 
-    def draw(self, count: int, noise: Noise) -> dict[str, Tensor]:
-        """Raw parameters of `count` images, each (count, 1, 1, 1); with their spread while training."""
-        raw = (GAIN * self.mean).expand(count, -1)
+    def draw(self, color: Tensor, noise: Noise) -> Tensor:
+        """Raw parameters (N, 12) for N images; with their spread while training. A film is one for all."""
+        raw = (GAIN * self.mean).expand(len(color), -1)
         if self.training:
             raw = raw + F.softplus(GAIN * self.spread) * noise(raw.shape, raw.device)
-        return by_name(raw)
+        return raw
 
-    def full_size(self, color: Tensor, small: Tensor) -> Tensor:
-        """Gray at the size of `color` (N, 3, H, W); a film needs no `small` copy."""
-        return self(color)
+    @torch.no_grad()
+    def begin_as(self, other: "FilmGenerator") -> None:
+        """Take over the means and spreads of another film."""
+        self.mean.copy_(other.mean)
+        self.spread.copy_(other.spread)
 
     def describe(self) -> dict[str, float]:
         """What the film has become: weights, exposure, curve and so on, at the means."""

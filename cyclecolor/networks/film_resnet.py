@@ -1,0 +1,65 @@
+"""`FilmResnet`: a generator of gray in which a ResNet says what film each photo is shown on."""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..distributed import normal
+from ..film import Noise
+from .encoders import ENCODERS
+from .film_generator import GAIN, STARTS, FilmGenerator, film_numbers
+
+SEEN = 32  # pixels: side of the copy of a photo that the ResNet looks at
+STAGES, HIDDEN = 2, 64  # of the ResNet, and features between it and the numbers
+LEEWAY = 2.0  # raw: how far the ResNet moves a number at most; two stops, or a factor of 7 in a sensitivity
+
+
+class FilmResnet(FilmGenerator):
+    """Renders each photo as a film of its own, whose few numbers a ResNet chooses.
+
+        numbers = mean + spread * noise + f(scene, noise)
+
+    An archive is not one film, and its films were exposed and printed as the scene asked. f, a ResNet that
+    looks at a small copy of the photo and at the noise, moves numbers that go together: lifted black with
+    lowered white, say, or blue sensitivity with bright skies. Its last layer starts at zero, so that it
+    begins as the one film of `FilmGenerator`. As there, nothing is repainted: no pattern can hide color.
+
+    Parameters
+    ----------
+    to_linear : callable
+        From what the network sees, lightness and chroma (N, 3, H, W), to linear sRGB in [0, 1].
+    """
+
+    def __init__(self, to_linear: Callable[[Tensor], Tensor]):
+        super().__init__(to_linear)
+        self.stem, self.stages, channels = ENCODERS["resnet10"](3, STAGES)
+        self.hidden = nn.Linear(channels[-1] + len(STARTS), HIDDEN)
+        self.answer = nn.Linear(HIDDEN, len(STARTS))
+        nn.init.zeros_(self.answer.weight)
+        nn.init.zeros_(self.answer.bias)
+
+    def draw(self, color: Tensor, noise: Noise) -> Tensor:
+        """Raw parameters (N, 12) for photos (N, 3, H, W); in use without noise."""
+        scatter = torch.zeros(len(color), len(STARTS), device=color.device)
+        if self.training:
+            scatter = noise(scatter.shape, color.device)
+        return GAIN * self.mean + F.softplus(GAIN * self.spread) * scatter + self.moved(color, scatter)
+
+    def moved(self, color: Tensor, noise: Tensor) -> Tensor:
+        """f: how far photos (N, 3, H, W) and noise (N, 12) move the numbers (N, 12), within `LEEWAY`."""
+        features = self.stem(F.interpolate(color, size=(SEEN, SEEN), mode="area"))
+        for stage in self.stages:
+            features = stage(features)
+        hidden = F.relu(self.hidden(torch.cat([features.mean(dim=(2, 3)), noise], dim=1)))
+        return LEEWAY * torch.tanh(self.answer(hidden))
+
+    @torch.no_grad()
+    def describe(self) -> dict[str, float]:
+        """The film on which a photo of a gray card is shown: weights, exposure, curve and so on."""
+        card = torch.zeros(1, 3, SEEN, SEEN, device=self.mean.device)
+        was_training = self.training
+        numbers = film_numbers(self.eval().draw(card, normal)[0])
+        self.train(was_training)
+        return numbers
