@@ -70,6 +70,14 @@ def test_scene_and_noise_both_say_which_film(color):
         assert (moved - film.moved(color, scatter.roll(1, 0))).abs().max() > 0.05
 
 
+def test_the_film_chosen_tells_nothing_of_color(color):
+    film = moved_by(1.0)
+    recolored = torch.cat([color[:, :1], -color[:, 1:]], dim=1)
+    with torch.no_grad():
+        assert torch.equal(film.draw(color, seeded(1)), film.draw(recolored, seeded(1)))
+        assert not torch.equal(film(color, seeded(1)), film(recolored, seeded(1)))
+
+
 def test_each_gray_is_what_a_film_of_its_numbers_shows(color):
     """Nothing else is repainted."""
     film = moved_by(1.0)

@@ -13,7 +13,7 @@ from .film_generator import GAIN, STARTS, FilmGenerator, film_numbers
 
 SEEN = 32  # pixels: side of the copy of a photo that the ResNet looks at
 STAGES, HIDDEN = 2, 64  # of the ResNet, and features between it and the numbers
-LEEWAY = 2.0  # raw: how far the ResNet moves a number at most; two stops, or a factor of 7 in a sensitivity
+LEEWAY = 0.5  # raw: how far the ResNet moves a number at most; half a stop, or a factor of 1.6 in a sensitivity
 
 
 class FilmResnet(FilmGenerator):
@@ -23,8 +23,11 @@ class FilmResnet(FilmGenerator):
 
     An archive is not one film, and its films were exposed and printed as the scene asked. f, a ResNet that
     looks at a small copy of the photo and at the noise, moves numbers that go together: lifted black with
-    lowered white, say, or blue sensitivity with bright skies. Its last layer starts at zero, so that it
-    begins as the one film of `FilmGenerator`. As there, nothing is repainted: no pattern can hide color.
+    lowered white, say, or contrast with a bright sky. Its last layer starts at zero, so that it begins as
+    the one film of `FilmGenerator`.
+
+    As there, nothing is repainted: no pattern can hide color. And the ResNet sees lightness alone, or the
+    film that it chooses would tell `G_color` something of the colors, which no scan does.
 
     Parameters
     ----------
@@ -34,7 +37,7 @@ class FilmResnet(FilmGenerator):
 
     def __init__(self, to_linear: Callable[[Tensor], Tensor]):
         super().__init__(to_linear)
-        self.stem, self.stages, channels = ENCODERS["resnet10"](3, STAGES)
+        self.stem, self.stages, channels = ENCODERS["resnet10"](1, STAGES)
         self.hidden = nn.Linear(channels[-1] + len(STARTS), HIDDEN)
         self.answer = nn.Linear(HIDDEN, len(STARTS))
         nn.init.zeros_(self.answer.weight)
@@ -49,7 +52,7 @@ class FilmResnet(FilmGenerator):
 
     def moved(self, color: Tensor, noise: Tensor) -> Tensor:
         """f: how far photos (N, 3, H, W) and noise (N, 12) move the numbers (N, 12), within `LEEWAY`."""
-        features = self.stem(F.interpolate(color, size=(SEEN, SEEN), mode="area"))
+        features = self.stem(F.interpolate(color[:, :1], size=(SEEN, SEEN), mode="area"))
         for stage in self.stages:
             features = stage(features)
         hidden = F.relu(self.hidden(torch.cat([features.mean(dim=(2, 3)), noise], dim=1)))
