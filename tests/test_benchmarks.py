@@ -183,7 +183,7 @@ def test_lay_out_prokudin(script, photos, tmp_path):
 def test_mutants(script, tmp_path, monkeypatch, capsys):
     mutants = script("mutants", "--count", 6, "--batch", 3, "--limit", 1e9)
     bases = mutants.base_pictures()
-    extra = {"jxl", "heic"}  # of the extra `archive`
+    extra = {"jxl", "heic"}  # of the extras `archive` and `jxl`
     assert {suffix for suffix, _ in bases} | extra == set(mutants.SUFFIXES)
     mutants.write_batch(tmp_path / "some", bases, range(5, 8), seed=1)
     mutants.write_batch(tmp_path / "one", bases, range(6, 7), seed=1)

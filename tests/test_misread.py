@@ -54,7 +54,9 @@ def test_a_part_of_a_jpeg_filled_up_is_refused(tmp_path, coded, filling):
 @pytest.mark.parametrize("options", [{}, {"progressive": True}], ids=["rows", "scans"])
 def test_a_jpeg_that_ends_between_two_restarts_is_refused(tmp_path, options, end):
     content = jpeg_of(Image.fromarray(NOISE), restart_marker_blocks=4, **options)
-    restarts = [at for at in range(len(content)) if content[at] == 0xFF and content[at + 1] in range(0xD0, 0xD8)]
+    restarts = [
+        at for at in range(len(content)) if content[at] == 0xFF and content[at + 1] in range(0xD0, 0xD8)
+    ]
     for at in restarts[-1:-20:-6]:
         for cut in (content[:at], content[: at + 2]):
             (tmp_path / "a.jpg").write_bytes(cut + end)
