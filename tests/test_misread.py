@@ -325,3 +325,16 @@ def test_depth_and_colors_of_avif_are_said(tmp_path):
     (tmp_path / "a.avif").write_bytes(linear)
     expected = 255 * encoded(photo.pixels / 255)
     assert np.abs(read_photo(tmp_path / "a.avif").pixels - expected).max() <= 1
+
+
+@pytest.mark.parametrize("suffix", ["tif", "jp2"])
+def test_jpeg_2000_of_five_channels_is_not_called_damaged(tmp_path, suffix):
+    five, path = np.dstack([COLORS, RAMP, RAMP]), tmp_path / f"a.{suffix}"
+    if suffix == "jp2":
+        path.write_bytes(imagecodecs.jpeg2k_encode(five, reversible=True))
+    else:
+        extra = ["unassalpha", "unspecified"]
+        tifffile.imwrite(
+            path, five, photometric="rgb", extrasamples=extra, planarconfig="contig", compression="jpeg2000"
+        )
+    assert refusal(path).reason == "unsupported"
