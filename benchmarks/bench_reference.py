@@ -3,7 +3,7 @@
     python benchmarks/bench_reference.py PHOTOS [--checkpoint default] [--count 300]
 
 References are the photo itself, mirrored; for its right half, the left one; the next photo of the list, which
-shows something else; and where a `manifest.csv` beside the photos names their `kind`, the next one of the same
+shows something else; and where a `manifest.csv` beside the photos names their `kind`, the next one of its
 kind in the folder. CIEDE2000 and hue error (degrees, where the truth has a hue), on copies of short side 192.
 """
 
