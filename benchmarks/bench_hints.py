@@ -31,13 +31,14 @@ NEIGHBORS = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dy or dx]
 
 def main() -> None:
     """Print a table."""
-    rows = measure(*photos_and_colorizer(__doc__.splitlines()[0]))
+    paths, colorizer = paths_and_colorizer(__doc__.splitlines()[0])
+    rows = measure([small_photo(path) for path in paths], colorizer)
     for way, errors in rows.items():
         mean = np.mean(errors)
         print(f"{way:<40} {mean:6.2f} +- {1.96 * np.std(errors) / np.sqrt(len(errors)):.2f}")
 
 
-def photos_and_colorizer(description: str) -> tuple[list[np.ndarray], ChromaColorizer]:
+def paths_and_colorizer(description: str) -> tuple[list[Path], ChromaColorizer]:
     """What the command line asks for."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("photos", type=Path)
@@ -47,7 +48,7 @@ def photos_and_colorizer(description: str) -> tuple[list[np.ndarray], ChromaColo
     torch.set_num_threads(1)
     paths = find_photos(options.photos)
     paths = paths[:: max(1, len(paths) // options.count)][: options.count]
-    return [small_photo(path) for path in paths], load(options.checkpoint)
+    return paths, load(options.checkpoint)
 
 
 def small_photo(path: Path) -> np.ndarray:

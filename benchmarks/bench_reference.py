@@ -2,15 +2,17 @@
 
     python benchmarks/bench_reference.py PHOTOS [--checkpoint default] [--count 300]
 
-References are the photo itself, mirrored; for its right half, the left one; and the next photo of the list,
-which shows something else. CIEDE2000 and hue error (degrees, where the truth has a hue), on copies of short
-side 192.
+References are the photo itself, mirrored; for its right half, the left one; the next photo of the list, which
+shows something else; and where a `manifest.csv` beside the photos names their `kind`, the next one of its
+kind in the folder. CIEDE2000 and hue error (degrees, where the truth has a hue), on copies of short side 192.
 """
 
+import csv
 from collections import defaultdict
+from pathlib import Path
 
 import numpy as np
-from bench_hints import error, gray_of, photos_and_colorizer, to_lab
+from bench_hints import error, gray_of, paths_and_colorizer, small_photo, to_lab
 
 from cyclecolor.evaluation.metrics import hue_agreement
 from cyclecolor.inference import ChromaColorizer
@@ -19,7 +21,8 @@ from cyclecolor.photos import Photo
 
 def main() -> None:
     """Print a table."""
-    rows = measure(*photos_and_colorizer(__doc__.splitlines()[0]))
+    paths, colorizer = paths_and_colorizer(__doc__.splitlines()[0])
+    rows = measure([small_photo(path) for path in paths], colorizer, [next_of_kind(path) for path in paths])
     for what, errors in rows.items():
         means, spreads = np.nanmean(errors, axis=0), np.nanstd(errors, axis=0)
         cells = (
@@ -28,8 +31,23 @@ def main() -> None:
         print(f"{what:<40}", *cells)
 
 
-def measure(photos: list[np.ndarray], colorizer: ChromaColorizer) -> dict[str, list[tuple[float, float]]]:
-    """CIEDE2000 and hue error of each photo (H, W, 3), by reference."""
+def next_of_kind(path: Path) -> np.ndarray | None:
+    """Another photo (H, W, 3) of the kind that the manifest of the folder says; None where there is none."""
+    manifest = path.with_name("manifest.csv")
+    if not manifest.is_file():
+        return None
+    with manifest.open(newline="") as file:
+        kinds = {row["name"]: row["kind"] for row in csv.DictReader(file)}
+    alike = sorted(name for name, kind in kinds.items() if kind == kinds.get(path.name))
+    if path.name not in alike or len(alike) < 2:
+        return None
+    return small_photo(path.with_name(alike[(alike.index(path.name) + 1) % len(alike)]))
+
+
+def measure(
+    photos: list[np.ndarray], colorizer: ChromaColorizer, alike: list[np.ndarray | None]
+) -> dict[str, list[tuple[float, float]]]:
+    """CIEDE2000 and hue error of each photo (H, W, 3), by reference; `alike`: one of the kind of each."""
     rows = defaultdict(list)
     for number, rgb in enumerate(photos):
         middle = rgb.shape[1] // 2
@@ -37,6 +55,8 @@ def measure(photos: list[np.ndarray], colorizer: ChromaColorizer) -> dict[str, l
         rows["no reference"].append(errors_of(colorizer, rgb))
         rows["itself, mirrored"].append(errors_of(colorizer, rgb, rgb[:, ::-1]))
         rows["another photo"].append(errors_of(colorizer, rgb, other))
+        if alike[number] is not None:
+            rows["another photo of its kind"].append(errors_of(colorizer, rgb, alike[number]))
         rows["right half, no reference"].append(errors_of(colorizer, rgb[:, middle:]))
         rows["right half, after the left"].append(errors_of(colorizer, rgb[:, middle:], rgb[:, :middle]))
     return rows

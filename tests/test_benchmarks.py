@@ -183,7 +183,7 @@ def test_lay_out_prokudin(script, photos, tmp_path):
 def test_mutants(script, tmp_path, monkeypatch, capsys):
     mutants = script("mutants", "--count", 6, "--batch", 3, "--limit", 1e9)
     bases = mutants.base_pictures()
-    extra = {"jxl", "heic"}  # of the extra `archive`
+    extra = {"jxl", "heic"}  # of the extras `archive` and `jxl`
     assert {suffix for suffix, _ in bases} | extra == set(mutants.SUFFIXES)
     mutants.write_batch(tmp_path / "some", bases, range(5, 8), seed=1)
     mutants.write_batch(tmp_path / "one", bases, range(6, 7), seed=1)
@@ -324,9 +324,11 @@ def test_bench_hints(script, photos, capsys):
 
 def test_bench_reference(script, photos, capsys):
     """References are found out by what they do; a photo helps itself the most."""
+    (photos / "manifest.csv").write_text("name,kind\n0.png,barn\n1.png,barn\n2.png,barn\n")
     script("bench_reference", photos, "--count", 2).main()
     lines = capsys.readouterr().out.splitlines()
     rows = {line[:40].strip(): float(line[40:].split()[0]) for line in lines}
+    assert rows["another photo of its kind"] != rows["another photo"]  # that of 1.png is 2.png, not 0.png
     assert rows["itself, mirrored"] < min(rows["no reference"], rows["another photo"])
     assert rows["right half, after the left"] != rows["right half, no reference"]
 

@@ -201,12 +201,13 @@ def test_the_size_of_a_jpeg_xl_is_known_before_it_is_decoded(tmp_path, size):
             read_photo(tmp_path / "a.jxl", max_pixels=1)
 
 
-def test_jpeg_xl_goes_out_and_comes_back(tmp_path):
+@pytest.mark.parametrize("quality", [95, 100])
+def test_jpeg_xl_goes_out_and_comes_back(tmp_path, quality):
     pytest.importorskip("pillow_jxl")
     exif = b"Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0\0"
     said = Metadata(exif=exif, xmp=b'<x:xmpmeta xmlns:x="adobe:ns:meta/"/>', iptc=b"\x1c\x02")
     for photo in (Photo(COLORS, RAMP, said), Photo(RAMP[..., None], None, said)):
-        written = write_photo(photo, tmp_path / "a.jxl")
+        written = write_photo(photo, tmp_path / "a.jxl", quality=quality)
         assert written.lost == ("IPTC",)
         back = read_photo(tmp_path / "a.jxl")
         assert np.abs(back.pixels.astype(int) - photo.pixels).mean() < 3
@@ -217,7 +218,7 @@ def test_jpeg_xl_goes_out_and_comes_back(tmp_path):
 @pytest.fixture
 def plain_install(monkeypatch):
     """Without what the extra brings."""
-    hidden = ("imagecodecs", "pillow_heif", "pillow_jxl")
+    hidden = ("imagecodecs", "pi_heif", "pillow_heif", "pillow_jxl")
     for name in hidden:
         monkeypatch.setitem(sys.modules, name, None)  # importing it now fails
 
@@ -230,7 +231,8 @@ def test_without_the_packages_the_message_names_the_extra(tmp_path, plain_instal
         "jpg": b"\xff\xd8" + jpeg.segment(0xC1, struct.pack(">BHHB3B", 12, H, W, 1, 1, 0x11, 0)) + bytes(9),
     }[kind]
     (tmp_path / f"a.{kind}").write_bytes(content)
-    with pytest.raises(PhotoError, match=r"pip install 'cyclecolor\[archive\]'") as refused:
+    extra = "jxl" if kind == "jxl" else "archive"
+    with pytest.raises(PhotoError, match=rf"pip install 'cyclecolor\[{extra}\]'") as refused:
         read_photo(tmp_path / f"a.{kind}")
     assert refused.value.reason == "unsupported"
 

@@ -281,6 +281,14 @@ def test_exif_of_an_upright_picture_in_srgb(order):
     assert len(cleaned) == len(block(order, thumbnail=b""))
 
 
+def test_previews_in_the_notes_of_a_maker_go_and_all_else_stays_in_place():
+    notes = b"Nikon\0\2\x10" + b"\xff\xd8\xff\xdb old and gray \xff\xd9" + b"serial \xff\xd8\xff 7"
+    said = exif.block_of([Field(0x8769, 4, [Field(0x927C, 7, notes)])])
+    cleaned = exif.cleaned(said, 1)
+    assert cleaned.index(b"serial \xff\xd8\xff 7") == said.index(b"serial")
+    assert b"Nikon\0\2\x10" + bytes(20) + b"serial" in cleaned
+
+
 def test_exif_with_xmp_and_iptc_inside(tmp_path):
     said = exif.block_of([Field(270, 2, b"A barn\0"), Field(700, 1, packet()), Field(33723, 7, RECORDS)])
     GRAY.save(tmp_path / "a.webp", exif=said, lossless=True)

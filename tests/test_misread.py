@@ -1,6 +1,7 @@
 """Pictures that decoders read wrong without a word: read right, or refused."""
 
 import io
+import re
 import struct
 import zlib
 
@@ -47,6 +48,26 @@ def test_a_part_of_a_jpeg_filled_up_is_refused(tmp_path, coded, filling):
         if coded != "progressive":  # what its last scans bring does not show in a small copy
             with pytest.raises(PhotoError):
                 read_rgb8(tmp_path / "a.jpg", short_side=12)
+
+
+@pytest.mark.parametrize("end", [b"", b"\xff\xd9"])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}], ids=["rows", "scans"])
+def test_a_jpeg_that_ends_between_two_restarts_is_refused(tmp_path, options, end):
+    content = jpeg_of(Image.fromarray(NOISE), restart_marker_blocks=4, **options)
+    restarts = [
+        at for at in range(len(content)) if content[at] == 0xFF and content[at + 1] in range(0xD0, 0xD8)
+    ]
+    for at in restarts[-1:-20:-6]:
+        for cut in (content[:at], content[: at + 2]):
+            (tmp_path / "a.jpg").write_bytes(cut + end)
+            assert refusal(tmp_path / "a.jpg").reason == "truncated"
+
+
+def test_a_jpeg_that_ends_within_an_escaped_byte_is_refused(tmp_path):
+    content = jpeg_of(Image.fromarray(NOISE))
+    for found in list(re.finditer(b"\xff\0", content))[-40::13]:
+        (tmp_path / "a.jpg").write_bytes(content[: found.start() + 1] + b"\xff\xd9")
+        assert refusal(tmp_path / "a.jpg").reason == "truncated"
 
 
 def test_a_jpeg_without_its_last_scans_is_refused(tmp_path):
@@ -304,3 +325,16 @@ def test_depth_and_colors_of_avif_are_said(tmp_path):
     (tmp_path / "a.avif").write_bytes(linear)
     expected = 255 * encoded(photo.pixels / 255)
     assert np.abs(read_photo(tmp_path / "a.avif").pixels - expected).max() <= 1
+
+
+@pytest.mark.parametrize("suffix", ["tif", "jp2"])
+def test_jpeg_2000_of_five_channels_is_not_called_damaged(tmp_path, suffix):
+    five, path = np.dstack([COLORS, RAMP, RAMP]), tmp_path / f"a.{suffix}"
+    if suffix == "jp2":
+        path.write_bytes(imagecodecs.jpeg2k_encode(five, reversible=True))
+    else:
+        extra = ["unassalpha", "unspecified"]
+        tifffile.imwrite(
+            path, five, photometric="rgb", extrasamples=extra, planarconfig="contig", compression="jpeg2000"
+        )
+    assert refusal(path).reason == "unsupported"

@@ -101,6 +101,15 @@ def test_every_input_has_a_line(scans, call, tmp_path):
     assert files(tmp_path / "out") == {"a.jpg", "b.png", "c.tif", "sub/d.jpg", "unnamed.png"}
 
 
+@pytest.mark.parametrize("beside", ["a.xmp", "a.XMP", "a.jpg.xmp"])
+def test_a_sidecar_is_named_as_lost(scans, call, tmp_path, beside):
+    (scans / beside).write_bytes(b"<x:xmpmeta/>")
+    call(scans)
+    found = records(tmp_path / "out")
+    assert found["a.jpg"]["lost"] == [f"sidecar {beside}"]
+    assert sum("lost" in record for record in found.values()) == 1
+
+
 def test_what_is_lost_and_what_is_odd_is_in_the_manifest_and_counted(scans, call, tmp_path):
     make(scans / "said.jpg")
     with Image.open(scans / "said.jpg") as image:

@@ -6,7 +6,7 @@ with a reason), `write_photo` puts one back with its metadata, atomically.
 
 from .decoding import decode_image, encode_image
 from .encoding import SUBSAMPLINGS
-from .folders import FOREIGN_SUFFIXES, PHOTO_SUFFIXES, find_files, find_photos, is_service
+from .folders import FOREIGN_SUFFIXES, PHOTO_SUFFIXES, find_files, find_photos, is_service, sidecars
 from .ours import provenance_in
 from .photo import Metadata, Photo, PhotoError
 from .reading import MAX_PIXELS, is_photo, read_luma, read_pages, read_photo, read_rgb8
@@ -42,6 +42,7 @@ __all__ = [
     "read_pages",
     "read_photo",
     "read_rgb8",
+    "sidecars",
     "write_pages",
     "write_photo",
 ]

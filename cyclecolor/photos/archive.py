@@ -8,7 +8,7 @@ import numpy as np
 from . import jpeg, metadata
 from .decoding import photo_of
 from .exif import profile_of_exif, stored_orientation
-from .extras import archive
+from .extras import archive, installed
 from .guard import Refused, check_size
 from .icc import profile_by_numbers
 from .jxl import read_jxl
@@ -19,7 +19,10 @@ from .samples import widened
 
 def _read_heif(file: BinaryIO, max_pixels: int) -> Photo:
     """HEIC and its relatives, their first picture; libheif turns it upright."""
-    library = archive("pillow_heif", "HEIF")
+    # The same library: with a decoder alone, or as GPL with an encoder, for those who have it.
+    library = archive(
+        "pillow_heif" if installed("pillow_heif") and not installed("pi_heif") else "pi_heif", "HEIF"
+    )
     file.seek(0)
     opened = library.HeifFile(file, convert_hdr_to_8bit=False, hdr_to_16bit=True)
     picture = opened[opened.primary_index]

@@ -1,6 +1,7 @@
 """EXIF (CIPA DC-008): orientation, and blocks that stay as they are but for what is true no longer."""
 
 import io
+import re
 import struct
 
 import numpy as np
@@ -17,6 +18,8 @@ _WIDTH, _HEIGHT = ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight
 _THUMBNAIL, _THUMBNAIL_BYTES = 513, 514
 _OF_COLORS_AS_STORED = {0x9101, 0x9102, 0xA500}  # components, compression, gamma
 _OF_PLACES = {0x9214, 0xA214}  # subject area and location: in the picture before it was turned
+_MAKER_NOTE = 0x927C
+_JPEG = re.compile(rb"\xff\xd8\xff[\xc0-\xfe].*?\xff\xd9", re.S)
 _INTEROPERABILITY, _ADOBE_RGB = 40965, b"R03\0"
 
 
@@ -85,7 +88,7 @@ def opened(block: bytes) -> Directory:
 
 
 def cleaned(block: bytes, orientation: int) -> bytes:
-    """A block for the upright picture in sRGB, without thumbnail; all else stays in its place.
+    """A block for the upright picture in sRGB, without thumbnail and previews; all else stays in its place.
 
     Maker notes need that: some count from the beginning of the block.
 
@@ -114,6 +117,7 @@ def cleaned(block: bytes, orientation: int) -> bytes:
                 data[at : at + 4] = b"R98\0"
         if orientation >= 5:
             _swap(data, inner, _WIDTH, _HEIGHT)
+        _erase_previews(data, inner)
         _drop(data, inner, _OF_COLORS_AS_STORED | (_OF_PLACES if orientation > 1 else set()))
     return HEADER + bytes(data)
 
@@ -131,6 +135,14 @@ def _erase_thumbnail(data: bytearray, first: Directory) -> None:
         return
     if start >= 8 and 0 < size <= len(data) - start:
         data[start : start + size] = bytes(size if start + size < len(data) else 0)
+
+
+def _erase_previews(data: bytearray, inner: Directory) -> None:
+    """Make zeros of the small JPEGs that cameras keep in their notes: they show the picture as it was."""
+    note = inner.entries.get(_MAKER_NOTE)
+    if note is not None and note.position + note.size <= len(data):
+        place = slice(note.position, note.position + note.size)
+        data[place] = _JPEG.sub(lambda found: bytes(len(found.group())), bytes(data[place]))
 
 
 def _slots(data: bytearray, directory: Directory) -> range:

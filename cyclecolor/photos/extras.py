@@ -1,4 +1,4 @@
-"""What comes with `pip install 'cyclecolor[archive]'`, imported where it is needed."""
+"""What comes with the extras `archive` and `jxl`, imported where it is needed."""
 
 from importlib import import_module
 from importlib.util import find_spec
@@ -9,8 +9,8 @@ from .guard import Refused
 INSTALL = "pip install 'cyclecolor[archive]'"
 
 
-def archive(module: str, what: str) -> ModuleType:
-    """Import an optional `module`.
+def archive(module: str, what: str, install: str = INSTALL) -> ModuleType:
+    """Import an optional `module`, which `install` brings.
 
     Raises
     ------
@@ -20,7 +20,7 @@ def archive(module: str, what: str) -> ModuleType:
     try:
         return import_module(module)
     except ImportError:
-        raise Refused("unsupported", f"{what} cannot be read here; {INSTALL} brings what it takes") from None
+        raise Refused("unsupported", f"{what} cannot be read here; {install} brings what it takes") from None
 
 
 def installed(module: str) -> bool:

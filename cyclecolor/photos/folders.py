@@ -110,6 +110,13 @@ def _files(top: Path, passed_over: Counter[str]) -> Iterator[Path]:
                 yield path
 
 
+def sidecars(photo: Path) -> list[str]:
+    """Names of the XMP files beside a photo that speak of it: scan.xmp (Adobe), scan.tif.xmp (darktable)."""
+    cases = ((f"{base}.xmp", f"{base}.XMP") for base in (photo.stem, photo.name))
+    found = (next((name for name in both if (photo.parent / name).is_file()), None) for both in cases)
+    return [name for name in found if name]
+
+
 def is_service(name: str) -> bool:
     """Whether a folder of that name is hidden, or one of `SERVICE_FOLDERS`."""
     return name.startswith(".") or name.lower() in SERVICE_FOLDERS

@@ -78,7 +78,7 @@ class Boxes:
         """Refuse pictures that Pillow does not read, or does not read right."""
         if not self.bits:
             raise Refused("truncated", "cut short (its picture is missing); copy or scan it again")
-        uniform = not self.signed and len(set(self.bits)) == 1 and self.bits[0] <= 16
+        uniform = not self.signed and len(set(self.bits)) == 1 and self.bits[0] <= 16 and len(self.bits) <= 4
         simple = not self.palette or (self.bits == (8,) and set(self.palette) == {8})
         grays = self.space != _GRAY or len(self.bits) < 3
         if not (uniform and simple and grays and self.space in _SPACES):

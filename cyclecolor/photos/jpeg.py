@@ -21,10 +21,9 @@ _LS = 0xF7  # ITU-T T.87, a process of its own
 # Coded data ends at a marker; FF 00 is a byte of it, FF D0 to D7 are restarts within, FF FF is filling.
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _MANY_ZEROS = 64
-# Bits of every kind: whoever decodes on into these sees noise.
-_TAILS = [
-    np.random.default_rng(seed).integers(0, 255, 4096, np.uint8).tobytes() for seed in (1, 2)
-]  # no markers
+_RESTART = re.compile(rb"\xff[\xd0-\xd7]")
+# Bits of every kind, no markers: whoever decodes on into these sees noise.
+_NOISE = [np.random.default_rng(seed).integers(0, 255, 4096, np.uint8).tobytes() for seed in (1, 2)]
 
 
 def segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
@@ -80,7 +79,7 @@ def without_end(content: bytes) -> bytes | None:
     try:
         if not _all_scans(content):
             return None
-        pictures = [_decoded(body + tail + END) for tail in (*_TAILS, b"")]
+        pictures = [_decoded(body + tail + END) for tail in (*_tails(body), b"")]
     except Exception:
         return None
     whole = all(np.array_equal(pictures[0], other) for other in pictures[1:])
@@ -105,13 +104,13 @@ def is_cut_short(image: Image.Image, file: BinaryIO, draft: tuple[int, int] | No
     file.seek(0)
     content = file.read()
     end = _end_of_scans(content)
-    data, picture = content[:end], np.asarray(image)
+    data, picture = content[:end].rstrip(b"\xff"), np.asarray(image)
     before = data.rstrip(b"\0")
     before += b"\0" * before.endswith(b"\xff")  # the zero that keeps it from being a marker
     zeros = len(data) - len(before)
 
     def same(part: bytes) -> bool:
-        return np.array_equal(picture, _decoded(part + _TAILS[0] + END, draft))
+        return np.array_equal(picture, _decoded(part + _tails(part)[0] + END, draft))
 
     # Zeros that stand for flat blocks are needed to the last.
     filled = zeros >= _MANY_ZEROS and same(data[:-8]) and not same(before)
@@ -162,6 +161,13 @@ def _end_of_scans(content: bytes) -> int:
             found = _MARKER.search(content, start)
             end = found.start() if found else len(content)
     return end
+
+
+def _tails(data: bytes) -> list[bytes]:
+    """Noise that goes on where `data` end: at once, and in the restart interval that would come next."""
+    numbers = [found.group()[1] for found in _RESTART.finditer(data)]
+    following = 0xD0 | (numbers[-1] + 1 & 7 if numbers else 0)
+    return [noise + bytes([0xFF, following]) + noise for noise in _NOISE]
 
 
 def _decoded(content: bytes, draft: tuple[int, int] | None = None) -> np.ndarray:

@@ -1,6 +1,7 @@
-"""JPEG XL (ISO/IEC 18181), by pillow-jxl-plugin; all its bits by imagecodecs."""
+"""JPEG XL (ISO/IEC 18181): written by imagecodecs; read by it and pillow-jxl-plugin, which tells profiles."""
 
 import io
+import struct
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -8,7 +9,7 @@ import numpy as np
 from PIL import JpegImagePlugin
 
 from . import jp2
-from .decoding import decode, encode_image, photo_of
+from .decoding import decode, interleaved, photo_of
 from .extras import archive
 from .guard import Refused, check_size
 from .metadata import Found
@@ -16,16 +17,16 @@ from .photo import Photo
 from .provenance import packet
 from .samples import narrow
 
+_INSTALL = "pip install 'cyclecolor[jxl]'"
 _CODE = b"\xff\x0a"
 _RATIOS = (None, (1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))  # ISO/IEC 18181-1, table D.2
 _HEAD = 1 << 16  # bytes in which the picture's size must be found
 _MOST_BYTES = 1 << 30
-_CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 
 
 def read_jxl(file: BinaryIO, max_pixels: int) -> Photo:
     """Read a JPEG XL: its size is known, and within the limit, before it is decoded."""
-    library = archive("pillow_jxl", "JPEG XL")
+    library = archive("pillow_jxl", "JPEG XL", _INSTALL)
     size = _size(file)
     check_size(*size, max_pixels)
     file.seek(0)
@@ -52,7 +53,7 @@ def read_jxl(file: BinaryIO, max_pixels: int) -> Photo:
 
 def _all_bits(content: bytes, height: int, width: int, channels: int) -> np.ndarray:
     """(H, W, C) uint8 or uint16, of full range."""
-    samples = archive("imagecodecs", "JPEG XL").jpegxl_decode(content)
+    samples = archive("imagecodecs", "JPEG XL", _INSTALL).jpegxl_decode(content)
     if samples.dtype in (np.float16, np.float32):
         samples = np.rint(samples.clip(0, 1) * 65535).astype(np.uint16)
     samples = samples[..., None] if samples.ndim == 2 else samples
@@ -101,27 +102,15 @@ def _length(bits: Iterator[int]) -> int:
 
 
 def jxl_of(photo: Photo, quality: int) -> bytes:
-    """Encode a photo; 16 bits are rounded to 8."""
-    library = archive("pillow_jxl", "JPEG XL")
-    image = encode_image(Photo(narrow(photo.pixels), None if photo.alpha is None else narrow(photo.alpha)))
-    encode = library.Encoder(
-        mode=image.mode,
-        lossless=False,
-        quality=quality,
-        decoding_speed=0,
-        effort=5,
-        use_container=True,
-        use_original_profile=False,
-        num_threads=0,
-    )
-    exif = photo.metadata.exif
-    return encode(
-        image.tobytes(),
-        image.width,
-        image.height,
-        jpeg_encode=False,
-        exif=exif.removeprefix(b"Exif\0\0") if exif else None,
-        jumb=None,
-        xmp=packet(photo.metadata),
-        compress=False,
-    )
+    """Encode a photo; 16 bits are rounded to 8: the encoder takes more of them for linear light."""
+    samples = narrow(interleaved(photo)).squeeze()
+    codecs = archive("imagecodecs", "JPEG XL")
+    content = codecs.jpegxl_encode(samples, quality, effort=5, usecontainer=True)
+    exif, xmp = photo.metadata.exif, packet(photo.metadata)
+    if exif:
+        content += _box(b"Exif", bytes(4) + exif.removeprefix(b"Exif\0\0"))
+    return content + (_box(b"xml ", xmp) if xmp else b"")
+
+
+def _box(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">L", len(content) + 8) + name + content

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, JpegImagePlugin
 
 from ..files import shown
-from . import jpeg, profiles, raw
+from . import jp2, jpeg, profiles, raw
 from .archive import READERS
 from .decoding import decode, decode_page, flattened
 from .exif import orientation_of
@@ -233,6 +233,8 @@ def _identified(file: BinaryIO, kind: str, max_pixels: int) -> Image.Image:
     Not `Image.open`: its limit on pixels is a global of the whole process, ours belongs to the
     call.
     """
+    if kind == "JPEG2000":
+        jp2.said_by(file).refuse_unusual()  # Pillow calls broken what it does not know
     file.seek(0)
     Image.init()
     try:

@@ -30,7 +30,7 @@ _FORMAT_OF = {
     ".avif": "AVIF",
 }
 _JXL = ".jxl"
-if installed("pillow_jxl"):
+if installed("imagecodecs"):
     _FORMAT_OF[_JXL] = "JXL"
 
 WRITABLE_SUFFIXES = tuple(_FORMAT_OF)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..inference import Colorizer, Hint
-from ..photos import JPEG_SUFFIXES, Photo, Written, read_luma, write_pages, write_photo
+from ..photos import JPEG_SUFFIXES, Photo, Written, read_luma, sidecars, write_pages, write_photo
 from .manifest import Manifest, Record, file_sha256
 from .no_manifest import NoManifest, Unchanged
 from .options import Options
@@ -122,7 +122,8 @@ class PhotoTranslator:
             raise Unchanged
         if options.lossless_luma:
             asked["luma"] = "kept" if luma else "encoded anew"
-        if lost := [*dict.fromkeys((*pages.lost, *files[0].lost))]:
+        beside = (f"sidecar {name}" for name in sidecars(task.source))
+        if lost := [*dict.fromkeys((*pages.lost, *files[0].lost, *beside))]:
             asked["lost"] = lost
         if pages.warnings:
             asked["warnings"] = [*pages.warnings]

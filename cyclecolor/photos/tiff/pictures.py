@@ -47,14 +47,19 @@ def picture(page: Directory, storage: "Storage", data: bytes) -> np.ndarray:
         raise Refused("unsupported", f"{storage.bits}-bit {kind} in TIFF is not supported; save it anew")
     if kind == "JPEG":
         data = _whole_jpeg(data, page.raw(Tag.JPEG_TABLES), page.number(Tag.PHOTOMETRIC, 1))
+    if kind == "JPEG2000":
+        bits = jp2.said_by(io.BytesIO(data)).bits
+        if bits and (set(bits) != {storage.bits} or len(bits) > 4):
+            text = (
+                f"JPEG 2000 of {len(bits)} samples of {max(bits)} bits in TIFF is not supported; save it anew"
+            )
+            raise Refused("unsupported", text)
     Image.init()
     image = Image.OPEN[kind][0](io.BytesIO(data), "")
     rows, columns = image.height, image.width
     # A strip's last rows may be missing, and tiles are whole; what is larger would be a bomb.
     if columns != storage.columns or rows > storage.rows:
         raise Refused("broken", "damaged (a strip or tile of another size); copy or scan it again")
-    if kind == "JPEG2000" and set(jp2.said_by(io.BytesIO(data)).bits) != {storage.bits}:
-        raise Refused("unsupported", "JPEG 2000 of another depth than its TIFF says; save it anew")
     deep = storage.bits == 16 and image.mode in ("LA", "RGB", "RGBA")
     samples = read_deep(io.BytesIO(data), image, 16, opencv=False) if deep else np.asarray(image)
     samples = samples[..., None] if samples.ndim == 2 else samples
