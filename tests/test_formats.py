@@ -206,7 +206,11 @@ def test_jpeg_xl_goes_out_and_comes_back(tmp_path, quality):
     pytest.importorskip("pillow_jxl")
     exif = b"Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0\0"
     said = Metadata(exif=exif, xmp=b'<x:xmpmeta xmlns:x="adobe:ns:meta/"/>', iptc=b"\x1c\x02")
-    for photo in (Photo(COLORS, RAMP, said), Photo(RAMP[..., None], None, said)):
+    for photo in (
+        Photo(COLORS, RAMP, said),
+        Photo(RAMP[..., None], None, said),
+        Photo(RAMP[:1, :, None], None, said),
+    ):
         written = write_photo(photo, tmp_path / "a.jxl", quality=quality)
         assert written.lost == ("IPTC",)
         back = read_photo(tmp_path / "a.jxl")

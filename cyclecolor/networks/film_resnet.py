@@ -13,7 +13,7 @@ from .film_generator import GAIN, STARTS, FilmGenerator, film_numbers
 
 SEEN = 32  # pixels: side of the copy of a photo that the ResNet looks at
 STAGES, HIDDEN = 2, 64  # of the ResNet, and features between it and the numbers
-LEEWAY = 0.5  # raw: how far the ResNet moves a number at most; half a stop, or a factor of 1.6 in a sensitivity
+LEEWAY = 0.5  # raw: how far the ResNet moves a number at most; half a stop, a factor of 1.6 in a sensitivity
 
 
 class FilmResnet(FilmGenerator):

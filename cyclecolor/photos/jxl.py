@@ -103,7 +103,8 @@ def _length(bits: Iterator[int]) -> int:
 
 def jxl_of(photo: Photo, quality: int) -> bytes:
     """Encode a photo; 16 bits are rounded to 8: the encoder takes more of them for linear light."""
-    samples = narrow(interleaved(photo)).squeeze()
+    samples = narrow(interleaved(photo))
+    samples = samples[..., 0] if samples.shape[2] == 1 else samples
     codecs = archive("imagecodecs", "JPEG XL")
     content = codecs.jpegxl_encode(samples, quality, effort=5, usecontainer=True)
     exif, xmp = photo.metadata.exif, packet(photo.metadata)
