@@ -22,7 +22,7 @@ def csv_bytes(rows: Iterable[Sequence[object]]) -> bytes:
 
 def json_bytes(record: Any) -> bytes:
     """A record as indented JSON; numbers that are not finite raise `ValueError`."""
-    return (json.dumps(record, indent=2, allow_nan=False) + "\n").encode("utf-8", "surrogateescape")
+    return (json.dumps(record, indent=2, allow_nan=False) + "\n").encode()
 
 
 def write_csv(rows: Iterable[Sequence[object]], path: str | os.PathLike[str]) -> None:
