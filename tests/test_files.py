@@ -1,4 +1,4 @@
-"""Files: what is held excludes others, by the system's locks or without; tables are read again as they were."""
+"""Files: holds exclude others, with locks of the system and without; tables are read as they were written."""
 
 import csv
 import errno
@@ -39,7 +39,8 @@ def told(path: Path, note: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("note", "start"), [("process 7 on pc\n", "process 7 on pc"), ("n" * 300, "n" * 200), ("x" + "é" * 150, "xé")]
+    ("note", "start"),
+    [("process 7 on pc\n", "process 7 on pc"), ("n" * 300, "n" * 200), ("x" + "é" * 150, "xé")],
 )
 def test_who_comes_second_is_told_by_whom_a_file_is_held(system, tmp_path, note, start):
     path = tmp_path / "run.lock"
