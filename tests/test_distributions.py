@@ -122,6 +122,8 @@ def test_fine_power_is_the_variance_of_fine_detail():
     fine = fine_power(3 * torch.cos(2 * torch.pi * rows / 3.2)).item()
     assert fine == pytest.approx(3**2 / 2, rel=0.05)
     assert fine_power(torch.cos(2 * torch.pi * rows / 16)).item() < 1e-3
+    # A quarter counts; a Hann window leaves two thirds of a wave there, and puts a sixth at either side.
+    assert fine_power(torch.cos(torch.pi * rows / 2)).item() == pytest.approx(5 / 6 / 2, rel=0.01)
     assert not _tile_power(torch.full((1, 1, 32, 32), 7.0)).any()
     white = torch.randn(20, 1, 64, 64, generator=torch.Generator().manual_seed(0))
     # White noise has equal power everywhere: the share above a quarter is 1 - pi / 16.
