@@ -14,7 +14,7 @@ from cyclecolor.evaluation import (
 )
 from cyclecolor.evaluation.distributions import BINS, DIRECTIONS, SCALES, _patches, _slices
 from cyclecolor.evaluation.scores import halves, interval, largest, length, mean, ratio, score
-from cyclecolor.evaluation.spectrum import _tile_power
+from cyclecolor.evaluation.spectrum import _above_lowest, _frequencies, _tile_power
 
 
 def flat(*lab, side=32):
@@ -115,6 +115,12 @@ def test_a_checkerboard_peaks_and_a_natural_spectrum_does_not():
     assert peak(chroma + share * every_third) > 3
     edge = torch.where(columns > 30, 20.0, 0.0)  # a line in the spectrum, not a point
     assert peak(chroma + edge) < 1.5
+
+
+def test_every_frequency_but_the_lowest_is_judged_or_its_twin_is():
+    judged = _above_lowest()
+    twins = judged.flip(0, 1).roll((1, 1), (0, 1))  # of the opposite frequency
+    assert torch.equal(judged | twins, (_frequencies() * 32).abs().amax(dim=0) >= 4)
 
 
 def test_fine_power_is_the_variance_of_fine_detail():

@@ -100,7 +100,7 @@ def test_a_description_is_that_of_scipy_and_numpy(rng):
         ),
         *(np.log(sizes[0][tone == third].mean() + 1e-4) for third in range(3)),
     ]
-    np.testing.assert_allclose(describe(gray), expected, rtol=1e-3, atol=3e-4)
+    np.testing.assert_allclose(describe(gray), expected, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(describe(np.zeros((32, 32), np.float32))[-3:], np.log(1e-4))
 
 

@@ -187,9 +187,11 @@ def test_trouble_is_met_as_configured(tmp_path, monkeypatch, on_trouble):
     assert Trainer(experiment, tmp_path).watch.state == trainer.watch.state
 
 
-def test_a_run_that_leaves_out_every_step_stops():
+@pytest.mark.parametrize("good", [0, 1])
+def test_a_run_that_leaves_out_every_step_stops(good):
     watch = Watch(small())
-    watch.bad_step({"x": 1.0}, {})
+    for _ in range(good):
+        watch.bad_step({"x": 1.0}, {})
     for _ in range(GIVE_UP - 1):
         watch.bad_step({"x": float("nan")}, {})
     assert not watch.hopeless

@@ -17,7 +17,7 @@ def csv_bytes(rows: Iterable[Sequence[object]]) -> bytes:
     """Rows, the header first, as CSV with Unix line ends."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode("utf-8", "surrogateescape")
+    return text.getvalue().encode(errors="surrogateescape")
 
 
 def json_bytes(record: Any) -> bytes:
