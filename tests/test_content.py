@@ -1,11 +1,14 @@
 """What photos show, apart from how film shows it; and two runs, photo by photo."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from cyclecolor.data import render_scene
+from cyclecolor.evaluation import content_gap as gap
 from cyclecolor.evaluation import doctor, evaluate
 from cyclecolor.evaluation.doctor import diagnose, examine
 from cyclecolor.evaluation.paired import paired_difference, photo_by_photo
@@ -125,6 +128,26 @@ def test_doctor_tells_content_from_film(upside_down):
     wanted = [name for name in found["wanted"] if int(name[:3]) % 5 == 0]
     assert len(wanted) > 0.4 * len(found["wanted"])  # where by chance it would be 0.2
     assert {"words", "lacking", "film_gap"} <= set(found)
+
+
+def test_thumbnails_reach_from_black_to_white(tmp_path, monkeypatch):
+    Image.fromarray(render_scene(1, 0)).save(tmp_path / "a.png")
+    monkeypatch.setattr(gap, "render", lambda photo, film, seed: np.full_like(photo, 255))
+    assert (gap._as_film(tmp_path / "a.png", 0) == 255).all()
+    for level in (0, 0.5, 1, 1.2):
+        assert (gap.thumbnail(np.full((80, 90), level, np.float32)) == round(255 * min(level, 1))).all()
+
+
+def test_what_is_wanted_and_what_is_lacking_is_told_in_order(monkeypatch):
+    monkeypatch.setattr(gap, "_alike_halves", lambda *_: 1.0)
+    rng, encoder = np.random.default_rng(0), Encoder(Halves(), torch.nn.ModuleList(), (2,))
+    names = [f"{i}.png" for i in range(150)]
+    photos = [rng.integers(0, 256, (64, 64), np.uint8).clip(max=4 * i + 1) for i in range(60)]
+    scans = 30 * photos[50:55]
+    found = gap.content_gap(encoder, scans, photos, names, [Path(name) for name in names[:60]])
+    drawn = [found.chances[names.index(name)] for name in found.wanted]
+    assert drawn == sorted(drawn, reverse=True)
+    assert len(drawn) == (found.chances > 2).sum() > 1
 
 
 def test_paired_difference_is_that_of_scores_and_narrower():

@@ -14,7 +14,7 @@ from cyclecolor.evaluation import (
 )
 from cyclecolor.evaluation.distributions import BINS, DIRECTIONS, SCALES, _patches, _slices
 from cyclecolor.evaluation.scores import halves, interval, largest, length, mean, ratio, score
-from cyclecolor.evaluation.spectrum import _tile_power
+from cyclecolor.evaluation.spectrum import _above_lowest, _frequencies, _tile_power
 
 
 def flat(*lab, side=32):
@@ -117,11 +117,22 @@ def test_a_checkerboard_peaks_and_a_natural_spectrum_does_not():
     assert peak(chroma + edge) < 1.5
 
 
+def test_every_frequency_but_the_lowest_is_judged_or_its_twin_is():
+    """But one: rows that are light and dark by turns, which show in the bins beside it."""
+    judged = _above_lowest()
+    twins = judged.flip(0, 1).roll((1, 1), (0, 1))  # of the opposite frequency
+    high = (_frequencies() * 32).abs().amax(dim=0) >= 4
+    assert (high & ~judged & ~twins).nonzero().tolist() == [[16, 0]]
+    assert not (judged & ~high).any()
+
+
 def test_fine_power_is_the_variance_of_fine_detail():
     rows = torch.arange(64).view(1, 1, 64, 1).expand(1, 1, 64, 64).float()
     fine = fine_power(3 * torch.cos(2 * torch.pi * rows / 3.2)).item()
     assert fine == pytest.approx(3**2 / 2, rel=0.05)
     assert fine_power(torch.cos(2 * torch.pi * rows / 16)).item() < 1e-3
+    # A quarter counts; a Hann window leaves two thirds of a wave there, and puts a sixth at either side.
+    assert fine_power(torch.cos(torch.pi * rows / 2)).item() == pytest.approx(5 / 6 / 2, rel=0.01)
     assert not _tile_power(torch.full((1, 1, 32, 32), 7.0)).any()
     white = torch.randn(20, 1, 64, 64, generator=torch.Generator().manual_seed(0))
     # White noise has equal power everywhere: the share above a quarter is 1 - pi / 16.

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageOps
+from scipy.ndimage import gaussian_filter
 from scipy.stats import mannwhitneyu
 
 from cyclecolor.color import rgb_to_lab
@@ -75,6 +76,32 @@ def test_a_description_knows_tone_and_grain_but_not_place(rng):
     np.testing.assert_allclose(describe(photo), describe(photo[:, ::-1].copy()), atol=0.02)
     grainy = photo + rng.normal(0, 0.05, photo.shape).astype(np.float32)
     assert np.linalg.norm(describe(grainy) - describe(photo)) > 1
+
+
+def test_a_description_is_that_of_scipy_and_numpy(rng):
+    """A ramp with grain: its tones, its bands at four sizes, and its grain by blocks of 8 x 8 and by tone."""
+    gray = (np.linspace(0, 1, 48) + rng.normal(0, 0.02, (64, 48))).clip(0, 1).astype(np.float32)
+    image, bands = gray.astype(float), []
+    for height, width in ((64, 48), (32, 24), (16, 12), (8, 6)):
+        bands.append(image - gaussian_filter(image, 1.0, mode="mirror", radius=4))
+        image = image.reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3))
+    sizes, finest = [np.abs(band) for band in bands], bands[0]
+    blocks = [block.std() for rows in np.split(finest, 8) for block in np.split(rows, 6, axis=1)]
+    tone = np.digitize(gray, (1 / 3, 2 / 3))
+    expected = [
+        *np.bincount((gray * 16).astype(int).clip(max=15).flatten(), minlength=16) / gray.size,
+        *np.quantile(gray, (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)),
+        *(np.log(size + 1e-4) for band in sizes for size in (band.mean(), np.median(band))),
+        *((band**3).mean() / (band.std() + 1e-4) ** 3 for band in bands),
+        *np.log(np.quantile(blocks, (0.05, 0.1, 0.25, 0.5)) + 1e-4),
+        *(
+            (a * b).mean() / (finest**2).mean()
+            for a, b in ((finest[1:], finest[:-1]), (finest.T[1:], finest.T[:-1]))
+        ),
+        *(np.log(sizes[0][tone == third].mean() + 1e-4) for third in range(3)),
+    ]
+    np.testing.assert_allclose(describe(gray), expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(describe(np.zeros((32, 32), np.float32))[-3:], np.log(1e-4))
 
 
 @pytest.fixture(scope="module")

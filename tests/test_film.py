@@ -5,6 +5,7 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 
 from cyclecolor.color import SPACES, rgb_to_lightness, srgb_to_linear
 from cyclecolor.config import Data, FilmName, parse_experiment
@@ -58,6 +59,13 @@ def test_blur_is_gaussian():
     places = torch.arange(41) - 20.0
     assert spread.sum().item() == pytest.approx(1, abs=1e-5)
     assert (spread.sum(dim=0) * places**2).sum().sqrt().item() == pytest.approx(2, rel=0.02)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (30, 20)])
+def test_blur_is_that_of_scipy_with_edges_repeated(rng, size):
+    image = rng.random((2, 3, *size), np.float32)
+    wanted = gaussian_filter(image, (0, 0, 1.3, 1.3), mode="nearest", radius=(0, 0, 4, 4))
+    np.testing.assert_allclose(blur(torch.from_numpy(image), 1.3), wanted, atol=1e-6)
 
 
 @pytest.mark.parametrize("coarseness", [0.0, 0.5, 1.0])

@@ -117,6 +117,11 @@ def test_gan_losses_by_closed_form(objective, generator, discriminator):
     assert discriminator_loss(real, fake, objective).item() == pytest.approx(discriminator, abs=1e-6)
 
 
+def test_scales_of_another_discriminator_are_not_left_out():
+    with pytest.raises(ValueError, match="zip"):
+        discriminator_loss([torch.zeros(1)], [torch.zeros(1), torch.ones(1)], "hinge")
+
+
 def test_chroma_loss_by_closed_form():
     target, output = torch.zeros(1, 2, 1, 2), torch.zeros(1, 2, 1, 2)
     target[0, :, 0, 0] = torch.tensor([0.3, 0.4])  # of norm 0.5; the other pixel is gray and missed by 0.1

@@ -121,6 +121,14 @@ def test_hue_agreement_is_circular_and_judges_only_what_has_hue():
     assert count == 3
 
 
+def test_equal_and_opposite_hues_are_0_and_180_degrees_apart_however_cosines_are_rounded(rng):
+    lab = torch.from_numpy(rng.uniform(10, 90, (1, 3, 40, 40))).float()
+    opposite = lab * torch.tensor([1.0, -1.0, -1.0]).view(1, 3, 1, 1)
+    for other, degrees, cosine in ((lab, 0, 1), (opposite, 180, -1)):
+        found = hue_agreement(other, lab)[0] / 1600
+        assert found.tolist() == pytest.approx([degrees, cosine, 1], abs=0.05)
+
+
 def test_cast_tells_a_tint_from_balance():
     sepia, balanced = _lab((50, 6, 8), (60, 3, 4)), _lab((50, 6, 8), (60, -6, -8))
     assert cast(sepia)[0].tolist() == pytest.approx([4.5, 6, 7.5])

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -16,9 +17,10 @@ from conftest import PAPER, tiny_experiment
 from PIL import Image
 
 from cyclecolor import CycleColorError
-from cyclecolor.checkpoint import read_checkpoint
+from cyclecolor.checkpoint import FORMAT, read_checkpoint
 from cyclecolor.data import render_scene
 from cyclecolor.inference import ChromaColorizer, Colorizer, RGBColorizer, load
+from cyclecolor.inference.pretrained import save_folder
 from cyclecolor.training import train
 
 ROOT = Path(__file__).parent.parent
@@ -62,11 +64,20 @@ def test_saving_again_is_the_same_and_keeps_the_card(folder, tmp_path):
 
 def test_what_is_said_of_it(folder):
     config = json.loads((folder / "config.json").read_text())
-    assert config["step"] == 2
-    assert config["experiment"]["data"] == {"size": 32}  # and no folder of this machine
+    assert (config["library_name"], config["format"], config["step"]) == ("cyclecolor", FORMAT, 2)
+    assert config["experiment"]["data"] == {"size": 32}
     card = (folder / "README.md").read_text()
     assert card.startswith("---\nlibrary_name: cyclecolor\n")
     assert "by the method `cyclegan`, in lab, for\n2 steps; gray to color and color to gray." in card
+
+
+def test_no_folder_of_this_machine_travels(checkpoint, tmp_path):
+    whole = read_checkpoint(checkpoint)
+    for piles in ({"root": "/home/ann/piles"}, {"gray": "/home/ann/scans", "color": "/home/ann/photos"}):
+        experiment = tiny_experiment(data={"size": 32, **piles}, init="/home/ann/runs/first")
+        save_folder(replace(whole, experiment=experiment), tmp_path / "saved")
+        for path in (tmp_path / "saved").iterdir():
+            assert b"/home/ann" not in path.read_bytes(), path.name
 
 
 def test_whole_images_travel_too(tmp_path, gray):

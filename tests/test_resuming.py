@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from conftest import KINDS, tiny_experiment
 from PIL import Image
 
-from cyclecolor.checkpoint import best_of, checkpoints_in, read_checkpoint
+from cyclecolor.checkpoint import best_of, checkpoints_in, drop_temporaries, read_checkpoint
 from cyclecolor.cli.main import main
 from cyclecolor.data import FolderPile, PairedDataset
 from cyclecolor.errors import CycleColorError
@@ -341,6 +341,16 @@ def copy_run(run: Path, target: Path) -> Path:
     for path in checkpoints_in(run):
         (folder / path.name).write_bytes(path.read_bytes())
     return target
+
+
+def test_half_files_of_a_killed_training_go(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    for folder in (tmp_path, tmp_path / "checkpoints"):
+        for name in (".cyclecolor-12.tmp", "12.tmp"):
+            (folder / name).write_bytes(b"half")
+    drop_temporaries(tmp_path)
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")}
+    assert left == {"12.tmp", "checkpoints", "checkpoints/12.tmp"}
 
 
 @pytest.mark.parametrize("keep", [1, 2, 3, 99])

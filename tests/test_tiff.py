@@ -10,9 +10,10 @@ import pytest
 import tifffile
 from PIL import Image
 
-from cyclecolor.photos import Photo, PhotoError, decode_image, read_pages, read_photo, write_pages
+from cyclecolor.photos import Photo, PhotoError, decode_image, metadata, read_pages, read_photo, write_pages
 from cyclecolor.photos.tiff import MAX_PAGES, Directory, codecs
-from cyclecolor.photos.tiff.fields import Field, numbers, packed
+from cyclecolor.photos.tiff.directory import directories
+from cyclecolor.photos.tiff.fields import Field, descriptive, numbers, packed
 
 H, W = 37, 50
 GRAIN = np.random.default_rng(0).integers(0, 9, (H, W, 4))
@@ -376,6 +377,47 @@ def test_deflate_gives_no_more_than_it_is_asked_for():
     bomb = codecs.zlib.compress(bytes(50_000_000))
     assert len(codecs.inflated(bomb, 1000)) == 1000
     assert len(codecs.unpacked(b"\x81\0" * 10_000, 500)) == 500
+
+
+def test_runs_of_packbits_by_its_definition():
+    """Three bytes as they are, nothing, a run of three, the longest run."""
+    coded = bytes([2, 1, 2, 3, 128, 254, 9, 129, 7])
+    assert codecs.unpacked(coded, 1000) == bytes([1, 2, 3, 9, 9, 9]) + 128 * b"\7"
+
+
+def test_lzw_of_another_kind_or_without_sense_is_refused():
+    with pytest.raises(ValueError, match=r"before TIFF 6\.0"):
+        codecs.unlzw(b"\0\1" + bytes(9), 9)
+    with pytest.raises(ValueError, match="stands for nothing"):
+        codecs.unlzw(b"\x80\x7f\xff\xff", 9)
+    assert codecs.unlzw(b"\x80\x40\x40", 9) == b""  # begins, and ends
+
+
+def page_of(fields):
+    """The directory that they make."""
+    return next(directories(io.BytesIO(b"II*\0\x08\0\0\0" + packed(fields, 8))))
+
+
+def test_fields_of_any_size_are_read_as_they_were_written():
+    fields = [Field(34665, 4, [Field(37510, 7, b"a comment"), numbers(40961, 3, 1)])]
+    fields += [Field(50000 + size, 1, bytes(range(size))) for size in range(1, 10)]
+    fields += [numbers(50100, 3, 1, 2), numbers(50101, 3, 1, 2, 3), numbers(50102, 5, 1, 3, 2, 7)]
+    fields += [numbers(50103, 12, 0.5), numbers(50104, 10, -1, 3)]
+    found, lost = descriptive(page_of(fields))
+    by_tag = {field.tag: field for field in found}
+    assert by_tag == {field.tag: field for field in fields}
+    assert lost == []
+    assert page_of(fields).quotients(50102) == [1 / 3, 2 / 7]
+
+
+def test_of_many_or_large_fields_some_are_carried_and_the_others_named():
+    """65,000 bytes are the most of one, 4 MiB of all together."""
+    found, lost = descriptive(page_of([Field(50000 + i, 1, bytes(65_000)) for i in range(66)]))
+    assert [field.tag for field in found] == [*range(50000, 50064)]
+    assert lost == [50064, 50065]
+    assert descriptive(page_of([Field(50000, 1, bytes(65_001))])) == ([], [50000])
+    said = metadata.of_page(page_of([numbers(50000 + i, 4, 8) for i in range(25)])).lost
+    assert said == (*(f"tag {50000 + i}" for i in range(20)), "5 more tags")
 
 
 def test_metadata_of_pages_go_out_and_come_back(tmp_path):

@@ -15,6 +15,7 @@ from cyclecolor.data import PairedDataset, ScenePile, UnpairedDataset, batches
 from cyclecolor.data.augment import Augment, Tones
 from cyclecolor.errors import CycleColorError
 from cyclecolor.inference import ChromaColorizer
+from cyclecolor.networks import FusionGenerator
 from cyclecolor.training import Trainer, summarize, train
 from cyclecolor.training.ema import average_of
 from cyclecolor.training.schedule import rate_scale
@@ -54,12 +55,19 @@ def test_starting_from_another_run_takes_its_averaged_color_generator(tmp_path):
             Trainer(experiment, tmp_path / "refused")
 
 
-def test_how_an_encoder_learned_before_does_not_matter_to_who_starts_from_it(tmp_path):
-    """Nor are ImageNet's weights, which may not be here, asked for."""
+def test_how_an_encoder_learned_before_does_not_matter_to_who_starts_from_it(tmp_path, monkeypatch):
+    """Nor are ImageNet's weights, which may not be here, asked for, but for `G_gray`."""
+    asked = []
+    monkeypatch.setattr(FusionGenerator, "load_imagenet", lambda generator: asked.append(generator))
     network = {"encoder": "resnet18", "stages": 1, "width": 4}
-    first = train(tiny_experiment(num_steps=1, G_color=network), tmp_path / "first")
+    first = train(tiny_experiment(num_steps=1, G_color=network, G_gray=network), tmp_path / "first")
+    assert not asked
     learner = {**network, "pretrained": True, "encoder_rate": 0.5}
-    Trainer(tiny_experiment(init=str(first), G_color=learner), tmp_path / "second").close()
+    second = Trainer(tiny_experiment(init=str(first), G_color=learner, G_gray=learner), tmp_path / "second")
+    second.close()
+    gray = list(second.method.networks["G_gray"].modules())
+    assert len(asked) == 1
+    assert any(module is asked[0] for module in gray)
 
 
 def test_a_run_without_pools_goes_on(tmp_path):

@@ -122,6 +122,8 @@ def test_a_gradient_explodes_beside_its_usual_size(usual):
 @pytest.mark.parametrize(("objective", "guess"), [("least_squares", 0.25), ("hinge", 1), ("vanilla", 0.693)])
 def test_a_discriminator_that_wins_is_noticed_within_320_steps(objective, guess):
     watch = Watch(small(discriminator={"objective": objective}))
+    for _ in range(300):  # it was far worse than a guess before
+        assert watch.winner({"D_color": 9 * guess, "D_gray": 0.5 * guess}) is None
     losses = {"D_color": 0.01 * guess, "D_gray": 0.5 * guess}
     noticed = [step for step in range(1, 400) if watch.winner(losses)]
     assert len(noticed) == 1
@@ -185,8 +187,11 @@ def test_trouble_is_met_as_configured(tmp_path, monkeypatch, on_trouble):
     assert Trainer(experiment, tmp_path).watch.state == trainer.watch.state
 
 
-def test_a_run_that_leaves_out_every_step_stops():
+@pytest.mark.parametrize("good", [0, 1])
+def test_a_run_that_leaves_out_every_step_stops(good):
     watch = Watch(small())
+    for _ in range(good):
+        watch.bad_step({"x": 1.0}, {})
     for _ in range(GIVE_UP - 1):
         watch.bad_step({"x": float("nan")}, {})
     assert not watch.hopeless

@@ -13,7 +13,7 @@ from ..color import rgb_to_lightness
 from ..inference import Colorizer
 from .inputs import same_size_batches, to_tensor
 from .pictures import STATISTICS, judge, measure
-from .scores import BOOTSTRAPS, Score, Statistic, interval
+from .scores import BOOTSTRAPS, Score, interval
 
 
 @torch.inference_mode()
@@ -41,9 +41,9 @@ def photo_by_photo(
     return {name: torch.stack([values[i] for i in range(len(photos))]) for name, values in found.items()}
 
 
-def paired_difference(first: Tensor, second: Tensor, metric: str | Statistic) -> Score | None:
+def paired_difference(first: Tensor, second: Tensor, metric: str) -> Score | None:
     """The statistic of the first (N, k) less that of the second, of the same photos in the same order."""
-    statistic = STATISTICS[metric] if isinstance(metric, str) else metric
+    statistic = STATISTICS[metric]
     count = len(first)
     picks = torch.randint(count, (BOOTSTRAPS, count), generator=torch.Generator().manual_seed(0))
     weights = torch.zeros(BOOTSTRAPS, count).scatter_add_(1, picks, torch.ones(BOOTSTRAPS, count)) / count

@@ -10,7 +10,7 @@ def shown(path: str | os.PathLike[str]) -> str:
     name = os.fspath(path)
     if name.isprintable():
         return name
-    return name.encode("unicode_escape", "surrogatepass").decode("ascii")
+    return name.encode("unicode_escape").decode()
 
 
 def quoted(word: object) -> str:

@@ -17,12 +17,12 @@ def csv_bytes(rows: Iterable[Sequence[object]]) -> bytes:
     """Rows, the header first, as CSV with Unix line ends."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode("utf-8", "surrogateescape")
+    return text.getvalue().encode(errors="surrogateescape")
 
 
 def json_bytes(record: Any) -> bytes:
     """A record as indented JSON; numbers that are not finite raise `ValueError`."""
-    return (json.dumps(record, indent=2, allow_nan=False) + "\n").encode("utf-8", "surrogateescape")
+    return (json.dumps(record, indent=2, allow_nan=False) + "\n").encode()
 
 
 def write_csv(rows: Iterable[Sequence[object]], path: str | os.PathLike[str]) -> None:

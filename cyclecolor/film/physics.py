@@ -45,7 +45,7 @@ def tone(gray: Tensor, contrast: Tensor, shift: Tensor) -> Tensor:
 
 def blur(image: Tensor, sigma: float) -> Tensor:
     """Gaussian blur of (N, C, H, W) with a standard deviation in pixels; edges are repeated."""
-    radius = min(max(1, round(3 * sigma)), min(image.shape[-2:]) - 1)
+    radius = max(1, round(3 * sigma))
     places = torch.arange(-radius, radius + 1, device=image.device, dtype=image.dtype)
     kernel = torch.softmax(-(places**2) / (2 * sigma**2), dim=0)
     channels = image.shape[1]

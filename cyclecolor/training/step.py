@@ -60,7 +60,7 @@ class TrainingStep:
             for name, average in self.averages.items():
                 average.update_parameters(method.networks[name])
         for optimizer in method.optimizers.values():
-            optimizer.zero_grad(set_to_none=True)
+            optimizer.zero_grad()
         return StepResult(means, refused)
 
 
