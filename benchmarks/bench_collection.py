@@ -94,12 +94,13 @@ def start_s3():
 
 
 def actors() -> list[int]:
-    """Process ids of Ray's actors of ours."""
+    """Process ids of Ray's actors of ours; those of other sessions of this machine are not."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                if b"ray::RayWorker" in (entry / "cmdline").read_bytes():
+                is_actor = b"ray::RayWorker" in (entry / "cmdline").read_bytes()
+                if is_actor and os.getsid(int(entry.name)) == os.getsid(0):
                     found.append(int(entry.name))
             except OSError:
                 continue
@@ -107,7 +108,10 @@ def actors() -> list[int]:
 
 
 class Killer(threading.Thread):
-    """Kills an actor at random times, until it has killed as many as it should."""
+    """Kills actors until it has killed as many as it should, each at a random time of its own.
+
+    Times are an actor's own seconds of a processor, its start included: a busy machine kills no more of them.
+    """
 
     def __init__(self, count: int, every: float, rng: random.Random):
         super().__init__(daemon=True)
@@ -116,13 +120,23 @@ class Killer(threading.Thread):
     def run(self) -> None:
         """Until it has."""
         while self.done < self.count:
-            time.sleep(self.rng.uniform(0.5, 1.5) * self.every)
-            if found := actors():
-                try:
-                    os.kill(self.rng.choice(found), signal.SIGKILL)
-                    self.done += 1
-                except ProcessLookupError:
-                    continue
+            age = self.rng.uniform(0.5, 1.5) * self.every
+            while not (found := [pid for pid in actors() if cpu_seconds_of(pid) > age]):
+                time.sleep(0.3)
+            try:
+                os.kill(self.rng.choice(found), signal.SIGKILL)
+                self.done += 1
+            except ProcessLookupError:
+                continue
+
+
+def cpu_seconds_of(pid: int) -> float:
+    """What a process has used; 0 when it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def drive(*arguments: object) -> subprocess.Popen:
@@ -361,7 +375,9 @@ def main() -> None:
     parser.add_argument("what", choices=["reliability", "speed", "driver", "model", "serve"])
     parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--every", type=float, default=20.0, help="seconds between kills, on average")
+    parser.add_argument(
+        "--every", type=float, default=12.0, help="processor seconds of an actor that is killed"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--side", type=int, default=512)
     parser.add_argument("--files", type=int, default=10_000_000)
