@@ -1,14 +1,15 @@
 """Whole collections on an engine: nothing lost whoever dies, how quick it is, and what a cluster would do.
 
-    python benchmarks/bench_collection.py reliability [--images N] [--kills N] [--seed S]
+    python benchmarks/bench_collection.py reliability [--images N] [--kills N] [--seed S] [--folder] [--forks]
     python benchmarks/bench_collection.py speed [--images N] [--side PIXELS]
     python benchmarks/bench_collection.py driver [--images N]
     python benchmarks/bench_collection.py model --seconds S [--files N] [--machines N] [--cores N]
 
-`reliability`: images in S3 (moto's server on this machine), five of which crash whoever decodes them and
-fifty that cannot be read, are colored by two actors of Ray while actors are killed at random times, and the
-driver once, which is started again. Then outputs, refused and quarantined must be the inputs, and disjoint; a
-second run must do nothing; no note may be left; and each output must be the local command's.
+`reliability`: images in S3 (moto's server on this machine) or in a folder, five of which crash whoever
+decodes them and fifty that cannot be read, are colored by two actors of Ray, or two processes that fork,
+while these are killed at random times, and the driver once, which is started again. Then outputs, refused and
+quarantined must be the inputs, and disjoint; a second run must do nothing; no note may be left; and each
+output must be the local command's.
 `speed`: photos of one size, by the local command, by threads from store to store, and by one and two actors.
 `driver`: what a driver alone does with as many names, and what memory that takes; nothing is colored.
 `model`: a cluster on paper, from what these measured.
@@ -43,6 +44,7 @@ from cyclecolor.storage import Address, Entry, open_store  # noqa: E402
 from cyclecolor.translation import Options  # noqa: E402
 
 CRASHING, BROKEN = 5, 50
+FORKS = b"forks_driver.py"
 KEYS = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
@@ -81,26 +83,29 @@ def serve_s3() -> None:
     os._exit(0)
 
 
-def start_s3():
-    """The server, and a client; the environment tells everybody."""
+def start_store(folder: Path | None):
+    """A server if there is one, a client, and the address of an empty root; the environment tells all."""
     import fsspec
 
+    if folder:
+        return None, fsspec.filesystem("file"), f"file://{folder}/store"
     command = [sys.executable, __file__, "serve"]
     server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     os.environ.update(KEYS | {"AWS_ENDPOINT_URL": server.stdout.readline().strip()})
     client = fsspec.filesystem("s3", use_listings_cache=False)
     client.mkdir("bucket")
-    return server, client
+    return server, client, "s3://bucket"
 
 
 def actors() -> list[int]:
-    """Process ids of Ray's actors of ours; those of other sessions of this machine are not."""
+    """Process ids of our workers; those of other sessions of this machine are not."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                is_actor = b"ray::RayWorker" in (entry / "cmdline").read_bytes()
-                if is_actor and os.getsid(int(entry.name)) == os.getsid(0):
+                command, parent = (entry / "cmdline").read_bytes(), int(fields_of(int(entry.name))[1])
+                is_fork = FORKS in command and FORKS in Path(f"/proc/{parent}/cmdline").read_bytes()
+                if (is_fork or b"ray::RayWorker" in command) and os.getsid(int(entry.name)) == os.getsid(0):
                     found.append(int(entry.name))
             except OSError:
                 continue
@@ -130,18 +135,23 @@ class Killer(threading.Thread):
                 continue
 
 
+def fields_of(pid: int) -> list[str]:
+    """What the system says of a process, from its state on."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
 def cpu_seconds_of(pid: int) -> float:
     """What a process has used; 0 when it is gone."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        user, system = fields_of(pid)[11:13]
     except OSError:
         return 0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
-def drive(*arguments: object) -> subprocess.Popen:
-    """The command with the engine Ray and decoders that can crash."""
-    command = [sys.executable, TESTS / "ray_driver.py", "translate", *arguments, "--engine", "ray"]
+def drive(driver: Path, *arguments: object) -> subprocess.Popen:
+    """The command with workers whose decoders can crash."""
+    command = [sys.executable, driver, "translate", *arguments, "--engine", "ray"]
     return subprocess.Popen(
         [*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
@@ -156,27 +166,29 @@ def driven(*arguments: object) -> list[str]:
             return said.strip().splitlines()[-1:]
 
 
-def objects(client, root: str) -> dict[str, tuple]:
+def objects(client, address: str) -> dict[str, tuple]:
     """What lies below a root, with what changes when it is written."""
-    found = client.find(root, detail=True)
-    return {name[len(root) + 1 :]: (one["ETag"], one["LastModified"]) for name, one in found.items()}
+    found, start = client.find(address, detail=True), len(address.partition("://")[2]) + 1
+    keys = ("ETag", "LastModified", "ino", "mtime")
+    return {name[start:]: tuple(map(one.get, keys)) for name, one in found.items()}
 
 
-def reliability(images: int, kills: int, seed: int, every: float) -> dict:
+def reliability(images: int, kills: int, seed: int, every: float, local: bool, forks: bool) -> dict:
     """What became of all images, and each promise as true or false."""
-    server, client = start_s3()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        server, client, root = start_store(folder if local else None)
         (folder / "in").mkdir()
         write_images(folder / "in", images, 32, seed)
         crashing, broken = spoil(folder / "in", seed)
-        client.put(f"{folder}/in/", "bucket/in/", recursive=True)
-        ends = ("s3://bucket/in", "-o", "s3://bucket/out", "--workers", 2)
+        client.put(f"{folder}/in/", f"{root}/in/", recursive=True)
+        program = TESTS / ("forks_driver.py" if forks else "ray_driver.py")
+        ends = (program, f"{root}/in", "-o", f"{root}/out", "--workers", 2)
         begun = time.perf_counter()
         killer = Killer(kills, every, random.Random(seed))
         killer.start()
         driver = drive(*ends)
-        while len(client.find("bucket/out")) < images // 2:
+        while len(objects(client, f"{root}/out")) < images // 2:
             time.sleep(max(1, images / 2000))  # a server of this kind needs a while to list them
             if driver.poll() is not None:
                 driver = drive(*ends)  # Ray did not start, or died
@@ -184,13 +196,13 @@ def reliability(images: int, kills: int, seed: int, every: float) -> dict:
         driver.wait()
         said = driven(*ends)
         seconds = time.perf_counter() - begun
-        store = open_store(Address("s3://bucket/out"))
+        store = open_store(Address(f"{root}/out"))
         records = list(read_manifest(store, "manifest.parquet"))
         by = {
             status: {r["input"] for r in records if r["status"] == status}
             for status in ("translated", "refused", "quarantined")
         }
-        found = objects(client, "bucket/out")
+        found = objects(client, f"{root}/out")
         again = driven(*ends)
         for path in crashing:
             (folder / "in" / path).unlink()
@@ -199,11 +211,12 @@ def reliability(images: int, kills: int, seed: int, every: float) -> dict:
         same = [
             name
             for name in by["translated"]
-            if client.cat_file(f"bucket/out/{name}") == (folder / "out" / name).read_bytes()
+            if client.cat_file(f"{root}/out/{name}") == (folder / "out" / name).read_bytes()
         ]
         result = {
             "images": images,
             "seed": seed,
+            "where": f"{'folder' if local else 'S3'}, {'forks' if forks else 'Ray'}",
             "kills of workers": killer.done,
             "kills of the driver": 1,
             "seconds": round(seconds),
@@ -217,11 +230,12 @@ def reliability(images: int, kills: int, seed: int, every: float) -> dict:
             "refused are those that cannot be read": by["refused"] == broken,
             "quarantined are those that crash": by["quarantined"] == crashing,
             "nothing else is left": found.keys() - {"manifest.parquet"} == by["translated"],
-            "a second run writes nothing": objects(client, "bucket/out") == found,
+            "a second run writes nothing": objects(client, f"{root}/out") == found,
             "equal to the local command's": len(same),
             "all are": len(same) == len(by["translated"]),
         }
-    server.kill()
+        if server:
+            server.kill()
     return result
 
 
@@ -379,6 +393,8 @@ def main() -> None:
         "--every", type=float, default=12.0, help="processor seconds of an actor that is killed"
     )
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--folder", action="store_true", help="a folder in the place of S3")
+    parser.add_argument("--forks", action="store_true", help="processes that fork in the place of Ray's")
     parser.add_argument("--side", type=int, default=512)
     parser.add_argument("--files", type=int, default=10_000_000)
     parser.add_argument("--machines", type=int, default=100)
@@ -391,7 +407,9 @@ def main() -> None:
     if asked.what == "serve":
         serve_s3()
     result = {
-        "reliability": lambda: reliability(asked.images, asked.kills, asked.seed, asked.every),
+        "reliability": lambda: reliability(
+            asked.images, asked.kills, asked.seed, asked.every, asked.folder, asked.forks
+        ),
         "speed": lambda: speed(asked.images, asked.side),
         "driver": lambda: driver(asked.images),
         "model": lambda: model(
