@@ -3,7 +3,8 @@
     python benchmarks/bench_collection.py reliability [--images N] [--kills N] [--seed S] [--folder] [--forks]
     python benchmarks/bench_collection.py speed [--images N] [--side PIXELS]
     python benchmarks/bench_collection.py driver [--images N]
-    python benchmarks/bench_collection.py model --seconds S [--files N] [--machines N] [--cores N]
+    python benchmarks/bench_collection.py model --seconds S [--files N] [--machines N] [--cores N] [--lists N]
+    python benchmarks/bench_collection.py page
 
 `reliability`: images in S3 (moto's server on this machine) or in a folder, five of which crash whoever
 decodes them and fifty that cannot be read, are colored by two actors of Ray, or two processes that fork,
@@ -12,6 +13,7 @@ quarantined must be the inputs, and disjoint; a second run must do nothing; no n
 output must be the local command's.
 `speed`: photos of one size, by the local command, by threads from store to store, and by one and two actors.
 `driver`: what a driver alone does with as many names, and what memory that takes; nothing is colored.
+`page`: what a core needs to read an answer of S3 that lists 1,000 keys.
 `model`: a cluster on paper, from what these measured.
 """
 
@@ -100,15 +102,16 @@ def start_store(folder: Path | None):
 def actors() -> list[int]:
     """Process ids of our workers; those of other sessions of this machine are not."""
     found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                command, parent = (entry / "cmdline").read_bytes(), int(fields_of(int(entry.name))[1])
-                is_fork = FORKS in command and FORKS in Path(f"/proc/{parent}/cmdline").read_bytes()
-                if (is_fork or b"ray::RayWorker" in command) and os.getsid(int(entry.name)) == os.getsid(0):
-                    found.append(int(entry.name))
-            except OSError:
+    for pid in (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()):
+        try:
+            if os.getsid(pid) != os.getsid(0):
                 continue
+            command, parent = Path(f"/proc/{pid}/cmdline").read_bytes(), fields_of(pid)[1]
+            is_fork = FORKS in command and FORKS in Path(f"/proc/{parent}/cmdline").read_bytes()
+        except OSError:
+            continue
+        if is_fork or b"ray::RayWorker" in command:
+            found.append(pid)
     return found
 
 
@@ -127,7 +130,7 @@ class Killer(threading.Thread):
         while self.done < self.count:
             age = self.rng.uniform(0.5, 1.5) * self.every
             while not (found := [pid for pid in actors() if cpu_seconds_of(pid) > age]):
-                time.sleep(0.3)
+                time.sleep(1)
             try:
                 os.kill(self.rng.choice(found), signal.SIGKILL)
                 self.done += 1
@@ -189,7 +192,7 @@ def reliability(images: int, kills: int, seed: int, every: float, local: bool, f
         killer.start()
         driver = drive(*ends)
         while len(objects(client, f"{root}/out")) < images // 2:
-            time.sleep(max(1, images / 2000))  # a server of this kind needs a while to list them
+            time.sleep(max(1, images / 500))  # a server of this kind needs a while to list them
             if driver.poll() is not None:
                 driver = drive(*ends)  # Ray did not start, or died
         driver.send_signal(signal.SIGKILL)
@@ -352,8 +355,37 @@ def driver(images: int) -> dict:
     }
 
 
+def page(keys: int = 1000, turns: int = 20) -> dict:
+    """Processor time of botocore for an answer, without the way to it."""
+    import botocore.parsers
+    import botocore.session
+
+    operation = botocore.session.get_session().get_service_model("s3").operation_model("ListObjectsV2")
+    parser = botocore.parsers.create_parser("rest-xml")
+    rows = "".join(
+        f"<Contents><Key>box-{i // 1000:05}/scan-{i:08}.jpg</Key><LastModified>2026-11-29T12:00:00.000Z"
+        f"</LastModified><ETag>&quot;{i:032x}&quot;</ETag><Size>1048576</Size></Contents>"
+        for i in range(keys)
+    )
+    body = f"<ListBucketResult>{rows}</ListBucketResult>".encode()
+    times = []
+    for _ in range(turns):
+        begun = time.process_time()
+        found = parser.parse({"status_code": 200, "headers": {}, "body": body}, operation.output_shape)
+        times.append(time.process_time() - begun)
+        assert len(found["Contents"]) == keys
+    return {"keys": keys, "CPU ms": round(1000 * sorted(times)[turns // 2], 1)}
+
+
 def model(
-    files: int, machines: int, cores: int, seconds: float, before: float, after: float, page: float
+    files: int,
+    machines: int,
+    cores: int,
+    seconds: float,
+    before: float,
+    after: float,
+    answer: tuple,
+    lists: int,
 ) -> dict:
     """Hours of a cluster: what all cores do side by side, and what one driver does alone.
 
@@ -363,10 +395,12 @@ def model(
         Of a core, for a photo.
     before, after : float
         Microseconds of the driver for a file, as `driver` measures them.
-    page : float
-        Seconds for a request that lists 1,000 keys.
+    answer : tuple of float
+        Seconds for a request that lists 1,000 keys: until the store answers, and of a core to read that.
+    lists : int
+        Such requests at a time: folders that are listed side by side. Their answers are read one by one.
     """
-    listing = files / 1000 * page
+    listing = files / 1000 * max(sum(answer) / lists, answer[1])
     coloring, records = files * seconds / (machines * cores), files * after / 1e6
     parts = {
         "listing inputs": listing,
@@ -386,7 +420,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["reliability", "speed", "driver", "model", "serve"])
+    parser.add_argument("what", choices=["reliability", "speed", "driver", "page", "model", "serve"])
     parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument(
@@ -403,6 +437,8 @@ def main() -> None:
     parser.add_argument("--before", type=float, default=40.0)
     parser.add_argument("--after", type=float, default=200.0)
     parser.add_argument("--page", type=float, default=0.15)
+    parser.add_argument("--parse", type=float, default=0.06)
+    parser.add_argument("--lists", type=int, default=16)
     asked = parser.parse_args()
     if asked.what == "serve":
         serve_s3()
@@ -412,8 +448,16 @@ def main() -> None:
         ),
         "speed": lambda: speed(asked.images, asked.side),
         "driver": lambda: driver(asked.images),
+        "page": page,
         "model": lambda: model(
-            asked.files, asked.machines, asked.cores, asked.seconds, asked.before, asked.after, asked.page
+            asked.files,
+            asked.machines,
+            asked.cores,
+            asked.seconds,
+            asked.before,
+            asked.after,
+            (asked.page, asked.parse),
+            asked.lists,
         ),
     }[asked.what]()
     print(json.dumps(result, indent=2), flush=True)

@@ -114,6 +114,7 @@ def s3(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (keys | where).items():
             patch.setenv(name, value)
+        fsspec.get_filesystem_class("s3").clear_instance_cache()  # clients of another module's server
         client = fsspec.filesystem("s3", use_listings_cache=False)
         client.mkdir("bucket")
         yield client
