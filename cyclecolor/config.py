@@ -32,8 +32,9 @@ class Data(Section):
     """What is trained on. With neither `root` nor `gray` and `color`: generated scenes."""
 
     root: str | None = None  # folder with gray_train/ and color_train/, or trainA/ and trainB/
-    gray: str | None = None  # folder of gray photos
+    gray: str | None = None  # folder of gray photos; as the others, it may be an address (s3://bucket/gray)
     color: str | None = None  # folder of color photos
+    copy_gb: float = Field(100.0, ge=0)  # GB of disk that the copy of what lies at an address may take
     size: int = Field(64, ge=16, le=4096)  # pixels: side of the square crops that networks see
     load_size: int = Field(160, ge=16)  # pixels: short side at which photos are kept in memory
     min_scale: float = Field(0.5, gt=0, le=1)  # smallest crop, as a share of the photo's area

@@ -1,7 +1,10 @@
 """Fixtures: a tiny experiment that trains in a second."""
 
 import logging
+import multiprocessing
 import os
+import sys
+import threading
 
 # Numbers are those of a CPU, whatever the machine has; `make test-gpu` says otherwise.
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
@@ -83,3 +86,48 @@ def said():
 def rng():
     """Seeded random numbers."""
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def memory():
+    """A store in memory, empty; `Memory` is what to look at it with."""
+    fsspec = pytest.importorskip("fsspec", reason="the extra `storage` is not installed")
+    files = fsspec.filesystem("memory")
+    files.store.clear()
+    files.pseudo_dirs[:] = [""]
+    return files
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory):
+    """A server of S3 on this machine, in a process of its own, and a client."""
+    pytest.importorskip("moto", reason="moto is not installed")
+    pytest.importorskip("s3fs", reason="the extra `storage` is not installed")
+    import fsspec
+
+    fork = multiprocessing.get_context("fork")
+    ours, theirs = fork.Pipe()
+    process = fork.Process(target=_serve, args=(theirs,), daemon=True)
+    process.start()
+    keys = {"AWS_ACCESS_KEY_ID": "id-of-a-test", "AWS_SECRET_ACCESS_KEY": "secret-of-a-test"}
+    where = {"AWS_ENDPOINT_URL": ours.recv(), "AWS_DEFAULT_REGION": "us-east-1"}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (keys | where).items():
+            patch.setenv(name, value)
+        fsspec.get_filesystem_class("s3").clear_instance_cache()  # clients of another module's server
+        client = fsspec.filesystem("s3", use_listings_cache=False)
+        client.mkdir("bucket")
+        yield client
+    process.kill()
+    process.join()
+
+
+def _serve(pipe):
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    with open(os.devnull, "w") as sys.stdout:
+        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+        server.start()
+    pipe.send("http://{}:{}".format(*server.get_host_and_port()))
+    threading.Event().wait()

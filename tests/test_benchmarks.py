@@ -287,6 +287,8 @@ def test_bench_collection(script, capsys):
     pytest.importorskip("pyarrow", reason="the extra `storage` is not installed")
     script("bench_collection", "driver", "--images", 300).main()
     assert json.loads(capsys.readouterr().out)["images"] == 300
+    script("bench_collection", "page").main()
+    assert json.loads(capsys.readouterr().out)["CPU ms"] > 0
     script(
         "bench_collection", "model", "--seconds", 1, "--files", 3_600_000, "--machines", 10, "--cores", 10
     ).main()

@@ -1,7 +1,6 @@
 """Collections in object storage: the bytes of the local command, and every input accounted for."""
 
 import json
-import logging
 import os
 import random
 import signal
@@ -48,46 +47,6 @@ pytest.importorskip("pyarrow", reason="the extra `storage` is not installed")
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory) -> Path:
     return train(tiny_experiment(num_steps=2), tmp_path_factory.mktemp("run"))
-
-
-@pytest.fixture
-def memory():
-    """A store in memory, empty; `Memory` is what to look at it with."""
-    files = fsspec.filesystem("memory")
-    files.store.clear()
-    files.pseudo_dirs[:] = [""]
-    return files
-
-
-@pytest.fixture(scope="module")
-def s3(tmp_path_factory):
-    """A server of S3 on this machine, in a process of its own, and a client."""
-    pytest.importorskip("moto", reason="moto is not installed")
-    pytest.importorskip("s3fs", reason="the extra `storage` is not installed")
-    ours, theirs = FORK.Pipe()
-    process = FORK.Process(target=_serve, args=(theirs,), daemon=True)
-    process.start()
-    keys = {"AWS_ACCESS_KEY_ID": "id-of-a-test", "AWS_SECRET_ACCESS_KEY": "secret-of-a-test"}
-    where = {"AWS_ENDPOINT_URL": ours.recv(), "AWS_DEFAULT_REGION": "us-east-1"}
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in (keys | where).items():
-            patch.setenv(name, value)
-        client = fsspec.filesystem("s3", use_listings_cache=False)
-        client.mkdir("bucket")
-        yield client
-    process.kill()
-    process.join()
-
-
-def _serve(pipe):
-    from moto.server import ThreadedMotoServer
-
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    with open(os.devnull, "w") as sys.stdout:
-        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-        server.start()
-    pipe.send("http://{}:{}".format(*server.get_host_and_port()))
-    threading.Event().wait()
 
 
 def call(*arguments, code=0):
@@ -254,6 +213,30 @@ def test_a_catalog_names_outputs_as_a_folder_does():
             catalog.name_outputs(suffix)
             found = {row.entry.name: row.output for row in catalog.rows()}
         assert found == plan.mirror(names, suffix, known), trial
+
+
+@pytest.mark.parametrize("most", [2, 1000], ids=["page after page", "folder beside folder"])
+def test_a_store_is_listed_whole(s3, most, monkeypatch):
+    """Several folders at a time, if a page can name them."""
+    names = {f"{folder}{i}.png" for folder in ("", "a/", "b/c/", "b/", "d/") for i in range(5)}
+    for name in names:
+        s3.pipe_file(f"bucket/listed/{name}", b"")
+    store, both, asked = open_store(Address("s3://bucket/listed")), threading.Barrier(2, timeout=120), []
+    ask = store.files.call_s3
+
+    def asking(method, **request):
+        asked.append(request["Prefix"])
+        if most == 1000 and request["Prefix"] in ("listed/a/", "listed/d/"):
+            both.wait()  # one alone would not pass
+        return ask(method, **{**request, "MaxKeys": min(most, 3 if "Delimiter" not in request else 1000)})
+
+    monkeypatch.setattr(store.files, "call_s3", asking)
+    found = list(store.entries())
+    assert len(found) == len(names)
+    assert {entry.name for entry in found} == names
+    assert len({*asked}) == (1 if most == 2 else 4)
+    assert {entry.name for entry in store.entries("b")} == {name for name in names if name[0] == "b"}
+    assert list(store.entries("e")) == []
 
 
 # --- what may go wrong ---------------------------------------------------------------------------

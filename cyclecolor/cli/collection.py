@@ -88,27 +88,33 @@ def collection_of(
 
 def do_collection(collection: "Collection") -> int:
     """Run it, say what became of its photos, and return the exit code."""
-    counts = Counter[str]()
+    counts, members = Counter[str](), Counter[str]()
     with stoppable() as stopped, progress_bar(unit=" photos") as bar:
         for record in collection.run(stopped):
-            counts[record["status"]] += record["status"] != "started"
-            bar.total = collection.total - collection.settled.total()
+            kind = members if "member" in record else counts
+            kind[record["status"]] += record["status"] != "started"
+            bar.total = collection.total - collection.settled.total() + members.total()
             bar.update(record["status"] != "started")
             if record["status"] in ("refused", "quarantined"):
                 bar.write(f"{record['status']}: {record['reason']}", file=sys.stderr)
-    _say(collection, counts)
+    _say(collection, counts, members)
     if left := collection.total - collection.settled.total() - counts.total():
         logger.info("stopped with %s photos to go; the same command continues from here", left)
-    bad = counts["refused"] + counts["quarantined"]
-    bad += collection.settled["refused"] + collection.settled["quarantined"]
+    settled = collection.settled
+    bad = counts["refused"] + counts["quarantined"] + settled["refused"] + settled["quarantined"]
+    bad += members["refused"] + collection.refused_members
     return stopped() or (1 if bad else 0)
 
 
-def _say(collection: "Collection", counts: Counter[str]) -> None:
+def _say(collection: "Collection", counts: Counter[str], members: Counter[str]) -> None:
     settled = collection.settled
     passed_over = counts["passed over"] + settled["passed over"]
     for kind, count in (collection.passed_over + Counter({"that are no photos": passed_over})).most_common():
         logger.info("passed over: %s %s", count, kind)
+    if members:
+        logger.info("in tars: %s", ", ".join(f"{count} {status}" for status, count in members.most_common()))
+    if collection.refused_members:
+        logger.info("in tars, earlier: %s refused", collection.refused_members)
     counts = counts + Counter(skipped=settled["translated"])
     counts += Counter({status: settled[status] for status in ("refused", "quarantined")})
     logger.info("%s: %s", ", ".join(f"{counts[word]} {word}" for word in DONE), collection.output.shown())

@@ -11,7 +11,8 @@ from typing import Self
 
 from ..storage import Entry
 from ..translation.manifest import OF_OUTPUT, Record
-from ..translation.plan import DOUBT_SUFFIX, MOST_TWINS, candidates, folded, output_name
+from ..translation.plan import DOUBT_SUFFIX, MOST_TWINS, candidates, folded
+from .tars import is_tar, tar_names
 
 PAGE = 5000  # rows at a time
 TABLES = """
@@ -84,12 +85,24 @@ class Catalog:
 
     def add(self, record: Record, *, new: bool) -> None:
         """Keep a record; a refusal does not forget an older output, nor does a death."""
-        name, before = record["input"], self.record(record["input"])
+        name = record["input"]
+        if "member" in record:
+            name += f"\0{record['member']}"  # no input is called so
+        elif is_tar(name):
+            self._forget_members(record)
         if record["status"] in ("refused", "started"):
+            before = self.record(name)
             record = {key: before[key] for key in OF_OUTPUT if key in before} | record
         self._file.execute(
             "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?)",
             (name, record.get("output"), json.dumps(record), new),
+        )
+
+    def _forget_members(self, record: Record) -> None:
+        """Of a tar, those that are not in it any more: they come before its own record."""
+        self._file.execute(
+            "DELETE FROM records WHERE name > ? AND name < ? AND json_extract(record, '$.version') IS NOT ?",
+            (f"{record['input']}\0", f"{record['input']}\1", record.get("version", "")),
         )
 
     def record(self, name: str) -> Record:
@@ -114,12 +127,12 @@ class Catalog:
         with self._file:
             self._file.execute("BEGIN")
             for name, before in self._paged(known):
-                if before in islice(candidates(name, suffix), MOST_TWINS):
-                    self._claim(name, chain([before], candidates(name, suffix)))
+                if before in islice(_choices(name, suffix), MOST_TWINS):
+                    self._claim(name, chain([before], _choices(name, suffix)))
             for keeps in (True, False):
                 for name, _ in self._paged(unnamed):
-                    if (output_name(name, suffix) == name) >= keeps:
-                        self._claim(name, candidates(name, suffix))
+                    if (next(_choices(name, suffix)) == name) >= keeps:
+                        self._claim(name, _choices(name, suffix))
 
     def _claim(self, name: str, choices: Iterator[str]) -> None:
         for choice in choices:
@@ -163,3 +176,8 @@ class Catalog:
 
     def __contains__(self, name: str) -> bool:
         return bool(self._file.execute("SELECT 1 FROM inputs WHERE name = ?", (name,)).fetchone())
+
+
+def _choices(name: str, suffix: str | None) -> Iterator[str]:
+    """What the output of an input may be called, best first."""
+    return tar_names(name) if is_tar(name) else candidates(name, suffix)

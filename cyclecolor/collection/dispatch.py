@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ..translation.manifest import Record
+from .tars import is_tar
 from .work import Item
 
 BATCH = 16  # photos: a request for each mark, and what is tried again after a death
@@ -93,7 +94,7 @@ class Dispatch:
                 self.verdicts.append(quarantined(item, item.deaths))
             else:
                 self.suspects.append(item)
-            if len(batch) == most:
+            if len(batch) == most or (batch and is_tar(batch[-1].name)):
                 break
         return batch or ([self.suspects.popleft()] if self.suspects else [])
 

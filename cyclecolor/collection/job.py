@@ -8,7 +8,7 @@ from pathlib import Path
 from ..errors import CycleColorError, of_extra
 from ..files import TEMPORARY, csv_bytes, shown
 from ..photos import is_service
-from ..storage import Entry, open_store
+from ..storage import Entry, is_plain, open_store
 from ..translation import Shard
 from ..translation.hinted import refuse_unknown
 from ..translation.job import DOUBT_HEADER, DOUBT_LIST
@@ -17,6 +17,7 @@ from .catalog import Catalog, Row
 from .dispatch import Dispatch, WorkerPool
 from .manifest import is_manifest, manifest_name, read_manifest, write_manifest
 from .notes import FOLDER, Notes
+from .tars import is_tar
 from .work import Item, Work
 
 STANDING = {
@@ -48,6 +49,8 @@ class Collection:
         Inputs of this job, once they are listed.
     settled : Counter
         What needs no work, by status.
+    refused_members : int
+        Photos in tars that need no work, as they were refused before.
     passed_over : Counter
         Files that are no inputs, by kind.
 
@@ -68,7 +71,7 @@ class Collection:
                 "other; choose another --output",
                 exit_code=2,
             )
-        self.total = self.misnamed = 0
+        self.total = self.misnamed = self.refused_members = 0
         self.settled, self.passed_over = Counter[str](), Counter[str]()
         self.notes = Notes(self.output, work.scope)
         self.manifests: list[str] = []
@@ -143,7 +146,7 @@ class Collection:
             service = next((name for name in folders if is_service(name)), None)
             if not last and not entry.bytes:
                 continue  # stands for a folder
-            if _is_unsafe(entry.name):
+            if not is_plain(entry.name):
                 refused.append(_refused_name(entry, self.source.shown(entry.name)))
             elif service:
                 self.passed_over[f"in {shown(service)}"] += 1
@@ -174,16 +177,17 @@ class Collection:
 
     def _items(self, catalog: Catalog) -> Iterator[Item]:
         """What is to be done."""
-        self.settled = Counter(refused=self.misnamed)
+        self.settled, self.refused_members = Counter(refused=self.misnamed), 0
         doubt = self.work.options.doubt
         for row in catalog.rows():
             if not self._is_mine(row):
                 continue
-            is_there = row.there and (row.doubt_there or not doubt)
+            is_there = row.there and (row.doubt_there or not doubt or is_tar(row.entry.name))
             if row.new and (row.record["status"] not in ("translated", "started") or is_there):
                 continue
             if not row.new and self._is_settled(row, is_there):
                 self.settled[row.record["status"]] += 1
+                self.refused_members += row.record.get("refused_members", 0)
                 continue
             ours = tuple(row.record[key] for key in ("output_sha256", "doubt_sha256") if key in row.record)
             taken = row.there or (row.doubt_there and doubt)
@@ -201,7 +205,7 @@ class Collection:
         if (record.get("bytes"), record.get("version", "")) != (entry.bytes, entry.version):
             return False
         return {
-            "translated": is_there,
+            "translated": is_there and "code" not in record,  # a tar has one if a member may do better
             "refused": record.get("code") in STANDING,
             "quarantined": True,
             "passed over": True,
@@ -234,15 +238,6 @@ class Collection:
 def scope_of(shard: Shard | None) -> str:
     """Of a job's notes."""
     return f"{shard.index}-of-{shard.count}" if shard else WHOLE
-
-
-def _is_unsafe(name: str) -> bool:
-    """Whether a name, taken for a path, leads elsewhere, or is none that a manifest can hold."""
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        return True
-    return "\0" in name or not {"", ".", ".."}.isdisjoint(name.split("/"))
 
 
 def _is_half(name: str) -> bool:

@@ -15,9 +15,9 @@ ROWS = 20_000  # in a group: some megabytes of memory
 ANY_SIZE = 1 << 62
 TEXTS = (
     *("input", "status", "code", "reason", "output", "version", "sha256", "output_sha256", "doubt_sha256"),
-    *("luma", "at", "checkpoint", "settings"),
+    *("luma", "at", "checkpoint", "settings", "member"),
 )
-COUNTS = ("bytes", "output_bytes", "width", "height", "pages", "deaths")
+COUNTS = ("bytes", "output_bytes", "width", "height", "pages", "deaths", "members", "refused_members")
 LISTS = ("lost", "warnings")
 
 

@@ -14,6 +14,7 @@ from ..translation.one_photo import PhotoTranslator
 from ..translation.plan import COLORED, DOUBT_SUFFIX, OURS, Task
 from ..translation.refusals import exists
 from .notes import Notes
+from .tars import MOST_BYTES, TarTranslator, is_tar, record_of_tar
 from .work import Item, Work
 
 HEAD = 64  # bytes that tell whether a file of no known suffix is a photo
@@ -38,10 +39,21 @@ class Worker:
         self.notes = Notes(self.output, work.scope)
         self.limit = BYTES_OF_A_PIXEL * work.options.max_pixels + BESIDES
         self.translate = PhotoTranslator(colorizer, work.options, NoManifest(overwrite=True), work.hints)
+        self.translate_tar = TarTranslator(self._color, work.options.suffix, self.limit)
 
     def __call__(self, batch: Sequence[Item]) -> list[Record]:
         """The records of a batch; whatever goes wrong with a photo is its refusal."""
         self.notes.mark(self.name, batch)
+        photos = [item for item in batch if not is_tar(item.name)]
+        records = self._photos(photos) if photos else []
+        for item in batch:
+            if is_tar(item.name):
+                records += self._tar(item)
+        if batch[0].deaths is not None:
+            self.notes.mark(self.name, [])  # or it would be blamed for the end of the driver
+        return records
+
+    def _photos(self, batch: Sequence[Item]) -> list[Record]:
         stored: list[Future[Record]] = []
         with tempfile.TemporaryDirectory(prefix="cyclecolor-") as folder, ThreadPoolExecutor(2) as pool:
             tasks = [
@@ -57,10 +69,28 @@ class Worker:
                 stored.append(pool.submit(self._store, item, task, record))
                 if i:
                     stored[i - 1].result()  # no more than one waits, so that memory and disk stay small
-            records = [future.result() for future in stored]
-        if batch[0].deaths is not None:
-            self.notes.mark(self.name, [])  # or it would be blamed for the end of the driver
-        return records
+            return [future.result() for future in stored]
+
+    def _tar(self, item: Item) -> list[Record]:
+        """The records of a tar's members, then its own: what has that is done."""
+        members: list[Record] = []
+        with tempfile.TemporaryDirectory(prefix="cyclecolor-") as folder:
+            task = Task(item.name, Path(folder, "tar.in"), Path(folder, "tar.out"), Path(folder))
+            try:
+                self.source.fetch(item.name, task.source, MOST_BYTES)
+                members = self.translate_tar(item, task, self.source.shown(item.name))
+                record = record_of_tar(task, members)
+            except TooLarge as error:
+                record = _refused("too-many-bytes", error)
+            except PhotoError as error:
+                record = _refused(error.reason, error)
+            except StorageError as error:
+                record = _refused("unreadable", error)
+            except OSError as error:
+                reason = f"{self.output.shown(item.output)}: no room on this machine's disk: {error.strerror}"
+                record = {"status": "refused", "code": "unwritable", "reason": reason}
+            stored = self._store(item, task, record)
+        return [*(members if stored["status"] == "translated" else []), stored]
 
     def _fetch(self, item: Item, task: Task) -> Record | None:
         """The photo on this machine, or the record that settles it."""
@@ -72,10 +102,6 @@ class Worker:
                 if not is_photo(task.source):
                     return {"status": "passed over", "reason": suffix or "no suffix"}
             self.source.fetch(item.name, task.source, self.limit)
-            if self.options.direction == "to-color" and (provenance_in(task.source) or "").startswith(
-                COLORED
-            ):
-                return {"status": "passed over", "reason": OURS}
         except TooLarge as error:
             return _refused("too-many-bytes", error)
         except StorageError as error:
@@ -83,6 +109,9 @@ class Worker:
         return None
 
     def _color(self, item: Item, task: Task) -> Record:
+        is_to_color = self.options.direction == "to-color"
+        if is_to_color and (provenance_in(task.source) or "").startswith(COLORED):
+            return {"status": "passed over", "reason": OURS}
         _, record = self.translate(task)
         places = ((task.source, self.source.shown(item.name)), (task.target, self.output.shown(item.output)))
         for path, place in places if "reason" in record else ():

@@ -1,16 +1,21 @@
 """Where photos lie: folders of this machine, and object storage by its address."""
 
 from .addresses import Address, scrubbed, shown_address
+from .folder import FolderStore
+from .objects import ObjectStore
 from .opening import open_store
-from .store import Entry, Location, StorageError, Store, TooLarge
+from .store import Entry, Location, StorageError, Store, TooLarge, is_plain
 
 __all__ = [
     "Address",
     "Entry",
+    "FolderStore",
     "Location",
+    "ObjectStore",
     "StorageError",
     "Store",
     "TooLarge",
+    "is_plain",
     "open_store",
     "scrubbed",
     "shown_address",

@@ -2,7 +2,9 @@
 
 import hashlib
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +22,7 @@ WHOLE = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory")
 WEB = ("http", "https")
 VERSIONS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "updated", "created")
 KEYS = 1000  # in a page of a listing; the most that S3 gives
+SIDE_BY_SIDE = 16  # requests for pages
 
 
 class ObjectStore(Store):
@@ -80,17 +83,33 @@ class ObjectStore(Store):
             return
 
     def _pages(self, under: str) -> Iterator[Entry]:
+        """Folders side by side, if there are no more than a page tells: each has pages of its own."""
         bucket, _, root = self.root.partition("/")
         start = f"{root}/" if root else ""
-        prefix = f"{start}{under}/" if under else start
-        request: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix, "MaxKeys": KEYS}
-        while True:
-            page = retried(lambda: self.files.call_s3("list_objects_v2", **request), self.shown())
-            for found in page.get("Contents", ()):
-                yield Entry(found["Key"][len(start) :], found["Size"], found["ETag"].strip('"'))
-            if not page.get("IsTruncated"):
-                return
-            request["ContinuationToken"] = page["NextContinuationToken"]
+        request = {"Bucket": bucket, "Prefix": f"{start}{under}/" if under else start, "MaxKeys": KEYS}
+
+        def ask(request: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+            return request, retried(lambda: self.files.call_s3("list_objects_v2", **request), self.shown())
+
+        _, top = ask({**request, "Delimiter": "/"})
+        waiting = deque([request])
+        if not top.get("IsTruncated"):
+            yield from self._listed(top, start)
+            waiting = deque({**request, "Prefix": found["Prefix"]} for found in top.get("CommonPrefixes", ()))
+        asked: set[Future[tuple[dict[str, Any], dict[str, Any]]]] = set()
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+            while waiting or asked:
+                while waiting and len(asked) < SIDE_BY_SIDE:
+                    asked.add(pool.submit(ask, waiting.popleft()))
+                done, asked = wait(asked, return_when=FIRST_COMPLETED)
+                for request, page in (future.result() for future in done):
+                    if page.get("IsTruncated"):
+                        waiting.append({**request, "ContinuationToken": page["NextContinuationToken"]})
+                    yield from self._listed(page, start)
+
+    def _listed(self, page: dict[str, Any], start: str) -> Iterator[Entry]:
+        for found in page.get("Contents", ()):
+            yield Entry(found["Key"][len(start) :], found["Size"], found["ETag"].strip('"'))
 
     def _folders(self, under: str) -> Iterator[Entry]:
         """A server's own list may name anything: what is not below the root is left out."""

@@ -38,6 +38,15 @@ class Entry:
     version: str = ""
 
 
+def is_plain(name: str) -> bool:
+    """Whether a name, taken for a path in UTF-8, stays below its root."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in name and {"", ".", ".."}.isdisjoint(name.split("/"))
+
+
 class Store(ABC):
     """Files below a root. All that fails raises `StorageError`."""
 

@@ -8,6 +8,7 @@ from ..config import Experiment
 from ..evaluation import evaluate, save_sheet
 from ..files import quoted
 from ..inference import load
+from .copies import at_hand
 from .held_out import held_out, some_photos
 from .progress import progress_bar
 
@@ -17,9 +18,10 @@ SHOWN = 64  # images scored at the end of a run
 def summarize(experiment: Experiment, run_dir: Path, checkpoint: Path) -> str:
     """Color held-out photos and write a contact sheet; returns the score and the next command."""
     colorizer = load(checkpoint)
-    photos = held_out(experiment.data, SHOWN)
+    data = at_hand(experiment.data, run_dir)
+    photos = held_out(data, SHOWN)
     truth = bool(photos)
-    photos = photos or some_photos(experiment.data, SHOWN)
+    photos = photos or some_photos(data, SHOWN)
     lines = []
     if photos:  # none where all are too small to be looked at
         sheet = run_dir / "sheet.png"

@@ -18,6 +18,7 @@ from ..evaluation.scores import Score
 from ..evaluation.tables import cell
 from ..files import atomic_write
 from ..inference import load
+from .copies import at_hand
 from .held_out import held_out
 from .run_record import RunRecord
 
@@ -146,7 +147,7 @@ def _cells(evaluation: dict[str, Any]) -> dict[str, str]:
 def _samples(record: RunRecord) -> str:
     """Held-out photos as the checkpoints that are kept color them, under a slider."""
     try:
-        photos = held_out(record.experiment.data, SAMPLES)
+        photos = held_out(at_hand(record.experiment.data, record.folder), SAMPLES)
         rows = {step: _colored(path, photos) for step, path in record.checkpoints.items()} if photos else {}
     except CycleColorError:  # the photos are not on this machine, or a checkpoint is damaged
         return ""

@@ -26,7 +26,7 @@ FREE_SETTINGS: dict[str, bool | set[str]] = {
     "saturation": True,
     "emphasis": True,
     # Where the piles lie is free; that they hold the same photos is looked at elsewhere.
-    "data": {"workers", "cache_gb", "root", "gray", "color"},
+    "data": {"workers", "cache_gb", "copy_gb", "root", "gray", "color"},
 }
 
 

@@ -19,6 +19,7 @@ from ..distributed import all_max, is_first, rank, synchronize_batch_norms, worl
 from ..errors import CycleColorError
 from ..hardware import describe, loader_workers, pick_device, sum_in_one_order, use_bfloat16
 from ..methods import METHODS
+from .copies import at_hand, copy_piles
 from .ema import average_of
 from .event_files import EventFiles
 from .held_out import chroma_error, held_out
@@ -76,6 +77,8 @@ class Trainer:
         checkpoint = newest_for_all(self.run_dir)
         if checkpoint:
             check_same(experiment, checkpoint.experiment, self.run_dir)
+        copy_piles(experiment.data, self.run_dir, begun=checkpoint is not None, accepted=allow_changed_data)
+        self.data = at_hand(experiment.data, self.run_dir)
         self.step = 0
         self._saved: tuple[int, float | None] | None = None  # step and score of the newest checkpoint
         self._build(device or pick_device(), new=checkpoint is None)
@@ -88,12 +91,12 @@ class Trainer:
         for network in self.method.networks.values():
             synchronize_batch_norms(network)
         if is_first():
-            say_what_is_odd(self.piles, experiment.data)
+            say_what_is_odd(self.piles, self.data)
         self.unreadable = Unreadable(self.piles, self.run_dir)
         self.log = RunLog(self.run_dir)
         if is_first():
             self.log.trim(self.step)
-        self.held_out = held_out(experiment.data, SCORED) if is_first() else []
+        self.held_out = held_out(self.data, SCORED) if is_first() else []
         self.events = EventFiles(self.run_dir, self.step) if experiment.tensorboard and is_first() else None
 
     def _build(self, device: torch.device, *, new: bool) -> None:
@@ -115,7 +118,7 @@ class Trainer:
         if new:
             start(self.method)
         reading = partial(progress_bar, desc="reading", unit=" photos", leave=False)
-        self.piles = open_piles(experiment.data, paired=self.method.paired, progress=reading)
+        self.piles = open_piles(self.data, paired=self.method.paired, progress=reading)
         if new:
             seed_start(experiment.seed)
             matching = partial(progress_bar, desc="matching a film", unit=" steps", leave=False)
@@ -202,8 +205,7 @@ class Trainer:
             self.lock.release()
 
     def _dataset(self) -> Dataset[Any]:
-        experiment = self.experiment
-        return open_dataset(self.piles, experiment.data, paired=self.method.paired, seed=experiment.seed)
+        return open_dataset(self.piles, self.data, paired=self.method.paired, seed=self.experiment.seed)
 
     def _walk(self) -> Iterator[tuple[dict[str, Tensor], ...]]:
         """The batches of each step to come, `accumulate` of them."""

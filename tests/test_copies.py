@@ -1,0 +1,177 @@
+"""Piles in object storage: copied once, and then as exact as folders."""
+
+import json
+import os
+from contextlib import closing
+from functools import partial
+
+import pytest
+from conftest import tiny_experiment
+from test_processes import together
+
+from cyclecolor.checkpoint import read_checkpoint
+from cyclecolor.config import Data
+from cyclecolor.errors import CycleColorError
+from cyclecolor.storage import Entry, FolderStore, ObjectStore, StorageError
+from cyclecolor.training import Trainer, train
+from cyclecolor.training.copies import at_hand, copy_piles
+
+copy = partial(copy_piles, begun=False, accepted=False)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """The folder of a run that is to come."""
+    return tmp_path / "run"
+
+
+def upload(files, folder, root):
+    for path in folder.rglob("*"):
+        if path.is_file():
+            files.pipe_file(f"{root}/{path.relative_to(folder).as_posix()}", path.read_bytes())
+
+
+def pile(folder) -> dict[str, bytes]:
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+def test_a_training_from_s3_is_that_of_the_folders(s3, photo_folder, run, tmp_path, monkeypatch):
+    for name in ("gray", "color"):
+        upload(s3, photo_folder, f"bucket/{name}")
+    at_s3 = {"gray": "s3://bucket/gray", "color": "s3://bucket/color", "size": 32}
+    here = {"gray": str(photo_folder), "color": str(photo_folder), "size": 32}
+    steps = {"num_steps": 4, "match_steps": 2}
+    whole = train(tiny_experiment(data=here, **steps), tmp_path / "here")
+    train(tiny_experiment(data=at_s3, num_steps=2, match_steps=2), run)
+    assert pile(run / "photos/gray") == pile(photo_folder)
+    monkeypatch.setattr("cyclecolor.storage.ObjectStore.fetch", lambda *_: pytest.fail("copied before"))
+    last = train(tiny_experiment(data=at_s3, **steps), run)
+    one, two = read_checkpoint(whole), read_checkpoint(last)
+    assert all(one.tensors[name].equal(two.tensors[name]) for name in one.tensors)
+    assert two.experiment.data.gray == "s3://bucket/gray"
+
+
+def test_photos_that_change_in_the_store_are_noticed(memory, photo_folder, run):
+    """Those of the run stay as they are until the change is accepted."""
+    upload(memory, photo_folder, "/color")
+    data = {"color": "memory://color", "size": 32}
+    begin = tiny_experiment(data=data, method="regression", num_steps=2)
+    train(begin, run)
+    before = pile(run / "photos/color")
+    memory.pipe_file("/color/0.png", memory.cat_file("/color/2.png"))  # of the same size, perhaps
+    memory.rm_file("/color/sub/5.png")
+    further = begin.model_copy(update={"num_steps": 4})
+    with pytest.raises(CycleColorError, match=r"memory://color: 2 photos changed .* --allow-changed-data"):
+        train(further, run)
+    assert pile(run / "photos/color") == before
+    with closing(Trainer(further, run, allow_changed_data=True)) as trainer:
+        assert len(trainer.piles["color"]) == 5
+    after = pile(run / "photos/color")
+    assert after.keys() == before.keys() - {"sub/5.png"}
+    assert after["0.png"] == before["2.png"]
+
+
+def test_a_copy_that_was_interrupted_goes_on(memory, photo_folder, run, monkeypatch):
+    upload(memory, photo_folder, "/gray")
+    usual, fetched = ObjectStore.fetch, []
+
+    def failing(self, name, path, limit):
+        if len(fetched) == 3:
+            path.write_bytes(b"half")
+            raise StorageError("the store is away")
+        fetched.append(name)
+        usual(self, name, path, limit)
+
+    monkeypatch.setattr(ObjectStore, "fetch", failing)
+    monkeypatch.setattr("cyclecolor.training.copies.SIDE_BY_SIDE", 1)
+    with pytest.raises(StorageError, match="away"):
+        copy(Data(gray="memory://gray"), run)
+    assert len(pile(run / "photos/gray")) == 3
+    (run / "photos/gray" / fetched[0]).write_bytes(b"cut short")
+    first = [*fetched]
+    fetched[:] = [""] * 4
+    copy(Data(gray="memory://gray"), run)
+    assert {*fetched[4:]} == {*pile(photo_folder)} - {*first[1:]}
+    assert pile(run / "photos/gray") == pile(photo_folder)
+    assert {path.name for path in (run / "photos").iterdir()} == {"gray", "gray.json", ".lock"}
+
+
+def test_nobody_leads_the_copy_out_of_its_folder(memory, photo_folder, run, said):
+    """Neither names in the store, nor the note of what was copied."""
+    photo = (photo_folder / "0.png").read_bytes()
+    memory.pipe_file("/gray/a.png", photo)
+    names = ("a.png", "../up.png", "/root.png", "x//y.png", "@eaDir/t.png", ".hidden.png", "b.txt")
+    (run / "photos").mkdir(parents=True)
+    (run / "photos/gray.json").write_text(json.dumps({"../../../kept.png": [1, ""]}))
+    (run.parent / "kept.png").write_bytes(b"1")
+    with pytest.MonkeyPatch.context() as patch:
+        entries = [Entry(name, len(photo)) for name in names]
+        patch.setattr(ObjectStore, "entries", lambda self, under="": iter(entries))
+        copy(Data(gray="memory://gray"), run)
+    assert {*pile(run / "photos/gray")} == {"a.png"}
+    assert (run.parent / "kept.png").exists()
+    assert "passed over, as their names lead elsewhere: 3" in said[-1]
+
+
+def test_one_clear_line(memory, photo_folder, run):
+    upload(memory, photo_folder, "/gray")
+    memory.pipe_file("/wrong/other/0.png", b"")
+    for data, words in (
+        (
+            {"gray": "memory://gray", "copy_gb": 1e-9},
+            r"memory://gray: its photos take .* data.copy_gb = 1e-09",
+        ),
+        ({"gray": "memory://nothing"}, "memory://nothing: no photos there; check the address"),
+        ({"root": "memory://wrong"}, "memory://wrong: no photos there in gray_train/"),
+        ({"gray": "s3://id:word@bucket/gray"}, "s3://bucket/gray: leave name and password out"),
+        ({"gray": "https://host/gray/?sig=1234"}, "data.gray: leave out what follows the question mark"),
+    ):
+        with pytest.raises(CycleColorError, match=words) as error:
+            copy(Data(**data), run)
+        assert "word@" not in str(error.value)
+        assert "1234" not in str(error.value)
+    assert not pile(run / "photos").keys() - {".lock"}
+
+
+def test_a_root_has_its_piles(memory, photo_folder, run):
+    for name in ("gray_train", "color_train", "color_test", "else"):
+        upload(memory, photo_folder, f"/root/{name}")
+    experiment = tiny_experiment(data={"root": "memory://root", "size": 32}, match_steps=2)
+    with closing(Trainer(experiment, run)) as trainer:
+        assert [len(pile) for pile in trainer.piles.values()] == [6, 6]
+        assert len(trainer.held_out) == 6
+    assert {path.name for path in (run / "photos/root").iterdir()} == {
+        *("gray_train", "color_train", "color_test")
+    }
+
+
+def test_of_two_processes_one_copies(photo_folder, run, tmp_path, monkeypatch):
+    fetch, data = FolderStore.fetch, Data(color=f"file://{photo_folder}")
+
+    def noting(self, name, path, limit):
+        with (tmp_path / "fetched").open("a") as file:
+            file.write(f"{os.environ['RANK']} {name}\n")
+        fetch(self, name, path, limit)
+
+    monkeypatch.setattr(FolderStore, "fetch", noting)
+    monkeypatch.setattr("cyclecolor.training.copies.PATIENCE", 0.01)
+
+    def work(rank):
+        copy(data, run)
+        assert len(pile(run / "photos/color")) == 6
+        assert at_hand(data, run).color == str(run / "photos/color")
+
+    assert together(work) == [0, 0]
+    assert sorted((tmp_path / "fetched").read_text().split()) == sorted(
+        word for name in pile(photo_folder) for word in ("0", name)
+    )
+
+
+def test_when_the_copy_fails_all_processes_end(photo_folder, run, monkeypatch, capfd):
+    monkeypatch.setattr("cyclecolor.training.copies.PATIENCE", 0.01)
+    data = Data(color=f"file://{photo_folder}/nothing")
+    assert together(lambda rank: copy(data, run)) == [2, 1]
+    said = capfd.readouterr().out
+    assert "nothing: no photos there" in said
+    assert "another process of this training has ended" in said
