@@ -61,7 +61,7 @@ OPTIONS = {
     "doctor": {"gray", "color", "json_path"},
     "info": {"checkpoint"},
     "import": {"source", "output"},
-    "export": {"checkpoint", "generator", "output", "emphasis", "saturation", "statistics"},
+    "export": {"checkpoint", "generator", "output", "emphasis", "saturation", "statistics", "average"},
 }
 
 

@@ -10,7 +10,7 @@ import torch
 from conftest import tiny_experiment
 from PIL import Image
 
-from cyclecolor.checkpoint import export_checkpoint, read_checkpoint
+from cyclecolor.checkpoint import average_checkpoint, export_checkpoint, read_checkpoint
 from cyclecolor.data import PairedDataset, ScenePile, UnpairedDataset, batches
 from cyclecolor.data.augment import Augment, Tones
 from cyclecolor.errors import CycleColorError
@@ -201,6 +201,30 @@ def test_exported_checkpoint_colors_alike(tmp_path):
     export_checkpoint(checkpoint, tmp_path / "vivid.safetensors", saturation=1.5)
     vivid = ChromaColorizer(read_checkpoint(tmp_path / "vivid.safetensors")).chroma(lightness)
     torch.testing.assert_close(vivid, 1.5 * theirs)
+
+
+def test_a_run_is_averaged_over_its_newest_checkpoints(tmp_path):
+    newest = read_checkpoint(train(tiny_experiment(save_every=2, keep=3), tmp_path / "run"))
+    last, before = (
+        read_checkpoint(tmp_path / "run/checkpoints" / f"step_{step:08}.safetensors") for step in (6, 4)
+    )
+    mean = average_checkpoint(tmp_path / "run", 2)
+    assert (mean.step, mean.experiment) == (6, newest.experiment)
+    ours, theirs, earlier = (found.averaged("G_color") for found in (mean, last, before))
+    for name, tensor in ours.items():
+        if tensor.is_floating_point():
+            torch.testing.assert_close(tensor, (theirs[name] + earlier[name]) / 2)
+        else:
+            assert torch.equal(tensor, theirs[name])
+    assert any(not torch.equal(ours[name], theirs[name]) for name in ours)
+    assert torch.equal(
+        mean.tensors["networks/G_color/output.weight"], last.tensors["networks/G_color/output.weight"]
+    )
+    alone = average_checkpoint(tmp_path / "run", 1).averaged("G_color")
+    assert all(torch.equal(alone[name], theirs[name]) for name in alone)
+    with pytest.raises(CycleColorError, match="3 checkpoints here, and 4 are to be averaged") as error:
+        average_checkpoint(tmp_path / "run", 4)
+    assert error.value.exit_code == 2
 
 
 def test_rate_schedule():

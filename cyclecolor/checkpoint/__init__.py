@@ -1,5 +1,6 @@
 """Checkpoints: their format, what they may hold, where they lie."""
 
+from .average import average_checkpoint
 from .export import export_checkpoint
 from .format import FORMAT, Checkpoint, read_checkpoint, read_score, save_checkpoint
 from .import_pix2pix import import_generator
@@ -17,6 +18,7 @@ from .schema import expected_tensors
 __all__ = [
     "FORMAT",
     "Checkpoint",
+    "average_checkpoint",
     "best_of",
     "checkpoint_path",
     "checkpoints_in",

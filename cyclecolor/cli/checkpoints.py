@@ -54,6 +54,12 @@ def info(checkpoint: Path) -> None:
     help="Take the batch norms' statistics anew on this folder of photos, for example the gray pile.",
 )
 @click.option(
+    "--average",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Take the mean of the newest N checkpoints of the run's folder CHECKPOINT.",
+)
+@click.option(
     "--generator",
     type=click.Choice(["G_color", "G_gray"]),
     default="G_color",
@@ -61,15 +67,22 @@ def info(checkpoint: Path) -> None:
     help="Which generator an .onnx file holds.",
 )
 def export(
-    checkpoint: Path, output: Path, statistics: Path | None, generator: str, **look: float | None
+    checkpoint: Path,
+    output: Path,
+    statistics: Path | None,
+    average: int | None,
+    generator: str,
+    **look: float | None,
 ) -> None:
     """Write CHECKPOINT as one small file for release: its generators, in half precision.
 
     If OUTPUT ends in .onnx: one generator, for other programs, checked against the original.
     """
-    from ..checkpoint import export_checkpoint, open_checkpoint
+    from ..checkpoint import average_checkpoint, export_checkpoint, open_checkpoint
 
     path, loaded = open_checkpoint(checkpoint)
+    if average:
+        loaded = average_checkpoint(checkpoint, average)
     if statistics:
         from ..training.statistics import renew_statistics
 
