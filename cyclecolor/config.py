@@ -113,6 +113,8 @@ class Experiment(Section):
     name: str = "experiment"  # of the run folder, runs/NAME; if left out, that of the file
     seed: int = Field(0, ge=0, lt=1 << 31)  # another seed gives another training
     init: str | None = None  # start from the G_color of this checkpoint file, run folder or released name
+    # with init: batch norms of G_color keep the statistics that they start from; for short trainings
+    keep_statistics: bool = False
     # How to train. paper_cyclegan: whole RGB images both ways, as in the paper of 2017; `space` is not used.
     method: Literal["cyclegan", "paper_cyclegan", "pix2pix", "regression"] = "cyclegan"
     space: Literal["lab", "luv"] = "lab"  # color space in which networks work
@@ -163,6 +165,12 @@ class Experiment(Section):
                 f"data.film = {self.data.film!r} makes pairs, for pix2pix and regression; for a gray pile "
                 "of that film: cyclecolor prepare PHOTOS --output DIR --film NAME"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _kept(self) -> Self:
+        if self.keep_statistics and not self.init:
+            raise ValueError("keep_statistics is for a training that starts from another: set init too")
         return self
 
     @model_validator(mode="after")

@@ -86,7 +86,10 @@ class Method(ABC):
             film = FilmResnet if options.type == "film_resnet" else FilmGenerator
             return film(SPACES[experiment.space].linear)
         if name == "G_color":
-            return make_generator(options, 1, 2)
+            generator = make_generator(options, 1, 2)
+            if experiment.keep_statistics:
+                hold_statistics(generator)
+            return generator
         return GrayResidual(make_generator(options, 3, 1))
 
     def add(self, name: str, network: nn.Module) -> nn.Module:
@@ -171,6 +174,16 @@ def make_generator(options: Generator, in_channels: int, out_channels: int) -> n
         keywords = options.model_dump(include={"encoder", "stages", "width", "stride"})
         keywords["encoder_rate"] = options.encoder_rate if options.pretrained else 1.0
     return GENERATORS[options.type](in_channels, out_channels, **keywords)
+
+
+def hold_statistics(network: nn.Module) -> None:
+    """Let training leave the running statistics of batch normalizations, those in use, as they are.
+
+    While training, each batch is still normalized by its own.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 0.0
 
 
 def make_discriminator(in_channels: int, experiment: Experiment) -> nn.Module:
