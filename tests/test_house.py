@@ -251,7 +251,8 @@ def test_every_experiment_loads_and_steps(path, tmp_path, monkeypatch):
     monkeypatch.setattr(trainer, "SCORED", 1)
     assert len(path.read_text().splitlines()) <= 20
     table = load_experiment(path).model_dump()
-    table |= {"num_steps": 1, "batch_size": 2, "init": None, "match_steps": min(table["match_steps"], 1)}
+    table |= {"num_steps": 1, "batch_size": 2, "match_steps": min(table["match_steps"], 1)}
+    table |= {"init": None, "keep_statistics": False}
     # Small and on scenes; all else as the file says.
     table["data"] |= {"root": None, "gray": None, "color": None, "size": 32}
     for network in ("G_color", "G_gray"):

@@ -55,6 +55,28 @@ def test_starting_from_another_run_takes_its_averaged_color_generator(tmp_path):
             Trainer(experiment, tmp_path / "refused")
 
 
+def test_statistics_of_the_start_are_kept_if_wanted(tmp_path):
+    first = train(tiny_experiment(), tmp_path / "first")
+    start = read_checkpoint(first).averaged("G_color")
+
+    def trained(**changes) -> dict[str, torch.Tensor]:
+        experiment = tiny_experiment(init=str(first), seed=1, num_steps=2, **changes)
+        run_dir = tmp_path / f"run{len(changes)}"
+        return read_checkpoint(train(experiment, run_dir)).averaged("G_color")
+
+    kept, moved = trained(keep_statistics=True), trained()
+    statistics = [name for name in start if "running_" in name]
+    assert statistics
+    for name in statistics:
+        assert torch.equal(kept[name], start[name])
+        assert not torch.equal(moved[name], start[name])
+    weights = [name for name in start if name.endswith("weight")]
+    assert all(torch.equal(kept[name], moved[name]) for name in weights)  # a batch is normalized by its own
+    assert any(not torch.equal(kept[name], start[name]) for name in weights)
+    with pytest.raises(CycleColorError, match="set init too"):
+        tiny_experiment(keep_statistics=True)
+
+
 def test_how_an_encoder_learned_before_does_not_matter_to_who_starts_from_it(tmp_path, monkeypatch):
     """Nor are ImageNet's weights, which may not be here, asked for, but for `G_gray`."""
     asked = []
