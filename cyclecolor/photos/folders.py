@@ -113,7 +113,8 @@ def _files(top: Path, passed_over: Counter[str]) -> Iterator[Path]:
 def sidecars(photo: Path) -> list[str]:
     """Names of the XMP files beside a photo that speak of it: scan.xmp (Adobe), scan.tif.xmp (darktable)."""
     cases = ((f"{base}.xmp", f"{base}.XMP") for base in (photo.stem, photo.name))
-    found = (next((name for name in both if (photo.parent / name).is_file()), None) for both in cases)
+    # `os.path.isfile` takes a name that is too long for one that is not there.
+    found = (next((name for name in both if os.path.isfile(photo.parent / name)), None) for both in cases)
     return [name for name in found if name]
 
 
