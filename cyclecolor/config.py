@@ -127,9 +127,7 @@ class Experiment(Section):
     # cyclegan with a film: share of the color photos that are shown on films of any kind, not the one found
     any_film: float = Field(0.0, ge=0, lt=1)
     damage: bool = False  # draw dust and scratches over all grays that D_gray sees and G_color learns from
-    decay_from: float = Field(
-        0.5, ge=0, le=1
-    )  # share of the steps after which the rates fall, to 0 at the end
+    decay_from: float = Field(0.5, ge=0, le=1)  # share of steps after which the rates fall, to 0 at the end
     ema: float = Field(0.999, ge=0, lt=1)  # how slowly the averaged generators follow; these make the colors
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 where the hardware has it
     deterministic: bool = False  # on a GPU: the same bits every time, more slowly; on a CPU it is always so
