@@ -53,7 +53,9 @@ class Generator(Section):
     width: int = Field(64, ge=1, le=1024)  # resnet: channels after its first layer; fusion: of its decoder
     blocks: int = Field(9, ge=1, le=64)  # resnet: residual blocks
     # fusion: the network that looks at the photo
-    encoder: Literal["resnet10", "resnet18", "resnet34", "resnet50", "efficientnet_lite0"] = "resnet10"
+    encoder: Literal[
+        "resnet10", "resnet18", "resnet34", "resnet50", "efficientnet_lite0", "efficientnet_lite2"
+    ] = "resnet10"
     stages: int = Field(3, ge=1, le=4)  # fusion: stages of the encoder that are used
     stride: Literal[1, 2, 4] = 4  # fusion: how many times smaller its output is than its input
     pretrained: bool = False  # fusion: start from ImageNet's weights; there are none for resnet10
@@ -67,7 +69,7 @@ class Generator(Section):
     @model_validator(mode="after")
     def _weights_exist(self) -> Self:
         if self.pretrained and self.encoder == "resnet10":
-            others = "'resnet18', 'resnet34', 'resnet50' or 'efficientnet_lite0'"
+            others = "'resnet18', 'resnet34', 'resnet50', 'efficientnet_lite0' or 'efficientnet_lite2'"
             raise ValueError(f"pretrained = true is for encoder = {others}")
         return self
 
@@ -95,7 +97,9 @@ class Weights(Section):
     lambda_cycle_color: float = Field(10.0, ge=0)  # color to gray to color
     lambda_cycle_gray: float = Field(0.0, ge=0)  # gray to color to gray
     lambda_identity: float = Field(0.0, ge=0)  # of identity_gray and identity_color
-    lambda_regression: float = Field(10.0, ge=0)  # pix2pix and regression: difference from the true chroma
+    # Paired methods: difference from the true chroma; distillation: from the teachers'.
+    lambda_regression: float = Field(10.0, ge=0)
+    lambda_distillation: float = Field(10.0, ge=0)
     chroma_emphasis: float = Field(10.0, ge=0)  # how much more strong colors count than weak ones
 
 
@@ -116,7 +120,9 @@ class Experiment(Section):
     # with init: batch norms of G_color keep the statistics that they start from; for short trainings
     keep_statistics: bool = False
     # How to train. paper_cyclegan: whole RGB images both ways, as in the paper of 2017; `space` is not used.
-    method: Literal["cyclegan", "paper_cyclegan", "pix2pix", "regression"] = "cyclegan"
+    method: Literal["cyclegan", "paper_cyclegan", "pix2pix", "regression", "distillation"] = "cyclegan"
+    # distillation: checkpoint files, run folders or released names whose mean colors G_color learns too
+    teachers: tuple[str, ...] = Field((), strict=False)
     space: Literal["lab", "luv"] = "lab"  # color space in which networks work
     num_steps: int = Field(10_000, ge=1, lt=1 << 32)  # length of the training
     batch_size: int = Field(16, ge=1)  # photos of each pile in a batch
@@ -172,6 +178,12 @@ class Experiment(Section):
         return self
 
     @model_validator(mode="after")
+    def _taught(self) -> Self:
+        if bool(self.teachers) != (self.method == "distillation"):
+            raise ValueError("method = 'distillation' and teachers, a list of checkpoints, go together")
+        return self
+
+    @model_validator(mode="after")
     def _any_film(self) -> Self:
         if self.any_film and self.method == "cyclegan" and not self.G_gray.is_film:
             raise ValueError("any_film is for G_gray.type = 'film' or 'film_resnet'")
@@ -200,7 +212,7 @@ def _of_discriminators(experiment: Experiment) -> Iterator[tuple[int, str, str]]
 
     Scales and strided layers halve a map; the two convolutions after them take a pixel each.
     """
-    if experiment.method == "regression":
+    if experiment.method in ("regression", "distillation"):
         return
     options, G_color = experiment.discriminator, experiment.G_color
     stride = G_color.stride if G_color.type == "fusion" else 1  # `D_color` sees chroma as `G_color` makes it

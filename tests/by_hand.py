@@ -24,6 +24,8 @@ WEIGHTS = {
     "G_gray": [[0.8, 0.3, -0.2, 0.1]],
     "D_color": [[0.4, 1.1, -0.9, 0.2]],
     "D_gray": [[-0.6, 0.7, 0.3]],
+    "first_teacher": [[0.2, -0.3], [0.6, 0.1]],
+    "second_teacher": [[-0.4, 0.2], [0.1, 0.3]],
 }
 
 
@@ -33,7 +35,7 @@ class Pointwise(nn.Module):
     def __init__(self, name: str):
         super().__init__()
         self.judges = name.startswith("D_")
-        self.stride = STRIDE if name == "G_color" else 1
+        self.stride = STRIDE if name == "G_color" or name.endswith("teacher") else 1
         self.weights = nn.Parameter(torch.tensor(WEIGHTS[name]))
 
     def forward(self, image):
@@ -135,6 +137,16 @@ class ByHand:
         """Of pairs."""
         (lightness, _), (_, chroma) = self.read(gray), self.read(color)
         return {"regression": chroma_l1(self.G_color(lightness), shrunk(chroma), self.emphasis)}
+
+    def distillation(self, gray: np.ndarray, color: np.ndarray) -> dict[str, float]:
+        """Of pairs, and of the mean of two teachers, which see lightness."""
+        (seen, _), (lightness, _) = self.read(gray), self.read(color)
+        teachers = self.weights["first_teacher"], self.weights["second_teacher"]
+        taught = np.mean([mixed(weights, shrunk(lightness)) for weights in teachers], axis=0)
+        return {
+            **self.regression(gray, color),
+            "distillation": chroma_l1(self.G_color(seen), taught, self.emphasis),
+        }
 
     def pix2pix(self, gray: np.ndarray, color: np.ndarray) -> dict[str, float]:
         """Of pairs, judged: chroma on its gray."""

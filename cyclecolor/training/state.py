@@ -11,7 +11,8 @@ from torch.optim.swa_utils import AveragedModel
 from ..checkpoint import Checkpoint, open_checkpoint
 from ..config import Experiment, Generator
 from ..errors import CycleColorError
-from ..methods import Method
+from ..methods import Distillation, Method
+from ..networks import fold_norms, stride_of
 
 # Settings that may differ between a run and its resumption.
 FREE_SETTINGS: dict[str, bool | set[str]] = {
@@ -111,6 +112,30 @@ def start_from(method: Method, path: Path) -> None:
             f"init = {str(path)!r}: its G_color was made with {other}; use the same settings", exit_code=2
         )
     method.networks["G_color"].load_state_dict(checkpoint.averaged("G_color"))
+
+
+def call_teachers(method: Method) -> None:
+    """Give a `Distillation` its teachers: the averaged `G_color` of each checkpoint that is named.
+
+    Raises
+    ------
+    CycleColorError
+        If there is no such checkpoint, or what it emits is of another color space or size.
+    """
+    if not isinstance(method, Distillation):
+        return
+    ours = {"space": method.experiment.space, "stride": stride_of(method.networks["G_color"])}
+    for name in method.experiment.teachers:
+        path, checkpoint = open_checkpoint(Path(expanduser(name)))
+        teacher = method.build_generator("G_color", checkpoint.experiment)
+        theirs = {"space": checkpoint.experiment.space, "stride": stride_of(teacher)}
+        if theirs != ours:
+            raise CycleColorError(
+                f"teachers: the colors of {path} are {theirs}; those of G_color are {ours}", exit_code=2
+            )
+        teacher.load_state_dict(checkpoint.averaged("G_color"))
+        teacher = fold_norms(teacher.eval()).to(method.device)
+        method.teachers.append(teacher.to(memory_format=torch.channels_last))
 
 
 def _shape(generator: Generator) -> dict[str, Any]:

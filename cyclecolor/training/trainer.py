@@ -30,7 +30,7 @@ from .progress import progress_bar
 from .run_log import RunLog
 from .schedule import rate_scale, set_rates
 from .seeding import seed_start
-from .state import check_same, restore, start, state_tensors
+from .state import call_teachers, check_same, restore, start, state_tensors
 from .step import TrainingStep
 from .stopping import Interrupted, Stop
 from .unreadable import Unreadable
@@ -117,6 +117,7 @@ class Trainer:
                 network.to(memory_format=torch.channels_last)
         if new:
             start(self.method)
+        call_teachers(self.method)
         reading = partial(progress_bar, desc="reading", unit=" photos", leave=False)
         self.piles = open_piles(self.data, paired=self.method.paired, progress=reading)
         if new:
