@@ -258,12 +258,12 @@ def test_a_sheet_shows_photos_as_the_film_found_does():
     colorizer = load("default")
     colorizer.generators["G_gray"] = film = FilmGenerator(LAB.linear).eval()
     photo = render_scene(3, 0, size=40)
-    rows = np.split(np.array(contact_sheet(colorizer, [photo], film=True, height=40)).astype(int), 4)
+    rows = np.split(np.array(contact_sheet(colorizer, [photo], film=True, height=40)).astype(int), 5)
     with torch.no_grad():
         for name, raw in {"red": -2.0, "green": -1.0, "blue": 2.0, "black": -2.5}.items():
             film.mean[list(STARTS).index(name)] = raw / GAIN
         gray = film(LAB.color(torch.from_numpy(photo)[None].permute(0, 3, 1, 2) / 255))
-    other = np.split(np.array(contact_sheet(colorizer, [photo], film=True, height=40)).astype(int), 4)
+    other = np.split(np.array(contact_sheet(colorizer, [photo], film=True, height=40)).astype(int), 5)
     for before, after in zip(rows[:3], other[:3], strict=True):
         assert (before == after).all()
     assert np.ptp(other[3], axis=2).max() <= 1

@@ -17,6 +17,7 @@ def info(checkpoint: Path) -> None:
     import json
 
     from ..checkpoint import open_checkpoint
+    from ..evaluation.films import films_of, ranges, shares
     from ..inference import colorizer_of
 
     path, loaded = open_checkpoint(checkpoint)
@@ -31,6 +32,11 @@ def info(checkpoint: Path) -> None:
     if colorizer.film:
         numbers = ", ".join(f"{name} {value:.2f}" for name, value in colorizer.film.items())
         click.echo(f"film          {numbers}")
+        films = films_of(colorizer)
+        found = ", ".join(f"{kind} {share:.0%}" for kind, share in shares(films).items())
+        click.echo(f"films         {found} (of {len(films)} drawn)")
+        found = ", ".join(f"{name} {low:.2f} to {high:.2f}" for name, (low, high) in ranges(films).items())
+        click.echo(f"four of five  {found}")
     click.echo(f"experiment    {experiment.model_dump_json(exclude_defaults=True)}")
     click.echo(f"use           cyclecolor translate PHOTOS --checkpoint {quoted(path)}")
 

@@ -41,7 +41,7 @@ def known_colors(command: Any) -> Any:
     "--sheet",
     "sheet_path",
     type=UserPath(),
-    help="Write a contact sheet (gray, ours, truth, truth on the film found) to this PNG file.",
+    help="Write a contact sheet (gray, ours, truth, truth on film) to this PNG file.",
 )
 @plots_option
 @click.option(

@@ -2,7 +2,7 @@
 
 from .any_film import any_film
 from .encoders import ENCODERS
-from .film_generator import FilmGenerator
+from .film_generator import FilmGenerator, film_numbers
 from .film_resnet import FilmResnet
 from .folding import fold_norms
 from .fusion_generator import FusionGenerator
@@ -25,6 +25,7 @@ __all__ = [
     "Recomputed",
     "ResnetGenerator",
     "any_film",
+    "film_numbers",
     "fold_norms",
     "stride_of",
 ]

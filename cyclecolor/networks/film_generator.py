@@ -65,15 +65,26 @@ class FilmGenerator(nn.Module):
             # In use, one photo gives one gray, whenever and wherever it is made.
             noise = partial(normal, generator=torch.Generator(color.device).manual_seed(0))
         with torch.autocast(color.device.type, enabled=False):  # bfloat16 is coarser than a level of 8 bits
-            raw = self.draw(small.float(), noise)
-            return develop(self.to_linear(color.float()), by_name(raw), noise)
+            return self.shown(color.float(), self.draw(small.float(), noise), noise)
+
+    def shown(self, color: Tensor, raw: Tensor, noise: Noise) -> Tensor:
+        """Photos (N, 3, H, W) on films of these raw parameters (N, 12)."""
+        return develop(self.to_linear(color), by_name(raw), noise)
 
     def draw(self, color: Tensor, noise: Noise) -> Tensor:
-        """Raw parameters (N, 12) for N images; with their spread while training. A film is one for all."""
-        raw = (GAIN * self.mean).expand(len(color), -1)
-        if self.training:
-            raw = raw + F.softplus(GAIN * self.spread) * noise(raw.shape, raw.device)
-        return raw
+        """Raw parameters (N, 12) for photos (N, 3, H, W); with their spread while training."""
+        shape = len(color), len(STARTS)
+        scatter = noise(shape, color.device) if self.training else torch.zeros(shape, device=color.device)
+        return self.numbers(color, scatter)
+
+    def numbers(self, color: Tensor, scatter: Tensor) -> Tensor:
+        """Raw parameters (N, 12) for photos (N, 3, H, W) and noise (N, 12): here, one film for all photos."""
+        return GAIN * self.mean + F.softplus(GAIN * self.spread) * scatter
+
+    @torch.no_grad()
+    def drawn(self, color: Tensor, noise: Noise) -> Tensor:
+        """Raw parameters (N, 12) as training draws them for photos (N, 3, H, W), also when in use."""
+        return self.numbers(color, noise((len(color), len(STARTS)), color.device))
 
     @torch.no_grad()
     def begin_as(self, other: "FilmGenerator") -> None:

@@ -6,10 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..distributed import normal
-from ..film import Noise
 from .encoders import ENCODERS
-from .film_generator import GAIN, STARTS, FilmGenerator, film_numbers
+from .film_generator import STARTS, FilmGenerator, film_numbers
 
 SEEN = 32  # pixels: side of the copy of a photo that the ResNet looks at
 STAGES, HIDDEN = 2, 64  # of the ResNet, and features between it and the numbers
@@ -43,19 +41,16 @@ class FilmResnet(FilmGenerator):
         nn.init.zeros_(self.answer.weight)
         nn.init.zeros_(self.answer.bias)
 
-    def draw(self, color: Tensor, noise: Noise) -> Tensor:
-        """Raw parameters (N, 12) for photos (N, 3, H, W); in use without noise."""
-        scatter = torch.zeros(len(color), len(STARTS), device=color.device)
-        if self.training:
-            scatter = noise(scatter.shape, color.device)
-        return GAIN * self.mean + F.softplus(GAIN * self.spread) * scatter + self.moved(color, scatter)
+    def numbers(self, color: Tensor, scatter: Tensor) -> Tensor:
+        """Raw parameters (N, 12) for photos (N, 3, H, W) and noise (N, 12)."""
+        return super().numbers(color, scatter) + self.moved(color, scatter)
 
-    def moved(self, color: Tensor, noise: Tensor) -> Tensor:
+    def moved(self, color: Tensor, scatter: Tensor) -> Tensor:
         """f: how far photos (N, 3, H, W) and noise (N, 12) move the numbers (N, 12), within `LEEWAY`."""
         features = self.stem(F.interpolate(color[:, :1], size=(SEEN, SEEN), mode="area"))
         for stage in self.stages:
             features = stage(features)
-        hidden = F.relu(self.hidden(torch.cat([features.mean(dim=(2, 3)), noise], dim=1)))
+        hidden = F.relu(self.hidden(torch.cat([features.mean(dim=(2, 3)), scatter], dim=1)))
         return LEEWAY * torch.tanh(self.answer(hidden))
 
     @torch.no_grad()
@@ -63,6 +58,6 @@ class FilmResnet(FilmGenerator):
         """The film on which a photo of a gray card is shown: weights, exposure, curve and so on."""
         card = torch.zeros(1, 3, SEEN, SEEN, device=self.mean.device)
         was_training = self.training
-        numbers = film_numbers(self.eval().draw(card, normal)[0])
+        numbers = film_numbers(self.eval().numbers(card, card.new_zeros(1, len(STARTS)))[0])
         self.train(was_training)
         return numbers
