@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -10,6 +11,7 @@ from torch import nn
 from cyclecolor.networks import ENCODERS, FusionGenerator, PatchDiscriminator, ResnetGenerator, fold_norms
 from cyclecolor.ops.conv_by_rows import ConvFromFew, ConvToFew
 from cyclecolor.ops.instance_norm import InstanceNorm
+from cyclecolor.ops.padding import pad_to_multiple
 
 SIZES = [(1, 1), (7, 5), (33, 64), (50, 47)]
 
@@ -132,3 +134,14 @@ def test_gradients_in_the_layout_of_training(count):
             (output if torch.is_tensor(output) else output[0]).square().sum().backward()
             gradients.append(torch.cat([parameter.grad.flatten() for parameter in one.parameters()]))
         assert (gradients[0] - gradients[1]).norm() < 1e-4 * gradients[1].norm()
+
+
+@pytest.mark.parametrize(
+    ("side", "multiple", "least"), [(1, 8, 0), (2, 8, 0), (5, 32, 0), (30, 16, 0), (17, 4, 40), (32, 16, 0)]
+)
+def test_padding_mirrors_as_numpy_does(side, multiple, least):
+    image = torch.arange(2.0 * side * 7).view(2, 1, side, 7)
+    whole = -(-max(side, least) // multiple) * multiple
+    wide = -(-max(7, least) // multiple) * multiple
+    wanted = np.pad(image.numpy(), ((0, 0), (0, 0), (0, whole - side), (0, wide - 7)), mode="reflect")
+    assert (pad_to_multiple(image, multiple, least=least).numpy() == wanted).all()

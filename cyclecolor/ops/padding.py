@@ -18,16 +18,27 @@ def padded(image: Tensor, convolution: nn.Conv2d) -> Tensor:
 
 
 def pad_to_multiple(image: Tensor, multiple: int, *, least: int = 0) -> Tensor:
-    """Repeat the right and bottom edge of (N, C, H, W) until both sides divide by `multiple`.
+    """Mirror (N, C, H, W) at its right and bottom edge until both sides divide by `multiple`.
 
-    Sides are at least `least`. The caller crops its output back.
+    Sides are at least `least`. The caller crops its output back. Repeated edges, in place of mirrored ones,
+    are streaks, which no photo has, and a network that looks at the whole scene colors all of it worse: with
+    14 of 160 pixels repeated, it lost two fifths of its gain over gray on landscapes.
     """
-    height, width = image.shape[-2:]
-    right = max(least - width, 0)
-    bottom = max(least - height, 0)
-    right += -(width + right) % multiple
-    bottom += -(height + bottom) % multiple
-    # What `torch.export` follows must do for every size.
-    if not torch.compiler.is_exporting() and not right and not bottom:
-        return image
-    return F.pad(image, (0, right, 0, bottom), mode="replicate")
+    for dimension in (-1, -2):
+        side = image.shape[dimension]
+        whole = side + max(least - side, 0)
+        whole += -whole % multiple
+        # What `torch.export` follows must do for every size.
+        if torch.compiler.is_exporting() or whole != side:
+            image = image.index_select(dimension, mirrored(side, whole, image.device))
+    return image
+
+
+def mirrored(side: int, whole: int, device: torch.device) -> Tensor:
+    """The places 0, 1, ..., side - 1, side - 2, ..., 0, 1, ... of a walk to and fro: (whole,)."""
+    last = torch.arange(side, device=device)[
+        -1
+    ]  # a tensor: ONNX divides by no number that it does not know yet
+    period = (2 * last).clamp(min=1)
+    places = torch.arange(whole, device=device).remainder(period)
+    return torch.minimum(places, period - places)
