@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -437,11 +437,10 @@ class BusyS3(BaseHTTPRequestHandler):
             code = (503, 429)[self.asked[key] - 1]
             self.say(code, [], b"<Error><Code>Busy</Code><Message>come again</Message></Error>")
         else:
-            behind = http.client.HTTPConnection(self.server.content.decode())
-            behind.request(self.command, self.path, body, dict(self.headers))
-            found = behind.getresponse()
-            self.say(found.status, found.getheaders(), found.read())
-            behind.close()
+            with closing(http.client.HTTPConnection(self.server.content.decode())) as behind:
+                behind.request(self.command, self.path, body, dict(self.headers))
+                found = behind.getresponse()
+                self.say(found.status, found.getheaders(), found.read())
 
     def say(self, status, headers, content):
         self.send_response(status)

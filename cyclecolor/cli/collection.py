@@ -38,7 +38,7 @@ def places(
     from ..photos import is_tar
 
     paths = found(source for source in sources if isinstance(source, Path))
-    all_sources = [*(source for source in sources if isinstance(source, Address)), *paths]
+    all_sources: list[Location] = [*(source for source in sources if isinstance(source, Address)), *paths]
     if len(all_sources) > 1 or (paths and not (paths[0].is_dir() or is_tar(paths[0].name))):
         raise CycleColorError(
             "tars, addresses and --engine ray are for one folder, or one tar; name one", exit_code=2
