@@ -295,6 +295,35 @@ def test_bench_collection(script, capsys):
     assert json.loads(capsys.readouterr().out)["coloring"] == 10.0
 
 
+def test_bench_collection_watches_processes(script, capsys):
+    pytest.importorskip("pyarrow", reason="the extra `storage` is not installed")
+    small = ("--images", 4, "--side", 24, "--workers", 1)
+    script("bench_collection", "memory", *small, "--ways", "threads, store to store").main()
+    found = json.loads(capsys.readouterr().out)
+    assert [*found["MiB"]] == [f"{count} files" for count in (1, 2, 3, 4)]
+    assert 50 < found["MiB"]["4 files"]["driver"] <= found["MiB at most"]["driver"] < 5000
+    assert found["CPU seconds"] > 0.2
+    script("bench_collection", "speed", *small, "--ways", "local command").main()
+    assert json.loads(capsys.readouterr().out)["local command, 1"]["CPU seconds of the start"] > 0.2
+
+
+def test_what_outlives_its_parent_is_seen(script, tmp_path):
+    """As Ray's processes do: the parent ends once the child was seen, and the child after that."""
+    script("bench_collection")
+    processes = importlib.import_module("collection.processes")
+
+    def after(watch):
+        if sum("second" in use.name for use in watch.living.values()) > 1:
+            (tmp_path / "first").touch()
+        if watch.living and watch.pid not in watch.living:
+            (tmp_path / "second").touch()
+
+    until = "until [ -e {} ]; do sleep 0.05; done"
+    command = f"cd {tmp_path}; ({until.format('second')}; touch end) & {until.format('first')}"
+    processes.watched(["bash", "-c", command], after)
+    assert (tmp_path / "end").exists()
+
+
 def test_bench_onnx(script, photos, monkeypatch, capsys):
     bench = script("bench_onnx", photos, photos, "--count", 2)
     monkeypatch.setattr(bench, "CALIBRATED", 2)

@@ -1,5 +1,6 @@
 """Collections in object storage: the bytes of the local command, and every input accounted for."""
 
+import http.client
 import json
 import os
 import random
@@ -7,9 +8,12 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -21,7 +25,7 @@ from PIL import Image
 from ray_driver import TOO_BUSY
 
 from cyclecolor.cli.main import main
-from cyclecolor.collection import Collection, Item, Threads, Work, Worker
+from cyclecolor.collection import Collection, Item, Threads, Work, Worker, ray_actors
 from cyclecolor.collection import notes as notes_module
 from cyclecolor.collection.catalog import Catalog
 from cyclecolor.collection.manifest import read_manifest
@@ -249,8 +253,11 @@ def test_one_clear_line(scans, memory, tmp_path, monkeypatch):
         (("memory://in", "-o", "memory://in/out"), "lies inside the other"),
         (("memory://in/sub", "-o", "memory://in"), "lies inside the other"),
         (("memory://nothing", "-o", "memory://out"), "memory://nothing: no photos there"),
-        (("memory://in", "memory://x", "-o", "memory://out"), "are for one folder; name one"),
-        (("memory://in", "-o", "memory://out", "--report"), "--report is for folders of this machine"),
+        (("memory://in", "memory://x", "-o", "memory://out"), "are for one folder, or one tar; name one"),
+        (
+            ("memory://in", "-o", "memory://out", "--report"),
+            "--report is for photos in folders of this machine",
+        ),
         (("nonsense://in", "-o", "memory://out"), "Protocol not known: nonsense"),
         (("memory://in", "-o", "http://127.0.0.1:9/out"), "not written to this kind of store"),
         ((scans, "--engine", "ray", "-o", scans / "out"), "lies inside the other"),
@@ -409,6 +416,108 @@ def test_a_list_on_the_web(web, scans, checkpoint, tmp_path):
     call(scans, "-o", tmp_path / "here", "-c", checkpoint, code=1)
     call(web(Folder) + "/", "-o", tmp_path / "out", "-c", checkpoint, code=1)
     assert local(tmp_path / "out") == local(tmp_path / "here")
+
+
+class BusyS3(BaseHTTPRequestHandler):
+    """Says 503 and 429 before it hands a request on to the server behind it; or forbids all."""
+
+    protocol_version = "HTTP/1.1"  # or a client would wait for leave to send a body
+    asked: dict[tuple[str, str], int]
+
+    def answer(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        key = (self.command, self.path)
+        self.asked[key] = self.asked.get(key, 0) + 1
+        if self.server.content == b"forbidden":
+            error = (
+                "<Error><Code>InvalidAccessKeyId</Code><Message>no such id: id-of-a-test</Message></Error>"
+            )
+            self.say(403, [], error.encode())
+        elif self.asked[key] <= 2:
+            code = (503, 429)[self.asked[key] - 1]
+            self.say(code, [], b"<Error><Code>Busy</Code><Message>come again</Message></Error>")
+        else:
+            with closing(http.client.HTTPConnection(self.server.content.decode())) as behind:
+                behind.request(self.command, self.path, body, dict(self.headers))
+                found = behind.getresponse()
+                self.say(found.status, found.getheaders(), found.read())
+
+    def say(self, status, headers, content):
+        self.send_response(status)
+        kept = [(k, v) for k, v in headers if k.lower() not in ("transfer-encoding", "content-length")]
+        length = dict(headers).get("Content-Length") if self.command == "HEAD" else None
+        for name, value in (*kept, ("Content-Length", length or str(len(content)))):
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *arguments):
+        """Nothing."""
+
+    def __getattr__(self, name):
+        """`do_GET` and its like."""
+        if name.startswith("do_"):
+            return self.answer
+        raise AttributeError(name)
+
+
+@pytest.fixture
+def before_s3(s3, web, monkeypatch):
+    """Start a server that stands before the server of S3, and is the one that is asked from now on."""
+
+    def start(content):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", web(BusyS3, content.encode()))
+        fsspec.get_filesystem_class("s3").clear_instance_cache()
+        return BusyS3.asked
+
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")  # what botocore does by itself takes seconds
+    yield start
+    fsspec.get_filesystem_class("s3").clear_instance_cache()
+
+
+def test_a_busy_s3_is_asked_again_and_nothing_tells_the_keys(
+    s3, before_s3, checkpoint, tmp_path, monkeypatch
+):
+    for i in range(3):
+        make(tmp_path / f"in/{i}.png", value=20 * i)
+    (tmp_path / "in/broken.jpg").write_bytes(b"nothing")
+    upload(s3, tmp_path / "in", "bucket/before")
+    asked = before_s3(os.environ["AWS_ENDPOINT_URL"].removeprefix("http://"))
+    monkeypatch.setattr(retrying, "WAITS", (0.01,) * 3)
+    said = call("s3://bucket/before", "-o", "s3://bucket/after", "-c", checkpoint, "-v", code=1)
+    call(tmp_path / "in", "-o", tmp_path / "out", "-c", checkpoint, code=1)
+    assert "3 translated, 0 skipped, 1 refused, 0 quarantined: s3://bucket/after" in said
+    counts = {path.partition("?")[0]: count for (method, path), count in asked.items() if method == "PUT"}
+    assert {f"/bucket/after/{name}" for name in ("0.png", "manifest.parquet")} <= counts.keys()
+    assert min(counts.values()) == 3
+    assert contents(s3, "bucket/after") == local(tmp_path / "out")
+    told = said.encode() + b"".join(map(s3.cat_file, s3.find("bucket/after")))
+    assert b"of-a-test" not in told
+
+
+def test_a_store_that_is_closed_is_named_without_keys(before_s3, tmp_path):
+    before_s3("forbidden")
+    said = call("s3://bucket/in", "-o", tmp_path / "out", "-v", code=1)
+    assert "s3://bucket/in: access denied; check the credentials" in said
+    assert "of-a-test" not in said
+
+
+def test_a_flat_folder_is_not_held(tmp_path, monkeypatch):
+    """Its first name is told before the second is asked for."""
+    for i in range(5):
+        (tmp_path / f"{i}.png").touch()
+    usual, asked = os.scandir, []
+
+    @contextmanager
+    def counted(path):
+        with usual(path) as entries:
+            yield (asked.append(entry) or entry for entry in entries)
+
+    monkeypatch.setattr(os, "scandir", counted)
+    entries = open_store(tmp_path).entries()
+    next(entries)
+    assert len(asked) == 1
+    assert len(list(entries)) == 4
 
 
 @pytest.mark.parametrize(
@@ -603,6 +712,40 @@ def test_an_output_that_is_lost_after_it_was_written_is_made_again(memory, check
 
 
 # --- Ray -----------------------------------------------------------------------------------------
+
+
+def test_machines_that_join_later_get_workers(monkeypatch):
+    ray = MagicMock()  # in the place of the package
+    ray.cluster_resources.return_value = {"memory": 1e9}  # a head that does no work itself
+    ray.wait.return_value = ([], [])
+    ray.remote.return_value.return_value.remote.side_effect = lambda work: MagicMock()
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    monkeypatch.setattr(ray_actors, "EVERY", 0)
+    work = SimpleNamespace(device=None)
+    pool, three = ray_actors.RayActors(work), ray_actors.RayActors(work, 3)
+    assert pool.size == 1
+    for cpus, size in ((1, 1), (5, 5), (2, 5), (6, 6)):
+        ray.cluster_resources.return_value = {"CPU": float(cpus)}
+        assert pool.events() == three.events() == []
+        assert (pool.size, len(pool.starting)) == (size, size - 1)
+    assert (three.size, len(three.starting)) == (3, 0)
+
+
+def test_workers_of_ray_need_not_be_where_the_command_is(checkpoint, tmp_path, monkeypatch):
+    make(tmp_path / "in/a.png")
+    (tmp_path / "elsewhere").mkdir()
+
+    def actors(work, size):
+        os.chdir(tmp_path / "elsewhere")
+        return Threads(1, lambda name: Worker(work, name, load(checkpoint)))
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(ray_actors, "RayActors", actors)
+    assert "1 translated" in call("in", "--engine", "ray", "-c", checkpoint)
+    assert (tmp_path / "in_color/a.png").exists()
+    monkeypatch.chdir(tmp_path)
+    assert "1 translated" in call("in", "-o", "out", "--engine", "ray", "-c", checkpoint)
+    assert (tmp_path / "out/a.png").exists()
 
 
 def test_ray_makes_the_bytes_of_the_local_command(checkpoint, tmp_path):

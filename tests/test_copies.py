@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 from conftest import tiny_experiment
 from test_processes import together
+from test_tars import link, packed
 
 from cyclecolor.checkpoint import read_checkpoint
 from cyclecolor.config import Data
@@ -95,6 +96,28 @@ def test_a_copy_that_was_interrupted_goes_on(memory, photo_folder, run, monkeypa
     assert {*fetched[4:]} == {*pile(photo_folder)} - {*first[1:]}
     assert pile(run / "photos/gray") == pile(photo_folder)
     assert {path.name for path in (run / "photos").iterdir()} == {"gray", "gray.json", ".lock"}
+
+
+def test_a_pile_may_be_in_tars(memory, photo_folder, run, tmp_path, monkeypatch):
+    """Of each there is a folder, whole or not at all; a tar that changes is unpacked anew."""
+    photos = pile(photo_folder)
+    odd = {"caption.txt": b"a field", "../up.png": photos["0.png"], "link.png": link("link.png", b"2", "/x")}
+    memory.pipe_file("/color/box/a.tar", packed(photos | odd))
+    memory.pipe_file("/color/b.png", photos["0.png"])
+    copy(Data(color="memory://color"), run)
+    expected = {f"box/a.tar/{name}": content for name, content in photos.items()}
+    assert pile(run / "photos/color") == expected | {"b.png": photos["0.png"]}
+    assert {path.name for path in (run / "photos").iterdir()} == {"color", "color.json", ".lock"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ObjectStore, "fetch", lambda *_: pytest.fail("copied before"))
+        copy(Data(color="memory://color"), run)
+    memory.pipe_file("/color/box/a.tar", packed({"0.png": photos["2.png"]}))
+    copy(Data(color="memory://color"), run)
+    assert pile(run / "photos/color") == {"box/a.tar/0.png": photos["2.png"], "b.png": photos["0.png"]}
+    memory.pipe_file("/color/box/a.tar", packed(photos)[:2000])
+    with pytest.raises(CycleColorError, match=r"memory://color/box/a\.tar: damaged"):
+        copy(Data(color="memory://color"), run)
+    assert {*pile(run / "photos/color")} == {"b.png"}
 
 
 def test_nobody_leads_the_copy_out_of_its_folder(memory, photo_folder, run, said):

@@ -4,6 +4,8 @@ import re
 import runpy
 import shlex
 import shutil
+import subprocess
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -108,6 +110,54 @@ def test_generated_pages_are_those_of_the_code():
     """If not: python docs/generate.py."""
     for name, write in runpy.run_path(str(ROOT / "docs/generate.py"))["PAGES"].items():
         assert text_of(ROOT / "docs" / name) == write(), name
+
+
+def scripts(page: Path, first: str) -> list[str]:
+    """Indented blocks of a page that begin with a line, without their indentation."""
+    blocks = re.findall(r"(?:^(?:    .*)?\n)+", text_of(page), flags=re.MULTILINE)
+    return [textwrap.dedent(block) for block in blocks if block.strip().startswith(first)]
+
+
+def test_scripts_for_a_cluster_are_bash():
+    found = scripts(ROOT / "docs/cluster.md", "#!/bin/bash")
+    assert len(found) == 2
+    for script in found:
+        said = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True, check=False)
+        assert (said.returncode, said.stderr) == (0, ""), script
+
+
+def test_the_job_of_kubernetes_is_yaml_that_a_ray_job_takes():
+    """Names and kinds as KubeRay's types of version 1.7 have them; all that they require is there."""
+    yaml = pytest.importorskip("yaml")
+    (text,) = scripts(ROOT / "docs/cluster.md", "apiVersion:")
+    job = yaml.safe_load(text)
+    assert (job["apiVersion"], job["kind"]) == ("ray.io/v1", "RayJob")
+    spec, names = job["spec"], {"entrypoint", "backoffLimit", "shutdownAfterJobFinishes", "rayClusterSpec"}
+    assert spec.keys() == names
+    assert (type(spec["backoffLimit"]), type(spec["shutdownAfterJobFinishes"])) == (int, bool)
+    cluster = spec["rayClusterSpec"]
+    assert cluster.keys() == {"headGroupSpec", "workerGroupSpecs"}
+    (workers,) = cluster["workerGroupSpecs"]
+    assert workers.keys() == {
+        "groupName",
+        "replicas",
+        "minReplicas",
+        "maxReplicas",
+        "rayStartParams",
+        "template",
+    }
+    assert cluster["headGroupSpec"].keys() == {"rayStartParams", "template"}
+    for group in (cluster["headGroupSpec"], workers):
+        assert all(isinstance(value, str) for value in group["rayStartParams"].values())
+        (container,) = group["template"]["spec"]["containers"]
+        assert {"name", "image", "resources"} == container.keys()
+    shell, option, command = shlex.split(spec["entrypoint"])
+    assert (shell, option) == ("bash", "-c")
+    line, _, verdict = command.partition("; ")
+    main.commands["translate"].make_context("translate", shlex.split(line)[2:])
+    for code, taken in ((0, 0), (1, 0), (2, 1), (137, 1)):  # 1: some photos were refused, and all is done
+        said = subprocess.run(["bash", "-c", f"(exit {code}); {verdict}"], check=False)
+        assert said.returncode == taken
 
 
 def test_make_targets_exist():

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shlex
 import tarfile
 from pathlib import Path
 
@@ -240,3 +241,62 @@ def test_a_driver_that_dies_amid_the_records_of_a_tar_does_it_again(memory, chec
     memory.pipe_file("/out/.cyclecolor/whole/records-x.jsonl", "".join(lines).encode())
     assert "1 translated, 0 skipped" in call(*command)
     assert [row.get("member") for row in rows(Address("memory://out"))] == [None, "1.png", "2.png"]
+
+
+# --- paths of this machine ------------------------------------------------------------------------
+
+
+def test_paths_of_tars_are_done_as_addresses_are(checkpoint, tmp_path, monkeypatch):
+    """A tar, a folder of tars, with and without --output: the same bytes."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in (("a.tar", 10), ("sub/B.TAR", 20)):
+        (tmp_path / "shards" / name).parent.mkdir(parents=True, exist_ok=True)
+        members = {"1.png": photo(value), "1.json": b"{}", "2.png": b"no picture"}
+        (tmp_path / "shards" / name).write_bytes(packed(members))
+    (tmp_path / "shards/README.md").write_text("of whom they are")
+    call(f"file://{tmp_path}/shards", "-o", "url", "-c", checkpoint, code=1)
+    expected = {name: (tmp_path / "url" / name).read_bytes() for name in ("a.tar", "sub/B.TAR")}
+    assert "in tars: 2 translated, 2 refused" in call("shards", "-c", checkpoint, code=1)
+    for name, content in expected.items():
+        assert (tmp_path / "shards_color" / name).read_bytes() == content
+    call("shards/a.tar", "-o", "one", "-c", checkpoint, code=1)
+    call("shards/a.tar", "-c", checkpoint, code=1)
+    call(f"file://{tmp_path}/shards/a.tar", "-o", "shards/inside", "-c", checkpoint, code=1)
+    for folder in ("one", "shards/a_color", "shards/inside"):
+        assert {path.name for path in Path(folder).iterdir()} == {"a.tar", "manifest.parquet"}
+        assert Path(folder, "a.tar").read_bytes() == expected["a.tar"]
+    assert [row.get("member") for row in rows(tmp_path / "one")] == [None, "1.png", "2.png"]
+
+
+def test_tars_beside_photos_are_named_with_what_to_type(checkpoint, tmp_path, said):
+    folder = tmp_path / "my scans"
+    folder.mkdir()
+    (folder / "a.tar").write_bytes(packed({"1.png": photo()}))
+    (folder / "b.png").write_bytes(photo())
+    call(folder, "-o", tmp_path / "out", "-c", checkpoint)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"b.png", "manifest.jsonl"}
+    (line,) = [line for line in said if line.startswith("photos in tars, too: ")]
+    command = shlex.split(line.partition(": ")[2])
+    assert command[:2] == ["cyclecolor", "translate"]
+    assert "2 translated, 0 skipped, 0 refused" in call(*command[2:], "-c", checkpoint)
+    assert [*unpacked((tmp_path / "out/a.tar").read_bytes())] == ["1.png"]
+
+
+def test_one_clear_line_of_tars(checkpoint, tmp_path):
+    for name in ("a.tar", "b.tar"):
+        (tmp_path / name).write_bytes(packed({"1.png": photo()}))
+    tar, other, before = tmp_path / "a.tar", tmp_path / "b.tar", (tmp_path / "a.tar").read_bytes()
+    for arguments, said in (
+        ((tar, other, "-o", tmp_path / "out"), "are for one folder, or one tar; name one"),
+        ((tar, "-o", tmp_path / "c.tar"), "c.tar: is the name of a tar; name a folder"),
+        ((tar, "-o", tmp_path / "c.png"), "c.png: is the name of a photo, but"),
+        ((tar, "-o", other), "b.tar: is the name of a tar; name a folder"),
+        ((tar, "-o", tmp_path), "lies inside the other"),
+        ((f"file://{tar}", "-o", f"file://{other}"), "b.tar: is a file; name a folder"),
+        ((tmp_path / "no.tar",), "no.tar: no such file or folder"),
+        ((tar, "--hint", "1,1=#a03020", "-o", tmp_path / "out"), "--hint is for one photo"),
+        ((tar, "--report", "-o", tmp_path / "out"), "--report is for photos in folders of this machine"),
+    ):
+        assert said in call(*arguments, "-c", checkpoint, code=2)
+    assert {path.name for path in tmp_path.iterdir()} == {"a.tar", "b.tar"}
+    assert tar.read_bytes() == before

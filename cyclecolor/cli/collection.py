@@ -35,12 +35,17 @@ def places(
     CycleColorError
         If there are several, an option is of no use here, or it is not said where outputs go.
     """
-    found(source for source in sources if isinstance(source, Path))
-    if len(sources) > 1 or not (isinstance(sources[0], Address) or sources[0].is_dir()):
-        raise CycleColorError("--engine ray and addresses are for one folder; name one", exit_code=2)
+    from ..photos import is_tar
+
+    paths = found(source for source in sources if isinstance(source, Path))
+    all_sources: list[Location] = [*(source for source in sources if isinstance(source, Address)), *paths]
+    if len(all_sources) > 1 or (paths and not (paths[0].is_dir() or is_tar(paths[0].name))):
+        raise CycleColorError(
+            "tars, addresses and --engine ray are for one folder, or one tar; name one", exit_code=2
+        )
     if report:
-        raise CycleColorError("--report is for folders of this machine; leave it out", exit_code=2)
-    source = sources[0]
+        raise CycleColorError("--report is for photos in folders of this machine; leave it out", exit_code=2)
+    source = all_sources[0]
     if isinstance(output, Address):
         return source, output
     if isinstance(source, Address):
@@ -48,6 +53,15 @@ def places(
             raise CycleColorError(f"--output: say where outputs of {source.scheme}:// go", exit_code=2)
         return source, output
     return source, folder_for(source, output, word)
+
+
+def is_of_tars(source: Location) -> bool:
+    """Whether it is a path to a tar, or to a folder in which there are tars and no photos beside them."""
+    from ..photos import holds_only_tars, is_tar
+
+    if isinstance(source, Address):
+        return False
+    return holds_only_tars(source) if source.is_dir() else is_tar(source.name)
 
 
 @dataclass(frozen=True)
@@ -72,6 +86,8 @@ def collection_of(
     from ..checkpoint import open_checkpoint
     from ..collection import Collection, Threads, Work, Worker, scope_of
 
+    if ways.engine == "ray":
+        ends = _absolute(ends[0]), _absolute(ends[1])  # its workers are in folders of their own
     path, _ = open_checkpoint(ways.checkpoint)
     packed = path.name, path.read_bytes()
     work = Work(*ends, scope_of(settings.shard), settings, hints, ways.look, packed, ways.device)
@@ -84,6 +100,10 @@ def collection_of(
         return Threads(settings.workers, lambda name: Worker(work, name, colorizer))
 
     return Collection(work, lambda name: settings.digest(colorizer, hints.get(name, ())), pool)
+
+
+def _absolute(place: Location) -> Location:
+    return place.absolute() if isinstance(place, Path) else place
 
 
 def do_collection(collection: "Collection") -> int:

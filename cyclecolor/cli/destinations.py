@@ -8,22 +8,29 @@ from .paths import FolderToBe
 
 
 def folder_for(source: Path, output: Path | None, word: str) -> Path:
-    """The folder that mirrors a folder: `scans` goes to `scans_color`.
+    """The folder that mirrors a folder: `scans` goes to `scans_color`, and `scans.tar` into it.
 
     Raises
     ------
     CycleColorError
-        If a photo is asked for, or a file is in the way.
+        If a photo or a tar is asked for, or a file is in the way.
     """
-    from ..photos import WRITABLE_SUFFIXES
+    from ..photos import WRITABLE_SUFFIXES, is_tar
 
     if output is None:
         source = source.resolve()
-        return source.with_name(f"{source.name}_{word}")
-    as_photo = output.suffix.lower() in WRITABLE_SUFFIXES and not isinstance(output, FolderToBe)
-    if as_photo and not output.is_dir():
+        return source.with_name(f"{source.stem if is_tar(source.name) else source.name}_{word}")
+    if isinstance(output, FolderToBe) or output.is_dir():
+        return output
+    if is_tar(output.name):
         raise CycleColorError(
-            f"{shown(output)}: is the name of a photo, but {shown(source)} is a folder; name a folder",
+            f"{shown(output)}: is the name of a tar; name a folder, in which tars keep their names",
+            exit_code=2,
+        )
+    if output.suffix.lower() in WRITABLE_SUFFIXES:
+        kind = "a tar" if is_tar(source.name) else "a folder"
+        raise CycleColorError(
+            f"{shown(output)}: is the name of a photo, but {shown(source)} is {kind}; name a folder",
             exit_code=2,
         )
     return output

@@ -1,19 +1,21 @@
 """`cyclecolor translate`."""
 
 import logging
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import click
 
 from ..errors import CycleColorError
 from ..files import shown
 from ..storage import Address, Location
-from .collection import Ways, collection_of, do_collection, places
+from .collection import Ways, collection_of, do_collection, is_of_tars, places
 from .destinations import files_for, folder_for
 from .group import Command, device_option
 from .paths import OutputLocation, UserLocation, UserPath, found
@@ -163,7 +165,7 @@ def translate(
     what is missing and joins their manifests.
 
     As SOURCE and as output, `-` is standard input and output. A SOURCE in object storage (s3://bucket/in) is
-    one folder; its manifest is manifest.parquet.
+    one folder; its manifest is manifest.parquet. So is a tar of photos, or a folder of tars.
     """
     import cv2
 
@@ -177,6 +179,7 @@ def translate(
         )
     suffix = f".{FORMATS[suffix.lower()]}" if suffix else None
     is_collection = engine != "local" or any(isinstance(place, Address) for place in (*sources, output))
+    is_collection = is_collection or any(map(is_of_tars, sources))
     with ExitStack() as streams:
         photos: Sequence[Any]
         target: Any
@@ -285,6 +288,7 @@ def _do(jobs: "list[Job]", *, report: bool) -> int:
 
 def _say_what_else(job: "Job", *, report: bool) -> None:
     """Where the report is, and what was passed over."""
+    from ..photos import TAR_SUFFIX
     from ..translation import write_report
 
     if report and isinstance(job.output, Path) and isinstance(job.source, Path):
@@ -292,6 +296,9 @@ def _say_what_else(job: "Job", *, report: bool) -> None:
         logger.info("report: %s", write_report(job.output, job.source, records, progress=progress_bar))
     for kind, count in job.passed_over.most_common():
         logger.info("passed over: %s %s", count, kind)
+    if job.passed_over[TAR_SUFFIX] and isinstance(job.source, Path):
+        ends = [f"file://{quote(str(job.source.resolve()))}", "--output", str(job.output)]
+        logger.info("photos in tars, too: %s", shlex.join(["cyclecolor", "translate", *ends]))
 
 
 def _where(tasks: "list[Task]") -> str:

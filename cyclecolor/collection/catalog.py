@@ -9,10 +9,11 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Self
 
+from ..photos import is_tar
 from ..storage import Entry
 from ..translation.manifest import OF_OUTPUT, Record
 from ..translation.plan import DOUBT_SUFFIX, MOST_TWINS, candidates, folded
-from .tars import is_tar, tar_names
+from .tars import tar_names
 
 PAGE = 5000  # rows at a time
 TABLES = """

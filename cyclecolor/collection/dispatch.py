@@ -11,8 +11,8 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from ..photos import is_tar
 from ..translation.manifest import Record
-from .tars import is_tar
 from .work import Item
 
 BATCH = 16  # photos: a request for each mark, and what is tried again after a death

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ..errors import CycleColorError, of_extra
 from ..files import TEMPORARY, csv_bytes, shown
-from ..photos import is_service
-from ..storage import Entry, is_plain, open_store
+from ..photos import is_service, is_tar
+from ..storage import Entry, SingleFile, is_plain, open_store
 from ..translation import Shard
 from ..translation.hinted import refuse_unknown
 from ..translation.job import DOUBT_HEADER, DOUBT_LIST
@@ -17,7 +17,6 @@ from .catalog import Catalog, Row
 from .dispatch import Dispatch, WorkerPool
 from .manifest import is_manifest, manifest_name, read_manifest, write_manifest
 from .notes import FOLDER, Notes
-from .tars import is_tar
 from .work import Item, Work
 
 STANDING = {
@@ -57,7 +56,7 @@ class Collection:
     Raises
     ------
     CycleColorError
-        If one of the two stores lies inside the other, or cannot be opened.
+        If one of the two stores lies inside the other, the output is a file, or one cannot be opened.
     """
 
     def __init__(self, work: Work, settings: Callable[[str], str], pool: Callable[[], WorkerPool]):
@@ -65,6 +64,8 @@ class Collection:
         with of_extra("storage"):
             import pyarrow.parquet  # noqa: F401  # or it would be missed when all is done
         self.source, self.output = open_store(work.source), open_store(work.output)
+        if isinstance(self.output, SingleFile):
+            raise CycleColorError(f"{self.output.shown()}: is a file; name a folder", exit_code=2)
         if self.source.overlaps(self.output):
             raise CycleColorError(
                 f"{self.output.shown()}: one of output and source ({self.source.shown()}) lies inside the "

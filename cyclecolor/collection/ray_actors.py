@@ -7,6 +7,7 @@ restarts for ever, or calls a job completed in which photos are missing.
 import logging
 import os
 import tempfile
+import time
 from collections import deque
 from collections.abc import Hashable
 from pathlib import Path
@@ -24,6 +25,7 @@ from .work import Item, Work
 from .worker import Worker
 
 PATIENCE = 1.0  # seconds that a look for events may take
+EVERY = 10.0  # seconds from one look at the size of the cluster to the next
 STORE = 100 << 20  # bytes of Ray's own memory on one machine: photos do not go through it
 MOST_FAILURES = 10  # workers in a row that never were ready
 
@@ -35,7 +37,8 @@ class RayActors:
     ----------
     work : Work
     size : int, optional
-        By default one for each GPU of the cluster, or without GPUs for each core.
+        By default one for each GPU of the cluster, or without GPUs for each core: also for those that come
+        later.
 
     Raises
     ------
@@ -48,14 +51,27 @@ class RayActors:
             import ray
         self.ray = ray
         _join(ray, size)
-        found = ray.cluster_resources()
-        gpus = 0 if work.device == "cpu" else int(found.get("GPU", 0))
-        self.size = size or gpus or max(1, int(found.get("CPU", 1)))
+        gpus = 0 if work.device == "cpu" else int(ray.cluster_resources().get("GPU", 0))
+        self.kind = "GPU" if gpus else "CPU"
+        self.grows, self.looked = size is None, time.monotonic()
+        self.size = size or self._room()
         self.actor: Any = ray.remote(num_cpus=1, num_gpus=1 if gpus else 0)(RayWorker)
         self.work = ray.put(work)
         self.starting: dict[Any, Any] = {}  # the actor by what it has promised
         self.in_hand: dict[Any, Any] = {}
         self.failures = 0
+
+    def _room(self) -> int:
+        return max(1, int(self.ray.cluster_resources().get(self.kind, 1)))
+
+    def _grow(self) -> None:
+        """A worker for each core or GPU that has come: machines of a cluster do not come all at once."""
+        if not self.grows or time.monotonic() - self.looked < EVERY:
+            return
+        self.looked = time.monotonic()
+        for _ in range(self._room() - self.size):
+            self.size += 1
+            self.start_worker()
 
     def start_worker(self) -> None:
         """Ask for an actor; until the cluster has room for it, it is not ready."""
@@ -68,6 +84,7 @@ class RayActors:
 
     def events(self) -> list[Event]:
         """Of actors."""
+        self._grow()
         promises = [*self.starting, *self.in_hand]
         if not self.ray.wait(promises, num_returns=1, timeout=PATIENCE)[0]:
             return []

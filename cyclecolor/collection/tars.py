@@ -14,28 +14,22 @@ from pathlib import Path
 from typing import IO
 
 from ..files import shown
-from ..photos import FOREIGN_SUFFIXES, PHOTO_SUFFIXES, PhotoError, is_service
+from ..photos import FOREIGN_SUFFIXES, PHOTO_SUFFIXES, TAR_SUFFIX, PhotoError, is_service
 from ..storage import is_plain
 from ..translation.manifest import Record, file_sha256
 from ..translation.plan import DOUBT_SUFFIX, Task, mirror
 from .work import Item
 
-SUFFIX = ".tar"
 MOST_BYTES = 1 << 36  # of a tar: it is copied to this machine's disk, and what comes of it lies beside it
 MOST_MEMBERS = 100_000  # their records come all at once
 PIECE = 1 << 16  # bytes that are read at once; a header that wants more is none
 PASSING = ("unreadable", "unwritable", "failed")  # codes of refusals that may be others next time
 
 
-def is_tar(name: str) -> bool:
-    """Whether an input is a tar, by its name."""
-    return name.lower().endswith(SUFFIX)
-
-
 def tar_names(name: str) -> Iterator[str]:
     """`a.tar`, then `a~2.tar`, `a~3.tar`..."""
     yield name
-    stem, suffix = name[: -len(SUFFIX)], name[-len(SUFFIX) :]
+    stem, suffix = name[: -len(TAR_SUFFIX)], name[-len(TAR_SUFFIX) :]
     yield from (f"{stem}~{number}{suffix}" for number in count(2))
 
 
@@ -103,6 +97,27 @@ class TarTranslator:
         if member.size > self.limit:
             return "too-many-bytes", f"more than {self.limit:,} bytes"
         return None
+
+
+def unpack_photos(path: Path, folder: Path, place: str) -> None:
+    """Write the photos of a tar into a new folder; what has no plain name, or is no file, is left out.
+
+    Raises
+    ------
+    PhotoError
+        About `place`, if the tar is damaged.
+    OSError
+        If they cannot be written.
+    """
+    folder.mkdir()
+    with _opened(path, place) as tar:
+        for name, member in _members(tar).items():
+            # A sparse file may be larger than any disk, though its tar is not.
+            if _is_photo(name) and is_plain(name) and member.isreg() and not member.issparse():
+                target = folder / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with target.open("wb") as file:
+                    shutil.copyfileobj(_content(tar, member), file, PIECE)
 
 
 def record_of_tar(task: Task, members: Sequence[Record]) -> Record:

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from ..inference import Colorizer
-from ..photos import FOREIGN_SUFFIXES, PHOTO_SUFFIXES, PhotoError, is_photo, provenance_in
+from ..photos import FOREIGN_SUFFIXES, PHOTO_SUFFIXES, PhotoError, is_photo, is_tar, provenance_in
 from ..storage import StorageError, TooLarge, open_store
 from ..translation.manifest import Record
 from ..translation.no_manifest import NoManifest
@@ -14,7 +14,7 @@ from ..translation.one_photo import PhotoTranslator
 from ..translation.plan import COLORED, DOUBT_SUFFIX, OURS, Task
 from ..translation.refusals import exists
 from .notes import Notes
-from .tars import MOST_BYTES, TarTranslator, is_tar, record_of_tar
+from .tars import MOST_BYTES, TarTranslator, record_of_tar
 from .work import Item, Work
 
 HEAD = 64  # bytes that tell whether a file of no known suffix is a photo

@@ -6,7 +6,17 @@ with a reason), `write_photo` puts one back with its metadata, atomically.
 
 from .decoding import decode_image, encode_image
 from .encoding import SUBSAMPLINGS
-from .folders import FOREIGN_SUFFIXES, PHOTO_SUFFIXES, find_files, find_photos, is_service, sidecars
+from .folders import (
+    FOREIGN_SUFFIXES,
+    PHOTO_SUFFIXES,
+    TAR_SUFFIX,
+    find_files,
+    find_photos,
+    holds_only_tars,
+    is_service,
+    is_tar,
+    sidecars,
+)
 from .ours import provenance_in
 from .photo import Metadata, Photo, PhotoError
 from .reading import MAX_PIXELS, is_photo, read_luma, read_pages, read_photo, read_rgb8
@@ -25,6 +35,7 @@ __all__ = [
     "MAX_PIXELS",
     "PHOTO_SUFFIXES",
     "SUBSAMPLINGS",
+    "TAR_SUFFIX",
     "WRITABLE_SUFFIXES",
     "Metadata",
     "Photo",
@@ -34,8 +45,10 @@ __all__ = [
     "encode_image",
     "find_files",
     "find_photos",
+    "holds_only_tars",
     "is_photo",
     "is_service",
+    "is_tar",
     "narrow",
     "provenance_in",
     "read_luma",

@@ -23,6 +23,9 @@ FOREIGN_SUFFIXES = (
 )  # fmt: skip
 """Lower-case suffixes of pictures that cannot be read: an archive wants them named, not passed over."""
 
+TAR_SUFFIX = ".tar"
+"""Of files that may hold photographs, as webdataset lays them out."""
+
 SERVICE_FOLDERS = (
     "#recycle", "#snapshot", "$recycle.bin", "@eadir", "@recently-snapshot", "@recycle", "@sharebin",
     "@snapshot", "@tmp", "__macosx", "ipod photo cache", "lost+found", "network trash folder", "recycled",
@@ -108,6 +111,27 @@ def _files(top: Path, passed_over: Counter[str]) -> Iterator[Path]:
                     passed_over[f"in {shown(entry.name)}"] += count
             elif not entry.name.startswith(".") and not path.is_dir():  # entry.is_dir() would raise on a loop
                 yield path
+
+
+def is_tar(name: str) -> bool:
+    """Whether a file is a tar, by its name."""
+    return name.lower().endswith(TAR_SUFFIX)
+
+
+def holds_only_tars(folder: Path) -> bool:
+    """Whether a folder has tars, and nothing that is called a photograph; it looks no further than the first.
+
+    Raises
+    ------
+    CycleColorError
+        With exit code 2: a folder cannot be listed.
+    """
+    found = False
+    for path in _files(folder, Counter()):
+        if path.suffix.lower() in PHOTO_SUFFIXES + FOREIGN_SUFFIXES:
+            return False
+        found = found or is_tar(path.name)
+    return found
 
 
 def sidecars(photo: Path) -> list[str]:

@@ -1,7 +1,7 @@
 """Where photos lie: folders of this machine, and object storage by its address."""
 
 from .addresses import Address, scrubbed, shown_address
-from .folder import FolderStore
+from .folder import FolderStore, SingleFile
 from .objects import ObjectStore
 from .opening import open_store
 from .store import Entry, Location, StorageError, Store, TooLarge, is_plain
@@ -12,6 +12,7 @@ __all__ = [
     "FolderStore",
     "Location",
     "ObjectStore",
+    "SingleFile",
     "StorageError",
     "Store",
     "TooLarge",

@@ -30,13 +30,12 @@ class FolderStore(Store):
             return
         while folders:
             folder = folders.pop()
-            with _said(folder):
-                entries = list(os.scandir(folder))
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append(Path(entry.path))
-                elif found := self._entry(entry):
-                    yield found
+            with _said(folder), os.scandir(folder) as entries:  # not all at once: there may be millions
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(Path(entry.path))
+                    elif found := self._entry(entry):
+                        yield found
 
     def _entry(self, entry: os.DirEntry[str]) -> Entry | None:
         name = Path(entry.path).relative_to(self.root).as_posix()
@@ -98,6 +97,28 @@ class FolderStore(Store):
             return False
         one, two = self.root.resolve(), other.root.resolve()
         return one.is_relative_to(two) or two.is_relative_to(one)
+
+
+class SingleFile(FolderStore):
+    """A file by itself: its name is all that is listed of its folder."""
+
+    def __init__(self, path: Path):
+        super().__init__(path.parent)
+        self.name = path.name
+
+    def shown(self, name: str = "") -> str:
+        """Its path."""
+        return super().shown(name or self.name)
+
+    def entries(self, under: str = "") -> Iterator[Entry]:
+        """The one file."""
+        with _said(self.root / self.name):
+            status = os.stat(self.root / self.name)
+        yield Entry(self.name, status.st_size, str(status.st_mtime_ns))
+
+    def overlaps(self, other: Store) -> bool:
+        """Its folder is a place for outputs that are in folders of their own, but not for others."""
+        return isinstance(other, FolderStore) and self.root.resolve() == other.root.resolve()
 
 
 @contextmanager

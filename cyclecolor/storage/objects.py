@@ -119,10 +119,12 @@ class ObjectStore(Store):
             ask = partial(self.files.ls, folders.pop(), detail=True)
             for found in retried(ask, self.shown(under)):
                 path = found["name"]
+                is_folder = found["type"] == "directory"
                 if not path.startswith(root) or path in seen or ("?" in path and self.scheme in WEB):
                     continue
-                seen.add(path)
-                if found["type"] == "directory":
+                if is_folder or self.scheme in WEB:  # files of other stores come once, and may be millions
+                    seen.add(path)
+                if is_folder:
                     folders.append(path)
                 else:
                     name = path[len(root) :]

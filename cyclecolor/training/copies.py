@@ -11,12 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
 
+from ..collection.tars import unpack_photos
 from ..config import Data
 from ..data.open import LAYOUTS
 from ..distributed import broadcast, is_first
 from ..errors import CycleColorError
 from ..files import Busy, atomic_write, hold_file, shown
-from ..photos import PHOTO_SUFFIXES, is_service
+from ..photos import PHOTO_SUFFIXES, TAR_SUFFIX, is_service, is_tar
 from ..storage import Address, Store, is_plain, open_store
 from .held_out import TEST_FOLDERS
 from .progress import progress_bar
@@ -30,7 +31,7 @@ PATIENCE = 1.0  # seconds between looks whether process 0 has done
 logger = logging.getLogger("cyclecolor")
 
 Listing = dict[str, list[int | str | None]]
-"""Name of each photo to its bytes, where the store tells, and its version."""
+"""Name of each photo or tar to its bytes, where the store tells, and its version."""
 
 
 def at_hand(data: Data, run_dir: Path) -> Data:
@@ -122,7 +123,10 @@ def _copy(address: Address, folder: Path, limit_gb: float, *, begun: bool, accep
         if not known:
             shutil.rmtree(folder, ignore_errors=True)  # nobody can say what this is
         for name in changed:
-            (folder / name).unlink(missing_ok=True)
+            if is_tar(name):
+                shutil.rmtree(folder / name, ignore_errors=True)
+            else:
+                (folder / name).unlink(missing_ok=True)
         atomic_write(note, lambda file: file.write(json.dumps(listing).encode()))
         missing = [name for name, (count, _) in listing.items() if not _is_there(folder / name, count)]
         _fetch(store, missing, folder, limit)
@@ -131,12 +135,14 @@ def _copy(address: Address, folder: Path, limit_gb: float, *, begun: bool, accep
 
 
 def _list(store: Store, tops: Sequence[str]) -> Listing:
-    """Its photos, as they would be found in a folder; only of those folders at its top, if some are named."""
+    """Its photos and tars, as they would be found; only of those folders at its top, if some are named."""
     listing: Listing = {}
     unsafe: list[str] = []
     for entry in store.entries():
         *folders, last = entry.name.split("/")
-        if not last.lower().endswith(PHOTO_SUFFIXES) or (tops and entry.name.split("/")[0] not in tops):
+        if not last.lower().endswith((*PHOTO_SUFFIXES, TAR_SUFFIX)) or (
+            tops and entry.name.split("/")[0] not in tops
+        ):
             continue
         if not is_plain(entry.name):
             unsafe.append(store.shown(entry.name))
@@ -160,7 +166,8 @@ def _read(note: Path) -> Listing:
 
 
 def _is_there(path: Path, count: int | str | None) -> bool:
-    return path.is_file() and count in (None, path.stat().st_size)
+    """Of a tar, there is a folder of its name, with its photos."""
+    return path.is_dir() if is_tar(path.name) else path.is_file() and count in (None, path.stat().st_size)
 
 
 def _fetch(store: Store, names: list[str], folder: Path, limit: int) -> None:
@@ -175,6 +182,11 @@ def _fetch(store: Store, names: list[str], folder: Path, limit: int) -> None:
         def fetch(numbered: tuple[int, str]) -> None:
             part, path = Path(parts, str(numbered[0])), folder / numbered[1]
             store.fetch(numbered[1], part, limit)
+            if is_tar(path.name):
+                unpacked = part.with_suffix(".photos")
+                unpack_photos(part, unpacked, store.shown(numbered[1]))
+                part.unlink()
+                part = unpacked
             path.parent.mkdir(parents=True, exist_ok=True)
             part.replace(path)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from ..errors import CycleColorError
 from ..files import shown
 from ..inference import Hint, read_hints
+from ..photos import is_tar
 from ..storage import Location
 
 
@@ -19,7 +20,7 @@ def collect_hints(source: Location, texts: Iterable[str], path: Path | None) -> 
         If some are not to be read, or `texts` are given for a folder.
     """
     named = tuple(map(Hint.parse, texts))
-    is_photo = isinstance(source, Path) and not source.is_dir()
+    is_photo = isinstance(source, Path) and not source.is_dir() and not is_tar(source.name)
     if named and not is_photo:
         raise CycleColorError("--hint is for one photo; for a folder, write --hints FILE", exit_code=2)
     hints = read_hints(path) if path else {}

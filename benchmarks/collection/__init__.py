@@ -1,0 +1,1 @@
+"""The turns of bench_collection.py, a file each."""
