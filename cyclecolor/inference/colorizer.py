@@ -27,6 +27,8 @@ from .pretrained import find_folder, save_folder
 from .reference import Reference
 
 LONGEST = 8.0  # long side of the network's copy over its short side, before it is shrunk further
+# Training enlarges crops by as much, and what is in a photo is known best at the size at which it was learned.
+ENLARGED = 1.5
 BAND = 64  # rows looked at together
 DOUBT_SCALES = (0.75, 1.0, 1.5)  # of the network's copy, whose opinions are compared
 
@@ -228,11 +230,11 @@ class Colorizer(ABC):
     def _sides(self, size: tuple[int, ...], *, stride: int, scale: float = 1.0) -> tuple[int, int]:
         """Height and width of the copy that a network sees: aspect kept, multiples of its stride.
 
-        The short side is `scale` times `self.size`, but no photo is enlarged, and very long ones are
-        shrunk further.
+        The short side is `scale` times `self.size`; but smaller photos are enlarged by no more than
+        `ENLARGED`, and very long ones are shrunk further.
         """
         short, area = self.size * scale, size[0] * size[1]
-        scale = min(1.0, short / min(size), short * math.sqrt(LONGEST / area))
+        scale = min(ENLARGED, short / min(size), short * math.sqrt(LONGEST / area))
         height, width = (max(stride, round(side * scale / stride) * stride) for side in size)
         return height, width
 
