@@ -10,8 +10,8 @@ COPY . /source
 RUN pip install --no-cache-dir '/source[demo,archive]' && rm -r /source
 # What numba compiles at the first photo it keeps here; anybody may be the user.
 ENV HOME=/tmp NUMBA_CACHE_DIR=/tmp/numba
-RUN useradd --create-home somebody
-USER somebody
+RUN useradd --create-home --uid 1000 somebody
+USER 1000
 WORKDIR /photos
 ENTRYPOINT ["cyclecolor"]
 CMD ["--help"]

@@ -1,6 +1,6 @@
 # make train     trains the embedded default and shows its result; again: goes on where it was
 # make test      runs the tests, on the CPU; TESTS= names some, PILLOW=12.3 takes another Pillow for them
-# make test-demo runs those of the page, with Gradio
+# make test-demo runs those of the page, with Gradio, and in a browser if chromium and chromedriver are there
 # make test-gpu  runs those that need a GPU
 # make check     lint, format and types
 # Each sets up its own environment in .venv/ first; `make install` does only that.
@@ -33,11 +33,12 @@ test: install
 	$(PYTHON) -m venv .venv-demo
 	$(BIN)/python -c "import site; print(f'import site; site.addsitedir({site.getsitepackages()[0]!r})')" \
 		> $$(.venv-demo/bin/python -c "import site; print(site.getsitepackages()[0])")/others.pth
-	.venv-demo/bin/python -m pip install --quiet 'gradio >= 6.31, < 7'
+	.venv-demo/bin/python -m pip install --quiet 'gradio >= 6.31, < 7' 'selenium >= 4.20'
 	touch $@
 
 test-demo: .venv-demo/installed
-	.venv-demo/bin/python -m pytest tests/test_demo.py tests/test_demo_gate.py tests/test_demo_requests.py
+	.venv-demo/bin/python -m pytest tests/test_demo.py tests/test_demo_gate.py tests/test_demo_requests.py \
+		tests/test_demo_work.py tests/test_benchmarks.py::test_demo_memory
 
 test-gpu: install
 	CUDA_VISIBLE_DEVICES=0 $(BIN)/python -m pytest tests/test_gpu.py tests/test_kernels.py

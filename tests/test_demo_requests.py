@@ -65,7 +65,7 @@ def translated(checkpoint, tmp_path):
 def test_the_download_is_what_translate_writes(page, photo, translated):
     uploaded = page.upload(photo)
     hint = "30,22=#a03020"
-    before, shown, button, _ = page.press("go", photos=[uploaded], hints=hint)
+    before, shown, button, *_ = page.press("go", photos=[uploaded], hints=hint)
     assert before[0] == shown
     assert button["value"]["orig_name"] == "my photo_color.jpg"
     made = page.file(button["value"])
@@ -91,6 +91,31 @@ def test_all_into_one_archive(page, photo, tmp_path):
     shutil.unpack_archive(tmp_path / "photos.zip", tmp_path / "all")
     names = {path.name for path in (tmp_path / "all").iterdir()}
     assert names == {"my photo_color.jpg", "3_my photo_color.jpg"}
+
+
+def test_hints_of_each_photo_are_in_the_archive(page, photo, translated, tmp_path):
+    """Those with which a photo was colored last, and for the one that is shown, what stands on the page."""
+    other = tmp_path / "other.jpg"
+    Image.fromarray(render_scene(3, 2, size=96)).convert("L").save(other)
+    files = [page.upload(path) for path in (photo, other)]
+    first, second = "30,22=#a03020", "40,40=#2050c0"
+    page.press("photos", "change", photos=files)  # now they can be chosen
+    page.press("go", photos=files, photo="0", hints=first)
+    archive = page.press("everything", photos=files, photo="1", hints=second)[0]["value"]
+    (tmp_path / "photos.zip").write_bytes(page.file(archive))
+    shutil.unpack_archive(tmp_path / "photos.zip", tmp_path / "all")
+    for path, hint in ((photo, first), (other, second)):
+        made = (tmp_path / "all" / f"{path.stem}_color.jpg").read_bytes()
+        assert made == translated(path, "--hint", hint), path.name
+
+
+def test_hints_come_back_with_their_photo(page, photo, tmp_path):
+    other = shutil.copy(photo, tmp_path / "other.jpg")
+    files = [page.upload(path) for path in (photo, Path(other))]
+    page.press("photos", "change", photos=files)
+    page.press("go", photos=files, photo="1", hints="30,22=#a03020")
+    assert page.press("photo", "input", photos=files, photo="0") == [""]
+    assert page.press("photo", "input", photos=files, photo="1") == ["30,22=#a03020"]
 
 
 # --- what is refused ----------------------------------------------------------------------------

@@ -81,7 +81,9 @@ def test_what_is_no_hint_is_named(text):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"{", "not valid JSON"),
+        (b"{", "not valid JSON: line 1, column 2"),
+        (b'{\n  "a.jpg": ["1,2=red",]\n}', "not valid JSON: line 2, column"),
+        (b'{"a.jpg": ["1,2=red"], "a.jpg": []}', r"a\.jpg stands there twice"),
         (b"\xff\xfe", "not valid JSON"),
         (b"[" * 100_000, "not valid JSON"),
         (b"[]", "a list of hints for each photo"),
@@ -149,6 +151,13 @@ def test_every_hint_is_heard(colorizer, scene):
 
 def test_without_hints_nothing_changes(colorizer, scene):
     assert colorizer(scene, []).tobytes() == colorizer(scene).tobytes()
+
+
+def test_a_hint_may_be_a_text(colorizer, scene):
+    written = colorizer(scene, [f"40,60={RED}", f"9,9=wall:{BLUE}"])
+    assert written.tobytes() == colorizer(scene, [Hint(40, 60, RED), Hint(9, 9, BLUE)]).tobytes()
+    with pytest.raises(CycleColorError, match="write X,Y=COLOR"):
+        colorizer(scene, ["40,60"])
 
 
 def test_positions_are_those_of_the_upright_photo(colorizer, scene, tmp_path):

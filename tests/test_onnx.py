@@ -98,8 +98,9 @@ def test_a_photo_is_colored_without_torch(network, checkpoint, tmp_path):
     assert np.abs(made - ours).mean() < 0.25 * color
 
 
-def test_a_film_is_no_network(tmp_path):
-    experiment = tiny_experiment(num_steps=1, G_gray={"type": "film"})
+@pytest.mark.parametrize("kind", ["film", "film_resnet"])
+def test_a_film_is_no_network(kind, tmp_path):
+    experiment = tiny_experiment(num_steps=1, G_gray={"type": kind})
     colorizer = load(train(experiment, tmp_path / "run"))
     with pytest.raises(CycleColorError, match="G_gray is a film"):
         export_onnx(colorizer, "G_gray", tmp_path / "film.onnx")

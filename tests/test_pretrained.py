@@ -90,6 +90,7 @@ def test_whole_images_travel_too(tmp_path, gray):
     ("name", "revision", "message"),
     [
         ("nobody", None, "no such folder, and no repository"),
+        ("default", None, r"released checkpoints are opened by cyclecolor\.load"),
         ("../nobody/x", COMMIT, "no such folder, and no repository"),
         ("owner/name", None, "give revision="),
         ("owner/name", "main", "give revision="),

@@ -35,6 +35,7 @@ def build_page(checkpoints: dict[str, Path], example: Path) -> gr.Blocks:
     with gr.Blocks(title="cyclecolor", analytics_enabled=False, delete_cache=CACHE) as page:
         gr.Markdown(HOW)
         shown_size = gr.State()  # width and height of the upright photo
+        given = gr.State({})  # hints by photo, as it was colored last
         with gr.Row():
             with gr.Column(scale=1, min_width=280):
                 files = gr.File(label="Photos", file_count="multiple", type="filepath", elem_id="photos")
@@ -102,24 +103,30 @@ def build_page(checkpoints: dict[str, Path], example: Path) -> gr.Blocks:
         quick = {"api_visibility": "private"}  # without its place in the queue of work
 
         def then_color(event: Any) -> None:
-            inputs, outputs = [files, number, hints, *look], [slider, place, one, shown_size]
+            inputs, outputs = [files, number, hints, given, *look], [slider, place, one, shown_size, given]
             event(_color_one(checkpoints), inputs, outputs, **work)
 
         then_color(go.click)
-        then_color(files.change(_list_photos, files, [number, hints], **quick).success)
-        then_color(number.input(lambda: "", None, hints, **quick).success)
+        then_color(files.change(_list_photos, [files, given], [number, hints], **quick).success)
+        then_color(number.input(_hints_of, [files, number, given], hints, **quick).success)
         clicked = place.select(_add_hint, [hints, color, place, shown_size], hints, **quick)
         then_color(clicked.success)
         checkpoint.change(_own_settings(checkpoints), checkpoint, [size, saturation], **quick)
         example_button.click(lambda: [str(example)], None, files, **quick)
-        everything.click(_color_all(checkpoints), [files, *look], archive, **work)
+        everything.click(_color_all(checkpoints), [files, number, hints, given, *look], archive, **work)
     return page.queue(max_size=WAITING, default_concurrency_limit=1)
 
 
-def _list_photos(files: list[str] | None) -> tuple[Any, str]:
-    """Choices of a photo, by number; hints of another photo are dropped."""
+def _list_photos(files: list[str] | None, given: dict[str, str]) -> tuple[Any, str]:
+    """Choices of a photo, by number; and the hints of the first."""
     choices = [(Path(file).name, str(number)) for number, file in enumerate(files or ())]
-    return gr.Dropdown(choices, value="0" if choices else None, visible=len(choices) > 1), ""
+    choice = gr.Dropdown(choices, value="0" if choices else None, visible=len(choices) > 1)
+    return choice, _hints_of(files, "0", given)
+
+
+def _hints_of(files: list[str] | None, number: str | None, given: dict[str, str]) -> str:
+    """The hints with which a photo was colored last."""
+    return given.get(files[int(number or 0)], "") if files else ""
 
 
 def _own_settings(checkpoints: dict[str, Path]) -> Callable[[str], tuple[int, float]]:
@@ -148,37 +155,48 @@ def hex_of(color: str) -> str:
 
 def _color_one(checkpoints: dict[str, Path]) -> Callable[..., Iterator[tuple[Any, ...]]]:
     def color_one(
-        files: list[str] | None, number: str | None, hints: str, *controls: Any
+        files: list[str] | None, number: str | None, hints: str, given: dict[str, str], *controls: Any
     ) -> Iterator[tuple[Any, ...]]:
         if not files:
             raise gr.Error("Drop a photo in first", print_exception=False)
-        photo, look = Path(files[int(number or 0)]), Look(*controls)
+        file, look = str(files[int(number or 0)]), Look(*controls)
+        photo = Path(file)
         # What is given to Gradio it copies, before this goes on and the folder goes away.
         with tempfile.TemporaryDirectory() as folder, _said():
-            wanted = [Hint.parse(line) for line in hints.splitlines() if line.strip()]
-            made = translate_photo(photo, Path(folder), look, checkpoints[look.checkpoint], wanted)
+            made = translate_photo(photo, Path(folder), look, checkpoints[look.checkpoint], _parsed(hints))
             before, after = previews(photo, made, Path(folder))
             with Image.open(made) as image:
                 size = image.size
             button = gr.DownloadButton(value=str(made), interactive=True)
-            yield (str(before), str(after)), str(before), button, size
+            yield (str(before), str(after)), str(before), button, size, {**given, file: hints}
 
     return color_one
 
 
 def _color_all(checkpoints: dict[str, Path]) -> Callable[..., Iterator[Any]]:
-    def color_all(files: list[str] | None, *controls: Any) -> Iterator[Any]:
+    def color_all(
+        files: list[str] | None, number: str | None, hints: str, given: dict[str, str], *controls: Any
+    ) -> Iterator[Any]:
         if not files:
             raise gr.Error("Drop photos in first", print_exception=False)
         look = Look(*controls)
+        given = {**given, files[int(number or 0)]: hints}  # as it stands on the page now
+        given = given if look.direction == "to-color" else {}
         with tempfile.TemporaryDirectory() as folder, _said():
             sources = [Path(file) for file in files]
-            archive, refused = translate_all(sources, Path(folder), look, checkpoints[look.checkpoint])
-            for reason in refused:
-                gr.Warning(reason)
+            wanted = {Path(file): _parsed(given.get(file, "")) for file in files}
+            archive, complaints = translate_all(
+                sources, Path(folder), look, checkpoints[look.checkpoint], wanted
+            )
+            for complaint in complaints:
+                gr.Warning(complaint, duration=None)
             yield gr.File(value=str(archive), visible=True)
 
     return color_all
+
+
+def _parsed(hints: str) -> list[Hint]:
+    return [Hint.parse(line) for line in hints.splitlines() if line.strip()]
 
 
 @contextmanager

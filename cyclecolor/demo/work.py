@@ -1,11 +1,13 @@
 """What the page does, without the page: a photo in, the file that `translate` would write out."""
 
 import tempfile
+import time
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 
 from PIL import Image
 
@@ -17,6 +19,7 @@ from ..translation import Job, Options, output_name, provenance_of, read_referen
 
 MAX_PIXELS = 50_000_000  # of a photo: translate takes more
 MAX_PHOTOS = 100  # at a time
+MAX_SECONDS = 600  # of an archive; others wait meanwhile. A single photo is limited by its pixels.
 PREVIEW = 1600  # pixels, the long side of what the slider shows
 
 
@@ -78,9 +81,15 @@ def translate_photo(
 
 
 def translate_all(
-    sources: Sequence[Path], folder: Path, look: Look, checkpoint: Path
+    sources: Sequence[Path],
+    folder: Path,
+    look: Look,
+    checkpoint: Path,
+    hints: Mapping[Path, Sequence[Hint]] = MappingProxyType({}),
 ) -> tuple[Path, list[str]]:
-    """Translate photos into an archive (not compressed: photos are); it, and the reasons of refusals.
+    """Translate photos into an archive (not compressed: photos are); it, and what there is to complain of.
+
+    Once `MAX_SECONDS` have passed, no further photo is begun.
 
     Raises
     ------
@@ -89,19 +98,25 @@ def translate_all(
     """
     if len(sources) > MAX_PHOTOS:
         raise CycleColorError(f"{len(sources)} photos are too many for the page; use cyclecolor translate")
-    archive, refused, taken = folder / "photos.zip", [], set()
+    archive, complaints, taken, begun = folder / "photos.zip", [], set(), time.monotonic()
     with zipfile.ZipFile(archive, "x") as file:
-        for number, source in enumerate(sources):
+        for number, source in enumerate(sources, 1):
             with tempfile.TemporaryDirectory(dir=folder) as own:
                 try:
-                    made = translate_photo(source, Path(own), look, checkpoint)
+                    made = translate_photo(source, Path(own), look, checkpoint, hints.get(source, ()))
+                    name = made.name if made.name not in taken else f"{number}_{made.name}"
+                    taken.add(name)
+                    file.write(made, name)
                 except CycleColorError as error:
-                    refused.append(str(error))
-                    continue
-                name = made.name if made.name not in taken else f"{number + 1}_{made.name}"
-                taken.add(name)
-                file.write(made, name)
-    return archive, refused
+                    complaints.append(str(error))
+            left = len(sources) - number
+            if left and time.monotonic() - begun > MAX_SECONDS:
+                complaints.append(
+                    f"stopped after {MAX_SECONDS // 60} minutes: the last {left} of {len(sources)} photos "
+                    "are not in the archive; give fewer, or use cyclecolor translate"
+                )
+                break
+    return archive, complaints
 
 
 def _without_folder(reason: object, path: Path) -> str:

@@ -156,14 +156,16 @@ class Colorizer(ABC):
         return G_gray.describe() if isinstance(G_gray, FilmGenerator) else {}
 
     def __call__(
-        self, image: Image.Image, hints: Sequence[Hint] = (), reference: Image.Image | None = None
+        self, image: Image.Image, hints: Sequence[Hint | str] = (), reference: Image.Image | None = None
     ) -> Image.Image:
         """Color a PIL image of any mode, as `colorize` does; only its lightness is used.
 
-        With a reference, its colors follow those of that image.
+        A hint may also be written as on the command line, `120,340=#a03020`. With a reference, the colors
+        follow those of that image.
         """
         studied = None if reference is None else self.study(decode_image(reference))
-        return encode_image(self.colorize(decode_image(image), hints, studied))
+        wanted = [Hint.parse(hint) if isinstance(hint, str) else hint for hint in hints]
+        return encode_image(self.colorize(decode_image(image), wanted, studied))
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -2,14 +2,16 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from PIL import ImageColor
 
 from ..errors import CycleColorError
+from ..files import shown
 from ..photos import PhotoError
 
 MAX_FILE = 64 << 20  # bytes of a file of hints; a hint takes about 20
@@ -87,6 +89,18 @@ def refuse_outside(hints: Iterable[Hint], height: int, width: int) -> None:
             raise PhotoError(message, reason="hint-outside")
 
 
+class _TwiceError(Exception):
+    """A name that stands in a JSON object twice."""
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object, of which Python's reader would keep the last value of each name alone."""
+    for name, count in Counter(name for name, _ in pairs).items():
+        if count > 1:
+            raise _TwiceError(name)
+    return dict(pairs)
+
+
 def read_hints(path: Path) -> dict[str, tuple[Hint, ...]]:
     """Hints of many photos: a JSON object from a photo's name to a list of what `Hint.parse` reads.
 
@@ -101,9 +115,15 @@ def read_hints(path: Path) -> dict[str, tuple[Hint, ...]]:
     try:
         if path.stat().st_size > MAX_FILE:
             raise CycleColorError(f"{path}: too large for a file of hints", exit_code=2)
-        table = json.loads(path.read_text(encoding="utf-8"))
+        table = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_each_once)
     except OSError as error:
         raise CycleColorError(f"{path}: cannot be read: {error.strerror}", exit_code=2) from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}: {error.msg}"
+        raise CycleColorError(f"{path}: not valid JSON: {where}", exit_code=2) from None
+    except _TwiceError as error:
+        message = f"{path}: {shown(str(error))} stands there twice; write all hints of a photo into one list"
+        raise CycleColorError(message, exit_code=2) from None
     except (ValueError, RecursionError):
         raise CycleColorError(f"{path}: not valid JSON in UTF-8", exit_code=2) from None
     whole = isinstance(table, dict) and all(isinstance(texts, list) for texts in table.values())

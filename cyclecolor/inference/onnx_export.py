@@ -87,7 +87,11 @@ def _facts(colorizer: Colorizer, name: str) -> dict[str, Any]:
 def _plain(generator: nn.Module) -> nn.Module:
     """A copy on the CPU whose layers are PyTorch's own, not those that are quicker here."""
     if isinstance(generator, FilmGenerator):
-        raise CycleColorError("this checkpoint's G_gray is a film, no network; `info` prints it", exit_code=2)
+        message = (
+            "this checkpoint's G_gray is a film, whose grain and unevenness are drawn by PyTorch: no other "
+            "program would make the same; `info` prints its numbers"
+        )
+        raise CycleColorError(message, exit_code=2)
     network = copy.deepcopy(generator).float().cpu().to(memory_format=torch.contiguous_format)
     for module in network.modules():
         if isinstance(module, WinogradConv2d | ConvFromFew | ConvToFew):

@@ -93,7 +93,10 @@ def find_folder(name: str | os.PathLike[str], revision: str | None) -> Path:
         return folder / WEIGHTS
     text = os.fspath(name)
     if not NAME.fullmatch(text):
-        message = f"{shown(text)}: no such folder, and no repository of the Hub, which is OWNER/NAME"
+        message = (
+            f"{shown(text)}: no such folder, and no repository of the Hub, which is OWNER/NAME; "
+            "files, runs and released checkpoints are opened by cyclecolor.load"
+        )
         raise CycleColorError(message, exit_code=2)
     if revision is None or not COMMIT.fullmatch(revision):
         raise CycleColorError(

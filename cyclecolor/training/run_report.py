@@ -30,14 +30,14 @@ STYLE = """
 :root { color-scheme: light dark; --page: #fff; --text: #1a1a1a; --faint: #8884;
   --line-1: #1668c7; --line-2: #d1495b; --line-3: #2a9d5c;
   --line-4: #8a5cd0; --line-5: #c77d0a; --line-6: #555 }
-@media (prefers-color-scheme: dark) { :root { --page: #17181a; --text: #e4e4e4;
+@media screen and (prefers-color-scheme: dark) { :root { --page: #17181a; --text: #e4e4e4;
   --line-1: #6fb1ff; --line-2: #ff8a98; --line-3: #67d39a;
   --line-4: #bd9cff; --line-5: #ffbe5c; --line-6: #bbb } }
 @media print { :root { --page: #fff; --text: #000 }
   input { display: none } figure, tr { break-inside: avoid } }
 body { font: 15px/1.45 system-ui, sans-serif; background: var(--page); color: var(--text); margin: 1rem auto;
   padding: 0 1rem; max-width: 72rem }
-h1 { font-size: 1.4rem } h2 { font-size: 1.1rem; margin-top: 2rem }
+h1 { font-size: 1.4rem } h2 { font-size: 1.1rem; margin-top: 2rem } h1, h2 { overflow-wrap: anywhere }
 div.charts { display: grid; gap: 1rem;
   grid-template-columns: repeat(auto-fill, minmax(min(20rem, 100%), 1fr)) }
 div.wide { overflow-x: auto }

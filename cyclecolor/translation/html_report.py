@@ -35,7 +35,7 @@ HEAD = """<!doctype html>
 <style>
 """
 STYLE = """:root { color-scheme: light dark; --page: #fff; --text: #1a1a1a; --faint: #767676 }
-@media (prefers-color-scheme: dark) { :root { --page: #1b1b1b; --text: #ddd; --faint: #999 } }
+@media screen and (prefers-color-scheme: dark) { :root { --page: #1b1b1b; --text: #ddd; --faint: #999 } }
 body { font: 15px/1.4 system-ui, sans-serif; margin: 1rem; background: var(--page); color: var(--text) }
 a { color: inherit }
 h1 { font-size: 1.2rem }
