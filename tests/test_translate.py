@@ -14,21 +14,13 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
-from conftest import tiny_experiment
+from conftest import run_translate
 from PIL import Image
 
-from cyclecolor.cli.main import main
 from cyclecolor.inference import ChromaColorizer, load
 from cyclecolor.photos import read_photo
-from cyclecolor.training import train
 from cyclecolor.translation import Job, Options, Shard, plan, provenance_of
 from cyclecolor.translation.html_report import preview_name
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory) -> Path:
-    return train(tiny_experiment(num_steps=2), tmp_path_factory.mktemp("run"))
 
 
 @pytest.fixture
@@ -45,11 +37,7 @@ def call(checkpoint, tmp_path):
     """Run `translate` into tmp_path/out, check its exit code, return what it said."""
 
     def run(source, *arguments, code=0, output=tmp_path / "out"):
-        line = ["translate", str(source), "-o", str(output), "-c", str(checkpoint), *map(str, arguments)]
-        result = CliRunner().invoke(main, line)
-        assert isinstance(result.exception, SystemExit | None), result.exc_info
-        assert result.exit_code == code, result.output
-        return result.output
+        return run_translate(source, "-o", output, "-c", checkpoint, *arguments, code=code)
 
     return run
 
