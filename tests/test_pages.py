@@ -56,6 +56,8 @@ def test_pages_count_together(tmp_path):
     with pytest.raises(PhotoError, match="together") as refused:
         next(read_pages(tmp_path / "a.tif", max_pixels=3 * 65536 - 1))
     assert refused.value.reason == "too-many-pixels"
+    first = read_photo(tmp_path / "a.tif", max_pixels=65536)  # of which the others are no part
+    np.testing.assert_array_equal(first.pixels, GRAY8)
 
 
 @pytest.mark.parametrize("suffix", ["gif", "webp", "png"])
