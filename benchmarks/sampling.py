@@ -274,18 +274,18 @@ def in_a_fork(work: Callable[[], None], seconds: float, processor: int | None) -
     """
     sys.stdout.flush()
     if not (child := os.fork()):
-        code = 70
+        code, errors = 70, os.dup(2)
         try:
             os.setpgid(0, 0)
             if processor:
                 resource.setrlimit(resource.RLIMIT_CPU, (processor, processor))
             nowhere = os.open(os.devnull, os.O_RDWR)
-            for stream in (0, 1):
+            for stream in (0, 1, 2):
                 os.dup2(nowhere, stream)
             work()
             code = 0
         except (Exception, SystemExit):
-            traceback.print_exc()
+            os.write(errors, traceback.format_exc().encode())
         finally:
             os._exit(code)
     until = time.monotonic() + seconds
