@@ -10,25 +10,23 @@ noticed too: it does not end.
 
 Samples are of the mutants that mutmut (3.8 or later, `pip install mutmut`) makes of some files or folders,
 without those that put None in the place of something or leave out an argument: nearly all of these end in an
-error at once, whatever is tested. It runs each against the tests that call the function, which it finds out
-before, by a run of all tests that pyproject.toml names: this takes minutes, the first time. Its copy of the
-package lies in mutants/.
+error at once, whatever is tested. Each meets the tests that call its function, the quickest first, of
+`--budget` seconds together. Which do is found out before, by a run of the test files of its folder, which
+ends after `--minutes`; `--calls` keeps what it found in a file, for the next time.
 """
 
 import argparse
-import ast
 import importlib
 import os
-import random
 import resource
-import subprocess
 import sys
 from importlib.abc import MetaPathFinder
 from importlib.machinery import SourceFileLoader
 from importlib.util import spec_from_file_location
 from pathlib import Path
-from textwrap import dedent
 from typing import NamedTuple
+
+from sampling import sampled, try_sample
 
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARIES = [
@@ -191,53 +189,6 @@ def turn(root: Path, mutants: list[Mutant], seconds: int) -> list[Mutant]:
     return survivors
 
 
-def sampled(paths: list[Path], count: int, seed: int) -> list[str]:
-    """The names of some mutants of files and folders, relative to the root."""
-    names = []
-    for path in paths:
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            names += telling_mutants(file)
-    return sorted(random.Random(seed).sample(names, min(count, len(names))))
-
-
-def telling_mutants(file: Path) -> list[str]:
-    """The names of all mutants of a file that do not put None somewhere or leave out an argument."""
-    from mutmut.mutation.file_mutation import mutate_file_contents
-    from mutmut.utils.format_utils import get_mutant_name
-
-    made = mutate_file_contents(str(file), file.read_text(encoding="utf-8"))
-    lines, spans = made.code.splitlines(), made.line_span_by_function_name
-
-    def holds(name: str) -> tuple[int, int]:
-        """How many Nones a function has, below 0, and how many arguments it gives."""
-        nodes = list(ast.walk(ast.parse(dedent("\n".join(lines[spans[name].start - 1 : spans[name].end])))))
-        calls = [node for node in nodes if isinstance(node, ast.Call)]
-        nones = sum(isinstance(node, ast.Constant) and node.value is None for node in nodes)
-        return -nones, sum(len(call.args) + len(call.keywords) for call in calls)
-
-    def tells(name: str) -> bool:
-        original = holds(f"{name.rpartition('_')[0]}_orig")
-        return all(now >= before for now, before in zip(holds(name), original, strict=True))
-
-    return [get_mutant_name(file, name) for name in made.mutant_names if tells(name)]
-
-
-def try_sample(names: list[str]) -> None:
-    """Let mutmut try them; say which survived, and how many did not."""
-    from mutmut.mutation.diff_apply import find_mutant
-    from mutmut.stats import status_by_exit_code
-
-    mutmut = [sys.executable, "-m", "mutmut"]
-    paths = {"PYTHONPATH": str(ROOT / "mutants")}  # of processes that tests start
-    subprocess.run([*mutmut, "run", "--max-children", "1", *names], check=True, env=os.environ | paths)
-    status = {name: status_by_exit_code[find_mutant(name).exit_code_by_key[name]] for name in names}
-    survivors = [name for name in names if status[name] not in ("killed", "timeout")]
-    for name in survivors:
-        print(status[name], flush=True)
-        subprocess.run([*mutmut, "show", name], check=True)
-    print(f"{len(names) - len(survivors)} of {len(names)} noticed")
-
-
 def main() -> int:
     """Try the listed lines, or a sample; 1 if a listed line is not noticed."""
     parser = argparse.ArgumentParser(
@@ -246,12 +197,19 @@ def main() -> int:
     parser.add_argument("paths", nargs="*", type=Path, help="Files and folders to sample. [the listed lines]")
     parser.add_argument("--sample", type=int, default=40, help="How many mutants.")
     parser.add_argument("--seed", type=int, default=0, help="Of the sample.")
+    parser.add_argument("--budget", type=float, default=30, help="Seconds of tests for a sampled mutant.")
+    parser.add_argument(
+        "--minutes", type=float, default=30, help="Of the run that finds out what calls what."
+    )
+    parser.add_argument("--calls", type=Path, help="A file that keeps what that run found.")
     parser.add_argument("--seconds", type=int, default=300, help="Processor time of a listed line.")
     arguments = parser.parse_args()
     os.environ |= {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "NO_ALBUMENTATIONS_UPDATE": "1"}
     if arguments.paths:
-        os.chdir(ROOT)
-        try_sample(sampled(arguments.paths, arguments.sample, arguments.seed))
+        os.chdir(ROOT)  # where mutmut finds its settings
+        mutants = sampled(ROOT, arguments.paths, arguments.sample, arguments.seed)
+        options = {"budget": arguments.budget, "minutes": arguments.minutes, "calls": arguments.calls}
+        try_sample(mutants, options)
         return 0
     for library in LIBRARIES:
         importlib.import_module(library)

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import sys
 import threading
+from pathlib import Path
 
 # Numbers are those of a CPU, whatever the machine has; `make test-gpu` says otherwise.
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
@@ -12,6 +13,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from PIL import Image
 
 from cyclecolor.config import Experiment, parse_experiment
@@ -54,6 +56,24 @@ KINDS = {
     **{method: {"method": method} for method in ("cyclegan", "pix2pix", "regression")},
     "paper_cyclegan": PAPER,
 }
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory) -> Path:
+    """The run folder of a training of two steps, for tests that only need some network."""
+    from cyclecolor.training import train
+
+    return train(tiny_experiment(num_steps=2), tmp_path_factory.mktemp("run"))
+
+
+def run_translate(*arguments, code: int = 0) -> str:
+    """Run `translate`, check its exit code, return what it said."""
+    from cyclecolor.cli.main import main
+
+    result = CliRunner().invoke(main, ["translate", *map(str, arguments)])
+    assert isinstance(result.exception, SystemExit | None), result.exc_info
+    assert result.exit_code == code, result.output
+    return result.output
 
 
 @pytest.fixture

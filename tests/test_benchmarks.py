@@ -340,7 +340,7 @@ def test_bench_onnx(script, photos, monkeypatch, capsys):
 def test_every_script_is_here():
     """Scripts that are only imported by others aside."""
     tested = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
-    parts = {"reference", "contenders"}
+    parts = {"reference", "contenders", "sampling"}
     assert {path.stem for path in BENCHMARKS.glob("*.py")} - parts <= tested
 
 
@@ -391,6 +391,59 @@ def test_mutation(script, tmp_path, capsys):
     survivors = mutation.turn(tmp_path, [mutation.broken(tmp_path, line) for line in lines], seconds=60)
     assert [mutant.change for mutant in survivors] == ["small.py: a * b -> a / b"]
     assert "1 of 2 noticed" in capsys.readouterr().out
+
+
+def test_sampling(script, tmp_path, monkeypatch, capsys):
+    """Of a small package, of which the tests know little, and of one function nothing."""
+    sampling = script("sampling")
+    source = (
+        "def times(a, b=1):\n    return a * b\n\n\n"
+        "def unused():\n    return 1\n\n\n"
+        "class Sum:\n    @classmethod\n    def of(cls, *terms):\n        return sum(terms)\n"
+    )
+    test = (
+        "from small.room.arithmetic import Sum, times\n\n\n"
+        "def test_times():\n    assert times(2, 1) == 2\n\n\n"
+        "def test_sum():\n    assert Sum.of(times(1), 2) == 3\n"
+    )
+    for name, text in {"small/room/arithmetic.py": source, "tests/test_small.py": test}.items():
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text(text)
+    changes = [
+        ("times", "a * b", "a / b"),
+        ("times", "a * b", "5"),
+        ("times", "b=1", "b=2"),
+        ("unused", "return 1", "return 2"),
+        ("Sum.of", "sum(", "max("),
+    ]
+    mutants = [
+        sampling.Mutant(f"small/room/arithmetic.py:{name}", source.replace(old, new), new)
+        for name, old, new in changes
+    ]
+    monkeypatch.setattr(sampling, "ROOT", tmp_path)
+    monkeypatch.setattr(sampling, "TESTS", {"room": "small"})
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    options = {"budget": 10, "minutes": 1, "calls": tmp_path / "calls.json"}
+    for _ in range(2):  # the second time by what is kept
+        assert [mutant.change for mutant in sampling.try_sample(mutants, options)] == ["a / b", "return 2"]
+    said = capsys.readouterr().out
+    assert said.count("3 of 5 noticed") == 2
+    assert said.count("max(\n     by tests/test_small.py::test_sum\n") == 2
+    assert said.count("2 of 2 tests passed") == 1
+
+
+def test_a_sample_is_of_mutants_that_tell(script, tmp_path):
+    """Of this function mutmut makes eight; those with None, or with an argument less, are left out."""
+    pytest.importorskip("mutmut")
+    source = "class Small:\n    at = 3\n\n    def most(self, a):\n        return max(a, 1) + self.at\n"
+    (tmp_path / "small.py").write_text(source)
+    found = script("sampling").sampled(tmp_path, [Path("small.py")], 9, seed=0)
+    assert {mutant.function for mutant in found} == {"small.py:Small.most"}
+    assert {mutant.source.split("return ")[1].strip() for mutant in found} == {
+        "max(a, 2) + self.at",
+        "max(a, 1) - self.at",
+    }
 
 
 def test_the_lines_that_mutation_breaks_are_there(script):

@@ -18,7 +18,7 @@ from unittest.mock import MagicMock
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import tiny_experiment
+from conftest import run_translate as call
 from crashing import CRASH, CRASH_ONCE
 from forks import FORK, Forks
 from PIL import Image
@@ -41,24 +41,10 @@ from cyclecolor.storage import (
     retrying,
     scrubbed,
 )
-from cyclecolor.training import train
 from cyclecolor.translation import Job, Options, plan
 
 fsspec = pytest.importorskip("fsspec", reason="the extra `storage` is not installed")
 pytest.importorskip("pyarrow", reason="the extra `storage` is not installed")
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory) -> Path:
-    return train(tiny_experiment(num_steps=2), tmp_path_factory.mktemp("run"))
-
-
-def call(*arguments, code=0):
-    """Run `translate`, check its exit code, return what it said."""
-    result = CliRunner().invoke(main, ["translate", *map(str, arguments)])
-    assert isinstance(result.exception, SystemExit | None), result.exc_info
-    assert result.exit_code == code, result.output
-    return result.output
 
 
 def make(path, value=90, size=(24, 20)):

@@ -5,7 +5,7 @@ import errno
 import json
 import os
 import re
-import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -55,6 +55,18 @@ def test_who_comes_second_is_told_by_whom_a_file_is_held(system, tmp_path, note,
     assert path.read_text() == "another"
 
 
+def test_a_note_that_is_no_text_is_shown_as_far_as_it_is(system, tmp_path):
+    release = hold_file(tmp_path / "run.lock", "")
+    if not (child := os.fork()):  # to close it in this process would end the hold
+        try:
+            (tmp_path / "run.lock").write_bytes(b"process \xff7 on pc")
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    assert told(tmp_path / "run.lock", "another") == "process \N{REPLACEMENT CHARACTER}7 on pc"
+    release()
+
+
 def test_a_folder_is_held_by_one_or_in_parts(system, tmp_path):
     def refused(part: str | None) -> None:
         with pytest.raises(Busy, match=re.escape(str(tmp_path / part if part else tmp_path))):
@@ -94,8 +106,9 @@ def test_names_in_messages_are_one_line_of_text(tmp_path):
 
 
 def test_words_of_commands_are_quoted_for_the_users_shell(monkeypatch):
-    word = "it's a photo.jpg"
-    assert shlex.split(quoted(Path(word))) == [word]
+    word = "it's a $PATH photo.jpg"
+    there = subprocess.run(["sh", "-c", f"printf %s {quoted(Path(word))}"], capture_output=True, check=True)
+    assert there.stdout.decode() == word
     with monkeypatch.context() as windows:
         windows.setattr(names.os, "name", "nt")
         there = quoted(word)

@@ -6,11 +6,9 @@ import math
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
-from conftest import PAPER, tiny_experiment
+from conftest import PAPER, run_translate, tiny_experiment
 from PIL import Image
 
-from cyclecolor.cli.main import main
 from cyclecolor.color import rgb_to_lab
 from cyclecolor.errors import CycleColorError
 from cyclecolor.inference import Hint, Reference, load, read_hints
@@ -235,11 +233,7 @@ def call(checkpoint, tmp_path):
     """Run `translate` into tmp_path/out, check its exit code, return what it said."""
 
     def run(source, *arguments, code=0, output=tmp_path / "out"):
-        line = ["translate", str(source), "-o", str(output), "-c", str(checkpoint), *map(str, arguments)]
-        result = CliRunner().invoke(main, line)
-        assert result.exit_code == code, result.output
-        assert "Traceback" not in result.output
-        return result.output
+        return run_translate(source, "-o", output, "-c", checkpoint, *arguments, code=code)
 
     return run
 

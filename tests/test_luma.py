@@ -2,17 +2,15 @@
 
 import io
 import json
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from conftest import PAPER, tiny_experiment
+from conftest import run_translate as call
 from PIL import Image
 from test_photos import gamma_curve, gray_profile
 
-from cyclecolor.cli.main import main
 from cyclecolor.photos import Metadata, Photo, PhotoError, read_luma, read_photo, write_photo
 from cyclecolor.photos.luma import luma_of
 from cyclecolor.training import train
@@ -132,6 +130,25 @@ def test_what_is_left_alone(change):
     assert luma_of(change(jpeg)) is None
 
 
+@pytest.mark.parametrize("mode", ["RGB", "CMYK"])
+def test_luma_is_of_gray_jpegs_that_are_shown_as_they_are_stored(tmp_path, mode):
+    """Not of colors, of what is turned upright, or of what a profile changes."""
+    path, gray = tmp_path / "a.jpg", Image.fromarray(grain((8, 16)))
+    turned = Image.Exif()
+    turned[0x0112] = 3
+    gray.convert(mode).save(path)
+    assert read_luma(path) is None
+    for options, kept in (
+        ({"exif": turned}, False),
+        ({"icc_profile": gray_profile(gamma_curve(1.0))}, False),
+        ({}, True),
+    ):
+        gray.save(path, **options)
+        assert (read_luma(path) is not None) == kept
+    gray.save(tmp_path / "a.png")
+    assert read_luma(tmp_path / "a.png") is None
+
+
 def test_broken_bytes_give_a_luma_or_none():
     """Cut anywhere or with any byte changed: nothing is raised."""
     jpeg, rng = gray_jpeg(grain((24, 24)), progressive=True), np.random.default_rng(0)
@@ -159,17 +176,6 @@ def test_damaged_files_that_are_read_keep_their_luma(tmp_path):
             np.testing.assert_array_equal(luma(output), luma(source))
             kept += 1
     assert kept > 50
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory) -> Path:
-    return train(tiny_experiment(num_steps=2), tmp_path_factory.mktemp("run"))
-
-
-def call(*arguments, code=0) -> str:
-    result = CliRunner().invoke(main, ["translate", *map(str, arguments)])
-    assert result.exit_code == code, result.output
-    return result.output
 
 
 def test_an_archive_says_whose_luma_was_kept(checkpoint, tmp_path):

@@ -122,8 +122,9 @@ def test_text_of_a_png(tmp_path, deep):
 
 
 def test_segments_that_nobody_knows_are_named(tmp_path):
-    source = jpeg_with(tmp_path / "a.jpg", segment(0xEB, b"JP\0\0c2pa"), segment(0xE4, b"maker"))
-    assert read_photo(source).metadata.lost == ("content credentials", "segment APP4")
+    unknown = [segment(0xEB, b"JP\0\0c2pa"), segment(0xE4, b"maker"), segment(0xE2, b"maker")]
+    source = jpeg_with(tmp_path / "a.jpg", *unknown, segment(0xE2, b"MPF\0of two pictures"))
+    assert read_photo(source).metadata.lost == ("content credentials", "segment APP4", "segment APP2")
 
 
 # --- XMP ------------------------------------------------------------------------------------------

@@ -166,6 +166,28 @@ def test_the_page_says_what_the_colors_of_a_jpeg_are(tmp_path):
     assert np.abs(read_photo(path).pixels.astype(int) - COLORS).mean() < 3
 
 
+def test_what_the_page_says_of_a_jpeg_needs_no_help_of_its_numbers(tmp_path):
+    """RGB in components 1, 2 and 3, which mean YCbCr where nothing else is said."""
+    as_they_are = Image.frombytes("YCbCr", (W, H), COLORS.tobytes())  # so no colors are converted
+    path = raw_tiff(tmp_path / "a.tif", W, H, [8] * 3, jpeg_of(as_they_are, subsampling=0), t259=7)
+    assert np.abs(read_photo(path).pixels.astype(int) - COLORS).mean() < 2
+
+
+def test_ycbcr_in_jpeg_2000_as_slide_scanners_write_it(tmp_path):
+    samples = np.ascontiguousarray(np.asarray(Image.fromarray(COLORS).convert("YCbCr")))
+    content = imagecodecs.jpeg2k_encode(samples, reversible=True, codecformat="j2k")
+    for compression, wanted in ((33003, COLORS), (33005, samples)):  # YCbCr, and RGB, by Aperio's numbers
+        path = raw_tiff(tmp_path / "a.tif", W, H, [8] * 3, content, t259=compression)
+        assert np.abs(read_photo(path).pixels.astype(int) - wanted).max() <= 3
+
+
+def test_a_picture_of_other_samples_than_its_page_says_is_refused(tmp_path):
+    path = raw_tiff(tmp_path / "a.tif", W, H, [8] * 3, jpeg_of(Image.fromarray(RAMP)), t259=7, t262=6)
+    refused = refusal(path)
+    assert "1 samples in a TIFF that says 8 bits and 3" in str(refused)
+    assert refused.reason == "unsupported"
+
+
 def test_planes_of_ycbcr_in_jpeg(tmp_path):
     planes = np.moveaxis(np.asarray(Image.fromarray(COLORS).convert("YCbCr")), 2, 0)
     options = {"photometric": "ycbcr", "planarconfig": "separate", "compression": "jpeg"}

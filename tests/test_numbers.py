@@ -9,10 +9,16 @@ from pathlib import Path
 import pytest
 from hostile import payloads
 
-from cyclecolor.checkpoint import read_checkpoint
+from cyclecolor.checkpoint import format as checkpoint_format
+from cyclecolor.checkpoint import read_checkpoint, safetensors_file
+from cyclecolor.config import Data, Experiment
+from cyclecolor.demo import serve, work
 from cyclecolor.evaluation.audit import LIMITS
 from cyclecolor.evaluation.pictures import STATISTICS
-from cyclecolor.inference import colorizer_of
+from cyclecolor.inference import chroma_colorizer, colorizer_of, reference, spreading
+from cyclecolor.photos.tiff import MAX_PAGES
+from cyclecolor.storage import objects, retrying
+from cyclecolor.translation import html_report
 
 ROOT = Path(__file__).parent.parent
 CARDS = sorted((ROOT / "checkpoints").glob("*.md"))
@@ -76,6 +82,56 @@ def test_scores_that_are_explained_exist():
     named = re.findall(r"^\| `(\w+)` \|", table, flags=re.MULTILINE)
     assert len(named) >= 8
     assert set(named) <= STATISTICS.keys()
+
+
+SAID = [
+    ("SECURITY.md", r"file (\d+) GiB at most", safetensors_file.MAX_FILE / 2**30),
+    ("SECURITY.md", r"header (\d+) MiB", safetensors_file.MAX_HEADER / 2**20),
+    ("SECURITY.md", r"settings (\d+) KiB", checkpoint_format.MAX_JSON / 2**10),
+    ("SECURITY.md", r"at most ([\d,]+) pages", MAX_PAGES),
+    ("SECURITY.md", r"uploads of more than (\d+) MB", serve.MAX_FILE / 2**20),
+    ("docs/demo.md", r"(\d+) MB a file", serve.MAX_FILE / 2**20),
+    ("docs/demo.md", r"(\d+) megapixels a photo", work.MAX_PIXELS / 1e6),
+    ("docs/demo.md", r"(\d+) photos (?:at a time|and)", work.MAX_PHOTOS),
+    ("docs/translate.md", r"side of (\d+) pixels", html_report.SIDE),
+    ("docs/train.md", r"`data\.copy_gb` \((\d+) GB\)", Data.model_fields["copy_gb"].default),
+    (
+        "docs/cluster.md",
+        r"\((\d+) minutes by default\)",
+        Experiment.model_fields["save_every_minutes"].default,
+    ),
+    ("docs/cluster.md", r"again for about (\d+) seconds", round(sum(retrying.WAITS), -1)),
+    ("docs/cluster.md", r"one list for each ([\d,]+) keys", objects.KEYS),
+    ("docs/cluster.md", r"in S3, (\d+) folders are listed side by side", objects.SIDE_BY_SIDE),
+    ("docs/hints.md", r"copy of short side (\d+)", chroma_colorizer.HINT_SIDE),
+    ("docs/hints.md", r"One standard deviation is ([\d.]+) of", spreading.REACH),
+    ("docs/hints.md", r"short side, (\d+) of L\*'s 100", 50 * spreading.LIGHTNESS_REACH),
+    ("docs/hints.md", r"looked at on (\d+) places", reference.PLACES),
+    ("docs/hints.md", r"reaches of ([\d.]+) of L\*'s 100", 50 * reference.LIGHTNESS_REACH),
+]
+
+
+@pytest.mark.parametrize(("page", "words", "value"), SAID, ids=lambda part: str(part)[:40])
+def test_limits_on_pages_are_those_of_the_code(page, words, value):
+    (said,) = re.findall(words, " ".join(text_of(page).split()))
+    assert float(said.replace(",", "")) == value
+
+
+def test_limits_of_collections_on_the_page_are_those_of_the_code():
+    pytest.importorskip("pyarrow", reason="the extra `storage` is not installed")
+    from cyclecolor.collection import dispatch, tars, worker
+
+    page = " ".join(text_of("docs/cluster.md").split())
+    said = re.search(r"It has (\d+) GiB and ([\d,]+) files at most", page)
+    assert int(said[1]) << 30 == tars.MOST_BYTES
+    assert int(said[2].replace(",", "")) == tars.MOST_MEMBERS
+    for words in (
+        r"which \((\d+) at most\)",
+        r"one PUT for each (\d+) photos",
+        r"up to (\d+) photos once more",
+    ):
+        assert re.findall(words, page) == [str(dispatch.BATCH)]
+    assert re.findall(r"cost a GET of (\d+) bytes", page) == [str(worker.HEAD)]
 
 
 def test_payloads_are_as_many_as_said(tmp_path):

@@ -56,6 +56,8 @@ def test_pages_count_together(tmp_path):
     with pytest.raises(PhotoError, match="together") as refused:
         next(read_pages(tmp_path / "a.tif", max_pixels=3 * 65536 - 1))
     assert refused.value.reason == "too-many-pixels"
+    first = read_photo(tmp_path / "a.tif", max_pixels=65536)  # of which the others are no part
+    np.testing.assert_array_equal(first.pixels, GRAY8)
 
 
 @pytest.mark.parametrize("suffix", ["gif", "webp", "png"])
@@ -71,6 +73,7 @@ def test_a_jpeg_with_a_preview_is_one_photo(tmp_path):
     frames = [Image.new("RGB", (8, 6), (200, 0, 0)), Image.new("RGB", (8, 6))]
     frames[0].save(tmp_path / "a.mpo", save_all=True, append_images=frames[1:])
     (page,) = read_pages(tmp_path / "a.mpo")
+    assert "further pictures in the file" in page.metadata.lost
     assert abs(page.pixels.mean((0, 1)) - (200, 0, 0)).max() < 3
 
 

@@ -4,34 +4,18 @@ import io
 import json
 import shlex
 import tarfile
-from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
-from conftest import tiny_experiment
+from conftest import run_translate as call
 from PIL import Image
 
-from cyclecolor.cli.main import main
 from cyclecolor.collection import tars
 from cyclecolor.collection.manifest import read_manifest
 from cyclecolor.storage import Address, open_store
-from cyclecolor.training import train
 from cyclecolor.translation.plan import Task
 
 pytest.importorskip("pyarrow", reason="the extra `storage` is not installed")
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory) -> Path:
-    return train(tiny_experiment(num_steps=2), tmp_path_factory.mktemp("run"))
-
-
-def call(*arguments, code=0):
-    result = CliRunner().invoke(main, ["translate", *map(str, arguments)])
-    assert isinstance(result.exception, SystemExit | None), result.exc_info
-    assert result.exit_code == code, result.output
-    return result.output
 
 
 def photo(value=90, kind="png") -> bytes:

@@ -123,6 +123,17 @@ def test_gray_with_alpha_and_white_that_is_zero(tmp_path):
     np.testing.assert_array_equal(read_photo(path).pixels, 65535 - gray[..., :1].astype(int))
 
 
+def test_a_strip_whose_size_is_not_said_goes_to_the_end(tmp_path):
+    """As early writers have it."""
+    storage = {256: 3, 257: 2, 258: 8, 259: 1, 262: 1, 273: 200, 277: 1, 278: 2}
+    head = b"II*\0\x08\0\0\0" + packed([numbers(tag, 4, value) for tag, value in storage.items()], 8)
+    (tmp_path / "a.tif").write_bytes(head.ljust(200, b"\0") + bytes(range(10, 16)))
+    np.testing.assert_array_equal(read_photo(tmp_path / "a.tif").pixels[..., 0], [[10, 11, 12], [13, 14, 15]])
+    (tmp_path / "a.tif").write_bytes(head.ljust(200, b"\0") + bytes(range(10, 15)))
+    with pytest.raises(PhotoError, match="strip or tile is too short"):
+        read_photo(tmp_path / "a.tif")
+
+
 def test_an_infrared_channel_is_named_as_lost(tmp_path):
     photo = read_photo(written(tmp_path / "a.tif", COLORS, extrasamples=["unspecified"]))
     np.testing.assert_array_equal(photo.pixels, COLORS[..., :3])
@@ -363,6 +374,15 @@ def test_strips_that_overlap_do_not_multiply_the_work(tmp_path):
         read_photo(path)
 
 
+@pytest.mark.parametrize(
+    "head", [b"", b"II*\0\x08", b"XX\0*\0\0\0\x08", b"II-\0\x08\0\0\0", b"MM\0+\0\x08\0\0\0\0"]
+)
+def test_what_does_not_begin_as_a_tiff_is_none(head):
+    whole = io.BytesIO(head + bytes(100) if len(head) == 8 else head)
+    with pytest.raises(ValueError, match="no header of a TIFF"):
+        next(directories(whole))
+
+
 def test_directories_in_circles(tmp_path):
     path = many_pages(tmp_path / "a.tif", 3)
     content = bytearray(path.read_bytes())
@@ -380,9 +400,9 @@ def test_deflate_gives_no_more_than_it_is_asked_for():
 
 
 def test_runs_of_packbits_by_its_definition():
-    """Three bytes as they are, nothing, a run of three, the longest run."""
-    coded = bytes([2, 1, 2, 3, 128, 254, 9, 129, 7])
-    assert codecs.unpacked(coded, 1000) == bytes([1, 2, 3, 9, 9, 9]) + 128 * b"\7"
+    """Three bytes as they are, nothing, a run of three, the longest run, one byte as it is."""
+    coded = bytes([2, 1, 2, 3, 128, 254, 9, 129, 7, 0, 5])
+    assert codecs.unpacked(coded, 1000) == bytes([1, 2, 3, 9, 9, 9]) + 128 * b"\7" + b"\5"
 
 
 def test_lzw_of_another_kind_or_without_sense_is_refused():

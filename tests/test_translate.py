@@ -8,27 +8,20 @@ import re
 import runpy
 import signal
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
-from conftest import tiny_experiment
+from conftest import run_translate
 from PIL import Image
 
-from cyclecolor.cli.main import main
-from cyclecolor.inference import ChromaColorizer, load
+from cyclecolor.inference import ChromaColorizer, Hint, load
 from cyclecolor.photos import read_photo
-from cyclecolor.training import train
 from cyclecolor.translation import Job, Options, Shard, plan, provenance_of
-from cyclecolor.translation.html_report import preview_name
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory) -> Path:
-    return train(tiny_experiment(num_steps=2), tmp_path_factory.mktemp("run"))
+from cyclecolor.translation.html_report import preview_name, write_report
 
 
 @pytest.fixture
@@ -45,11 +38,7 @@ def call(checkpoint, tmp_path):
     """Run `translate` into tmp_path/out, check its exit code, return what it said."""
 
     def run(source, *arguments, code=0, output=tmp_path / "out"):
-        line = ["translate", str(source), "-o", str(output), "-c", str(checkpoint), *map(str, arguments)]
-        result = CliRunner().invoke(main, line)
-        assert isinstance(result.exception, SystemExit | None), result.exc_info
-        assert result.exit_code == code, result.output
-        return result.output
+        return run_translate(source, "-o", output, "-c", checkpoint, *arguments, code=code)
 
     return run
 
@@ -726,3 +715,46 @@ def test_report(scans, call, tmp_path):
     times = {p.name: p.stat().st_mtime_ns for p in (out / "report_files").iterdir()}
     call(scans, "--doubt", "--report", code=1)
     assert times == {p.name: p.stat().st_mtime_ns for p in (out / "report_files").iterdir()}
+
+
+def test_what_the_report_says_of_a_photo(tmp_path):
+    scans, out = tmp_path / "scans", tmp_path / "out"
+    make(scans / "a.tif")
+    make(out / "a.tif")
+    record = {
+        "input": "a.tif",
+        "output": "a.tif",
+        "status": "translated",
+        "sha256": "1",
+        "output_sha256": "2",
+    }
+    record |= {"width": 24, "height": 20, "seconds": 1.5, "pages": 3}
+    record |= {"lost": ["IPTC", "comment"], "warnings": ["<16> bits of ink were read as 8"]}
+    page = write_report(out, scans, [record]).read_text()
+    for said in (
+        "24 × 20, 1.5 s, 3 pages",
+        "not carried over: IPTC, comment",
+        "warning: &lt;16&gt; bits of ink were read as 8",
+    ):
+        assert f"<small>{said}</small>" in page
+
+
+def test_what_decides_on_an_output_is_in_its_digest(checkpoint):
+    """And nothing else, so that another number of workers makes nothing anew."""
+    colorizer, usual = load(checkpoint), Options()
+    deciding = {
+        "direction": "to-gray",
+        "suffix": ".png",
+        "quality": 90,
+        "subsampling": "4:2:0",
+        "doubt": True,
+    }
+    deciding |= {"provenance": "by hand", "lossless_luma": True}
+    others = {"max_pixels": 10**6, "overwrite": True, "workers": 3, "shard": Shard(1, 2)}
+    digests = {replace(usual, **{name: value}).digest(colorizer) for name, value in deciding.items()}
+    digests |= {usual.digest(colorizer), usual.digest(load(checkpoint, saturation=0.5))}
+    digests |= {usual.digest(colorizer, [Hint(1, 2, color)]) for color in ("red", "blue")}
+    assert len(digests) == len(deciding) + 4
+    assert {replace(usual, **{name: value}).digest(colorizer) for name, value in others.items()} == {
+        usual.digest(colorizer)
+    }

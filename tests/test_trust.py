@@ -134,6 +134,27 @@ def test_settings_that_do_not_fit_are_refused_though_sealed(tmp_path, good, chan
         read_checkpoint(path)
 
 
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("step", -1),
+        ("step", 2**32),
+        ("step", 1.0),
+        ("step", True),
+        ("experiment", []),
+        ("data", [1]),
+        ("watch", None),
+        ("watch", {"rate": "0.5"}),
+        ("score", "0.5"),
+    ],
+)
+def test_a_part_of_the_settings_that_is_of_no_use_is_refused(tmp_path, good, part, value):
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(with_settings(good, lambda settings: settings.update({part: value})))
+    with pytest.raises(CycleColorError, match="settings are not what a checkpoint has"):
+        read_checkpoint(path)
+
+
 def test_a_network_with_a_tensor_missing_is_refused(tmp_path, good):
     path = tmp_path / "x.safetensors"
     path.write_bytes(good)
