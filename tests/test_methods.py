@@ -1,5 +1,6 @@
 """Methods: every one with every generator in every space, and that something is learned."""
 
+import copy
 import math
 
 import pytest
@@ -28,10 +29,13 @@ def batch(size: int = 32) -> dict[str, torch.Tensor]:
 def test_every_combination_trains(method, generator, space):
     options = {"type": generator, "width": 4, "blocks": 1, "stages": 2}
     everything = {"lambda_cycle_gray": 10.0, "lambda_identity": 5.0}
+    taught = {"teachers": ["default"]} if method == "distillation" else {}
     experiment = tiny_experiment(
-        method=method, space=space, G_color=options, G_gray=options, weights=everything
+        method=method, space=space, G_color=options, G_gray=options, weights=everything, **taught
     )
     trained = METHODS[method](experiment, device=CPU)
+    if taught:
+        trained.teachers = [copy.deepcopy(trained.networks["G_color"])]
     before = {name: [p.clone() for p in net.parameters()] for name, net in trained.networks.items()}
     losses = TrainingStep(trained)(0, batch()).losses
     assert all(math.isfinite(loss) for loss in losses.values())

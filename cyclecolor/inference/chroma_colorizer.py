@@ -40,6 +40,8 @@ class ChromaColorizer(Colorizer):
     """
 
     space: ColorSpace
+    # Training enlarges crops by as much, and a network sees best at the size at which it learned.
+    enlarges = 1.5
 
     def colorize(self, photo: Photo, hints: Sequence[Hint] = (), reference: Reference | None = None) -> Photo:
         """Color a photo: RGB of the same size and depth, lightness kept to half a level."""

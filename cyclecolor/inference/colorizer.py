@@ -27,8 +27,6 @@ from .pretrained import find_folder, save_folder
 from .reference import Reference
 
 LONGEST = 8.0  # long side of the network's copy over its short side, before it is shrunk further
-# Training enlarges crops by as much; a network sees best at the size at which it learned.
-ENLARGED = 1.5
 BAND = 64  # rows looked at together
 DOUBT_SCALES = (0.75, 1.0, 1.5)  # of the network's copy, whose opinions are compared
 
@@ -53,6 +51,8 @@ class Colorizer(ABC):
     name : str
         What to call the checkpoint where colors say where they come from.
     """
+
+    enlarges = 1.0  # how many times at most a small photo is enlarged for the network
 
     def __init__(
         self,
@@ -233,10 +233,10 @@ class Colorizer(ABC):
         """Height and width of the copy that a network sees: aspect kept, multiples of its stride.
 
         The short side is `scale` times `self.size`; but smaller photos are enlarged by no more than
-        `ENLARGED`, and very long ones are shrunk further.
+        `enlarges`, and very long ones are shrunk further.
         """
         short, area = self.size * scale, size[0] * size[1]
-        scale = min(ENLARGED, short / min(size), short * math.sqrt(LONGEST / area))
+        scale = min(self.enlarges, short / min(size), short * math.sqrt(LONGEST / area))
         height, width = (max(stride, round(side * scale / stride) * stride) for side in size)
         return height, width
 
