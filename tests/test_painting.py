@@ -139,6 +139,21 @@ def test_any_size_comes_back(colorizer, size, rng):
     assert min(height, width) == 4 or height * width <= 8 * colorizer.size**2 * 1.3
 
 
+@pytest.mark.parametrize(
+    ("size", "seen"),
+    [
+        ((900, 1200), (64, 84)),  # to the working size
+        ((64, 100), (64, 100)),
+        ((50, 60), (64, 76)),  # enlarged to it
+        ((32, 40), (48, 60)),  # and by 1.5 at most
+        ((40, 4000), (20, 1812)),  # shrunk further: 8 times as long as wide, by area
+    ],
+)
+def test_the_network_sees_photos_at_the_working_size(colorizer, size, seen, monkeypatch):
+    monkeypatch.setattr(colorizer, "size", 64)
+    assert colorizer._sides(size, stride=4) == seen
+
+
 def test_loops_run_where_nothing_can_be_kept(monkeypatch):
     def njit(*, nogil, cache=False):
         if cache:

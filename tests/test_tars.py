@@ -4,6 +4,7 @@ import io
 import json
 import shlex
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest

@@ -27,7 +27,7 @@ from .pretrained import find_folder, save_folder
 from .reference import Reference
 
 LONGEST = 8.0  # long side of the network's copy over its short side, before it is shrunk further
-# Training enlarges crops by as much, and what is in a photo is known best at the size at which it was learned.
+# Training enlarges crops by as much; a network sees best at the size at which it learned.
 ENLARGED = 1.5
 BAND = 64  # rows looked at together
 DOUBT_SCALES = (0.75, 1.0, 1.5)  # of the network's copy, whose opinions are compared
