@@ -34,7 +34,8 @@ STYLE = """
   --line-1: #6fb1ff; --line-2: #ff8a98; --line-3: #67d39a;
   --line-4: #bd9cff; --line-5: #ffbe5c; --line-6: #bbb } }
 @media print { :root { --page: #fff; --text: #000 }
-  input { display: none } figure, tr { break-inside: avoid } }
+  input { display: none } figure, tr { break-inside: avoid }
+  i.key { print-color-adjust: exact } h2 { break-after: avoid } }
 body { font: 15px/1.45 system-ui, sans-serif; background: var(--page); color: var(--text); margin: 1rem auto;
   padding: 0 1rem; max-width: 72rem }
 h1 { font-size: 1.4rem } h2 { font-size: 1.1rem; margin-top: 2rem } h1, h2 { overflow-wrap: anywhere }
@@ -49,6 +50,8 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums } th, td {
   padding: .2rem .9rem .2rem 0; border-bottom: 1px solid var(--faint); vertical-align: top }
 i.key { display: inline-block; width: 1.2em; height: .35em; margin-right: .4em; vertical-align: middle }
 input[type=range] { width: 100% }
+@media screen and (max-width: 32rem) { table { font-size: 13px } th, td { padding-right: .5rem }
+  td:first-child { overflow-wrap: anywhere; min-width: 6rem } }
 """
 MOST_RUNS = 6  # as many as there are colors
 

@@ -58,7 +58,7 @@ figure input { position: absolute; inset: 0; width: 100%; height: 100%; margin: 
 figure input:focus-visible { opacity: .4 }
 small { color: var(--faint); display: block }
 @media print { :root { --page: #fff; --text: #000; --faint: #444 }
-  label, input, figure::after, figure img + img { display: none }
+  label, input, p span, figure::after, figure img + img { display: none }
   ol { display: block } li { content-visibility: visible; break-inside: avoid; margin: 0 0 1rem }
   figure { aspect-ratio: auto !important } figure img { position: static; display: block; width: 100%;
                                                        height: auto } }
@@ -156,7 +156,8 @@ def _page(items: list[tuple[list[str], str]]) -> str:
     photos = "".join(f'<li class="{" ".join(kinds)}">{text}</li>\n' for kinds, text in items)
     return (
         f"{STYLE}{rules}</style>\n<h1>{made:,} photos translated, {counts['refused']:,} refused</h1>\n"
-        "<p><small>Left: before. Move the line. A name opens the photo.</small></p>\n"
+        "<p><small>Left: before. Right: after. "
+        "<span>Move the line. A name opens the photo.</span></small></p>\n"
         f'{choice}<input type="checkbox" id="large"><label for="large">Large</label>\n<ol>\n{photos}</ol>\n'
     )
 
