@@ -36,9 +36,8 @@ def pad_to_multiple(image: Tensor, multiple: int, *, least: int = 0) -> Tensor:
 
 def mirrored(side: int, whole: int, device: torch.device) -> Tensor:
     """The places 0, 1, ..., side - 1, side - 2, ..., 0, 1, ... of a walk to and fro: (whole,)."""
-    last = torch.arange(side, device=device)[
-        -1
-    ]  # a tensor: ONNX divides by no number that it does not know yet
+    # A tensor, since ONNX takes no remainder of a number that it does not know yet.
+    last = torch.arange(side, device=device)[-1]
     period = (2 * last).clamp(min=1)
     places = torch.arange(whole, device=device).remainder(period)
     return torch.minimum(places, period - places)
