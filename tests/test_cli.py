@@ -14,6 +14,7 @@ from cyclecolor.cli.main import main
 from cyclecolor.photos import read_photo
 from cyclecolor.training import train
 
+LOOK = {"saturation", "emphasis", "balance"}  # of a checkpoint, when colors are made
 OPTIONS = {
     "train": {"experiment", "overrides", "run_dir", "fresh", "device", "allow_changed_data"},
     "translate": {
@@ -61,7 +62,7 @@ OPTIONS = {
     "doctor": {"gray", "color", "json_path"},
     "info": {"checkpoint"},
     "import": {"source", "output"},
-    "export": {"checkpoint", "generator", "output", "emphasis", "saturation", "statistics", "average"},
+    "export": {"checkpoint", "output", "generator", "statistics", "average"} | LOOK,
 }
 
 

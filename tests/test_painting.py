@@ -198,6 +198,13 @@ def test_emphasis_makes_strong_colors_stronger(tmp_path):
     assert factors == pytest.approx([3.0, 2.25, 1.5, 1.5])  # the first by the most that there is
 
 
+def test_balance_takes_a_share_of_each_photos_mean_away(tmp_path):
+    colorizer = load(train(tiny_experiment(num_steps=1, balance=0.25), tmp_path))
+    said = torch.tensor([[[[0.4, 0.0]], [[0.0, 0.2]]], [[[0.1, 0.1]], [[0.0, 0.0]]]])
+    shown = [[[[0.35, -0.05]], [[-0.025, 0.175]]], [[[0.075, 0.075]], [[0.0, 0.0]]]]
+    torch.testing.assert_close(colorizer.shown(said), torch.tensor(shown))
+
+
 def test_saturation_is_the_experiments_unless_asked_for(tmp_path):
     path = train(tiny_experiment(num_steps=1, saturation=1.5), tmp_path)
     assert [load(path, saturation=v).saturation for v in (None, 0.5, 0.0)] == [1.5, 0.5, 0.0]

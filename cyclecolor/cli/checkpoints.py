@@ -55,6 +55,11 @@ def info(checkpoint: Path) -> None:
     help="How much stronger strong colors become; pale ones stay. [as its experiment says]",
 )
 @click.option(
+    "--balance",
+    type=click.FloatRange(0, 1),
+    help="Share of a photo's mean color that is taken away. [as its experiment says]",
+)
+@click.option(
     "--statistics",
     type=click.Path(path_type=Path),
     help="Take the batch norms' statistics anew on this folder of photos, for example the gray pile.",

@@ -135,6 +135,7 @@ class Experiment(Section):
     deterministic: bool = False  # on a GPU: the same bits every time, more slowly; on a CPU it is always so
     saturation: float = Field(1.0, ge=0, le=4)  # factor of all chroma when colors are made, not in training
     emphasis: float = Field(0.0, ge=0, le=2)  # how much stronger strong colors become when colors are made
+    balance: float = Field(0.0, ge=0, le=1)  # share of a photo's mean color taken away when colors are made
     checkpointing: bool = False  # use less memory: compute parts of the generators twice
     save_every: int = Field(500, ge=1)  # steps between checkpoints
     save_every_minutes: float = Field(10.0, gt=0)  # minutes after which one is saved in any case

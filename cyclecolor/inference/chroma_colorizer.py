@@ -107,12 +107,15 @@ class ChromaColorizer(Colorizer):
     def shown(self, chroma: Tensor) -> Tensor:
         """What a network says, scaled chroma (N, 2, h, w), as it is to be shown.
 
-        A network that learned by differences says the middle of what may be, and so is paler than photos are
-        where it is sure of the hue. Strong colors are multiplied by (chroma / `STRONG`) to the power of
-        `emphasis`; pale ones, of which it is less sure, stay as they are.
+        A network that learned by differences says the middle of what may be. Where it does not know, that is
+        the tint of photos in general, which is in the photo's mean: `balance` is the share of the mean that
+        is taken away. Where it is sure of the hue, it is paler than photos are: strong colors are multiplied
+        by (chroma / `STRONG`) to the power of `emphasis`; pale ones, of which it is less sure, are not.
         """
+        balance, emphasis = self.experiment.balance, self.experiment.emphasis
+        chroma = chroma - balance * chroma.mean(dim=(2, 3), keepdim=True)
         strength = self.space.units(chroma).norm(dim=1, keepdim=True) / STRONG
-        return chroma * self.saturation * strength.clamp(1, MOST) ** self.experiment.emphasis
+        return chroma * self.saturation * strength.clamp(1, MOST) ** emphasis
 
     @torch.inference_mode()
     def _referenced(self, reference: Reference, lines: Tensor, small: Tensor) -> Tensor:

@@ -32,7 +32,7 @@ def export_onnx(colorizer: Colorizer, name: str, path: Path) -> float:
     """Write `G_color` or `G_gray` as ONNX; what a program must know to use it is in the file's metadata.
 
     Its input `image` is what the network sees, (batch, channels, height, width) in [-1, 1]; its output
-    `output` is what it makes. Saturation, emphasis, guided lines and denoising are not in it.
+    `output` is what it makes. Saturation, emphasis, balance, guided lines and denoising are not in it.
 
     Returns
     -------
@@ -80,6 +80,7 @@ def _facts(colorizer: Colorizer, name: str) -> dict[str, Any]:
         "stride": stride,
         "saturation": colorizer.saturation,
         "emphasis": colorizer.experiment.emphasis,
+        "balance": colorizer.experiment.balance,
         "checkpoint": colorizer.name,
     }
 

@@ -26,6 +26,7 @@ FREE_SETTINGS: dict[str, bool | set[str]] = {
     "on_trouble": True,
     "saturation": True,
     "emphasis": True,
+    "balance": True,
     # Where the piles lie is free; that they hold the same photos is looked at elsewhere.
     "data": {"workers", "cache_gb", "copy_gb", "root", "gray", "color"},
 }
