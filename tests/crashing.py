@@ -42,7 +42,7 @@ def serve(pipe, work):
 
 def serve_and_die(pipe, work):
     """One that dies with the photo, whatever that is."""
-    pipe.send(None)
+    pipe.send("")
     pipe.recv()
     os.kill(os.getpid(), signal.SIGKILL)
 

@@ -264,6 +264,14 @@ def test_a_missing_package_is_named(module, extra, scans, memory, monkeypatch, t
     assert f"{module} is not installed: pip install 'cyclecolor[{extra}]'" in said
 
 
+@pytest.mark.parametrize(("kind", "module"), [("gs", "gcsfs"), ("az", "adlfs")])
+def test_what_another_cloud_needs_is_named(kind, module, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, module, None)
+    said = call(f"{kind}://box/in", "-o", tmp_path / "out", code=2)
+    assert f"{kind}://box/in: " in said
+    assert f"pip install 'cyclecolor[storage]' {module}" in said
+
+
 def test_names_that_lead_elsewhere_are_refused(memory, checkpoint, tmp_path):
     content = make(tmp_path / "a.png").read_bytes()
     for name in ("a.png", "../up.png", "x/../../up.png", "/root.png", "x//y.png", "./z.png", "nul\0.png"):
@@ -653,10 +661,15 @@ def test_a_photo_that_ends_the_process_is_quarantined(memory, checkpoint, tmp_pa
 def test_what_does_not_come_up_is_no_photos_fault(checkpoint, tmp_path, monkeypatch):
     work = collection_of(tmp_path / "in", tmp_path / "out", checkpoint).work
     item, task = Item("a.png", "a.png", None, "", deaths=1), SimpleNamespace()
-    monkeypatch.setattr(apart, "serve", serve_nothing)
-    (record,) = apart.color_apart(work, item, task, ("s3://in/a.png", "s3://out/a.png"))
+    (record,) = apart.color_apart(
+        replace(work, checkpoint=("a.safetensors", b"")), item, task, ("s3://a.png", "")
+    )
     assert (record["status"], record["code"]) == ("refused", "failed")
-    assert record["reason"].startswith("s3://in/a.png: no process of its own came up for it")
+    assert record["reason"].startswith("s3://a.png: no process of its own comes up for it (CycleColorError: ")
+    monkeypatch.setattr(apart, "serve", serve_nothing)
+    (record,) = apart.color_apart(work, item, task, ("s3://a.png", ""))
+    assert (record["status"], record["code"]) == ("refused", "failed")
+    assert "(it ended at once); try again" in record["reason"]
 
 
 @pytest.mark.parametrize(("deaths", "status"), [(4, "translated"), (5, "quarantined")])

@@ -24,30 +24,39 @@ def color_apart(work: Work, item: Item, task: Task, places: Places) -> list[Reco
     """What `Coloring` says of an input that is at hand, or that it is quarantined."""
     ours, theirs = SPAWN.Pipe()
     process = SPAWN.Process(target=serve, args=(theirs, work), daemon=True)
-    with ours:
-        try:
+    problem = "it ended at once"
+    try:
+        with ours:
             with theirs:
                 process.start()
-            ours.recv()
-        except GONE:
-            return [refused("failed", f"{places[0]}: no process of its own came up for it; try again")]
-        try:
-            ours.send((item, task, places))
-            return ours.recv()  # type: ignore[no-any-return]  # as `serve` sends it
-        except GONE:
+            problem = ours.recv()
+            if not problem:
+                ours.send((item, task, places))
+                return ours.recv()  # type: ignore[no-any-return]  # as `serve` sends it
+    except GONE:
+        pass
+    finally:
+        if process.pid:
             process.join()
-            deaths = (item.deaths or 0) + 1
-            return [quarantined(item, deaths, f"a process of its own {_end(process.exitcode)}")]
+    if problem:
+        return [
+            refused("failed", f"{places[0]}: no process of its own comes up for it ({problem}); try again")
+        ]
+    return [quarantined(item, (item.deaths or 0) + 1, f"a process of its own {_end(process.exitcode)}")]
 
 
 def serve(pipe: Connection, work: Work) -> None:
-    """Say that all is ready, color one input, say what became of it. It ends with its worker."""
+    """Say that nothing is in the way, color one input, say what became of it. It ends with its worker."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # they are meant for the command, which lets it finish
-    coloring = Coloring(work, colorizer_of(work))
     with suppress(*GONE):
-        pipe.send(None)
-        pipe.send(coloring(*pipe.recv()))
+        try:
+            coloring = Coloring(work, colorizer_of(work))
+        except Exception as error:  # no room on a GPU, say
+            pipe.send(" ".join(f"{type(error).__name__}: {error}".split()))
+        else:
+            pipe.send("")
+            pipe.send(coloring(*pipe.recv()))
 
 
 def _end(code: int | None) -> str:
