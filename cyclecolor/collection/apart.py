@@ -32,7 +32,7 @@ def color_apart(work: Work, item: Item, task: Task, places: Places) -> list[Reco
             problem = ours.recv()
             if not problem:
                 ours.send((item, task, places))
-                return ours.recv()  # type: ignore[no-any-return]  # as `serve` sends it
+                return ours.recv()
     except GONE:
         pass
     finally:
