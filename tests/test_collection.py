@@ -676,7 +676,7 @@ def test_what_does_not_come_up_is_no_photos_fault(checkpoint, tmp_path, monkeypa
 def test_workers_killed_from_outside_quarantine_no_sound_photo(
     limit, status, checkpoint, tmp_path, monkeypatch
 ):
-    """Though two die with it alone in hand, after its output was written; at the limit, that is taken back."""
+    """Though two die with it alone in hand, its output written; what a limit of two leaves is taken back."""
     if limit:
         monkeypatch.setattr(dispatch, "LAST_DEATH", limit)
     for i in range(6):
