@@ -11,10 +11,11 @@ CRASH, CRASH_ONCE = b"cyclecolor test: crash", b"cyclecolor test: crash once: "
 
 
 def plug() -> None:
-    """Prepare this process."""
+    """Prepare this process, and those that it starts for a photo alone."""
+    from cyclecolor.collection import apart
     from cyclecolor.photos import reading
 
-    usual = reading._read
+    apart.serve, usual = serve, reading._read
 
     def read(file, *arguments, **options):
         file.seek(0)
@@ -29,3 +30,22 @@ def plug() -> None:
         return usual(file, *arguments, **options)
 
     reading._read = read
+
+
+def serve(pipe, work):
+    """What runs in such a process."""
+    from cyclecolor.collection.apart import serve
+
+    plug()
+    serve(pipe, work)
+
+
+def serve_and_die(pipe, work):
+    """One that dies with the photo, whatever that is."""
+    pipe.send("")
+    pipe.recv()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def serve_nothing(pipe, work):
+    """One that does not come up."""

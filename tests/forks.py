@@ -25,9 +25,7 @@ class Forks:
     def start_worker(self):
         ours, theirs = FORK.Pipe()
         self.started += 1
-        process = FORK.Process(
-            target=self._work, args=(str(self.started), theirs, [*self.ends, ours]), daemon=True
-        )
+        process = FORK.Process(target=self._work, args=(str(self.started), theirs, [*self.ends, ours]))
         process.start()
         theirs.close()
         self.ends[ours] = process

@@ -19,15 +19,16 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import run_translate as call
-from crashing import CRASH, CRASH_ONCE
+from crashing import CRASH, CRASH_ONCE, serve_and_die, serve_nothing
 from forks import FORK, Forks
 from PIL import Image
 from ray_driver import TOO_BUSY
 
 from cyclecolor.cli.main import main
-from cyclecolor.collection import Collection, Item, Threads, Work, Worker, ray_actors
+from cyclecolor.collection import Collection, Item, Threads, Work, Worker, apart, dispatch, ray_actors
 from cyclecolor.collection import notes as notes_module
 from cyclecolor.collection.catalog import Catalog
+from cyclecolor.collection.coloring import Coloring
 from cyclecolor.collection.manifest import read_manifest
 from cyclecolor.collection.notes import Notes
 from cyclecolor.inference import ChromaColorizer, load
@@ -263,6 +264,14 @@ def test_a_missing_package_is_named(module, extra, scans, memory, monkeypatch, t
     assert f"{module} is not installed: pip install 'cyclecolor[{extra}]'" in said
 
 
+@pytest.mark.parametrize(("kind", "module"), [("gs", "gcsfs"), ("az", "adlfs")])
+def test_what_another_cloud_needs_is_named(kind, module, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, module, None)
+    said = call(f"{kind}://box/in", "-o", tmp_path / "out", code=2)
+    assert f"{kind}://box/in: " in said
+    assert f"pip install 'cyclecolor[storage]' {module}" in said
+
+
 def test_names_that_lead_elsewhere_are_refused(memory, checkpoint, tmp_path):
     content = make(tmp_path / "a.png").read_bytes()
     for name in ("a.png", "../up.png", "x/../../up.png", "/root.png", "x//y.png", "./z.png", "nul\0.png"):
@@ -309,7 +318,7 @@ def test_bombs_and_large_files_are_refused(memory, checkpoint, tmp_path, monkeyp
     make(tmp_path / "in/a.png")
     upload(memory, tmp_path / "in", "/in")
     memory.pipe_file("/in/long.png", (tmp_path / "in/a.png").read_bytes() + bytes(1 << 20))
-    monkeypatch.setattr("cyclecolor.collection.worker.BESIDES", 1 << 16)
+    monkeypatch.setattr("cyclecolor.collection.coloring.BESIDES", 1 << 16)
     found = {
         r["input"]: r.get("code")
         for r in collection_of("memory://in", "memory://out", checkpoint, max_pixels=480).run()
@@ -585,7 +594,7 @@ def test_every_input_is_accounted_for_whoever_dies(s3, checkpoint, tmp_path, mon
 
 
 def test_what_was_in_hand_when_a_driver_died_is_tried_alone(memory, checkpoint, tmp_path):
-    """Once more, or not at all if it was alone in hand before."""
+    """Apart if it was alone in hand before, and not at all if that was so five times."""
     names = [f"{i}.png" for i in range(6)]
     for name in names:
         memory.pipe_file(f"/in/{name}", make(tmp_path / name).read_bytes())
@@ -593,9 +602,9 @@ def test_what_was_in_hand_when_a_driver_died_is_tried_alone(memory, checkpoint, 
     items = {name: Item(name, name, None, "") for name in names}
     notes.mark("one", [items[name] for name in names[:3]])
     notes.mark("two", [items["4.png"]])
-    notes.add({"input": "5.png", "status": "started", "deaths": 1})
-    notes.mark("three", [items["5.png"]])  # of the death that is told above
-    notes.mark("four", [replace(items["5.png"], deaths=1)])
+    notes.add({"input": "5.png", "status": "started", "deaths": 4})
+    notes.mark("three", [replace(items["5.png"], deaths=3)])  # of the death that is told above
+    notes.mark("four", [replace(items["5.png"], deaths=4)])
     for folder in ("whole", "2-of-3"):  # of a shard that has ended, too
         memory.pipe_file(f"/out/.cyclecolor/{folder}/in-hand-x.json", b'{"deaths": {"2.png": 0, "1.png": 0}}')
     memory.pipe_file("/out/.cyclecolor-0123.tmp", b"half")
@@ -615,38 +624,79 @@ def test_what_was_in_hand_when_a_driver_died_is_tried_alone(memory, checkpoint, 
     assert sorted(batch[0] for batch in batches if batch != [("3.png", None)]) == alone
     assert all(len(batch) == 1 for batch in batches)
     assert {name for name, record in found.items() if record["status"] == "quarantined"} == {"5.png"}
-    assert records(Address("memory://out"))["5.png"]["deaths"] == 2
+    assert records(Address("memory://out"))["5.png"]["deaths"] == 5
     assert {*contents(memory, "/out")} == {*names} - {"5.png"}
 
 
 def test_a_photo_that_ends_the_process_is_quarantined(memory, checkpoint, tmp_path, monkeypatch):
-    """Threads die with it: what was marked before it was decoded tells the next job."""
+    """Threads die with it: what was marked before it was decoded tells the next job to color it apart."""
     for i in range(4):
         memory.pipe_file(f"/in/{i}.png", make(tmp_path / f"{i}.png", value=i).read_bytes())
 
     class EndOfProcess(BaseException):
         pass
 
-    color, ends = Worker._color, []
-
-    def ending(self, item, task):
-        if item.name == "2.png":
+    def ending(self, task, places, usual=Coloring.photo):
+        if task.name == "2.png":
             raise EndOfProcess
-        return color(self, item, task)
+        return usual(self, task, places)
 
-    monkeypatch.setattr(Worker, "_color", ending)
-    found = {}
-    while not found and len(ends) < 5:
+    def run():
         collection = collection_of("memory://in", "memory://out", checkpoint)
         usual = collection.pool
-        collection.pool = lambda usual=usual: Threads(1, usual().worker)
-        try:
-            found = {record["input"]: record["status"] for record in collection.run()}
-        except EndOfProcess:
-            ends.append(collection)
-    assert len(ends) == 2
-    assert found["2.png"] == "quarantined"
+        collection.pool = lambda: Threads(1, usual().worker)
+        return {record["input"]: record for record in collection.run()}
+
+    monkeypatch.setattr(Coloring, "photo", ending)
+    with pytest.raises(EndOfProcess):
+        run()
+    monkeypatch.setattr(apart, "serve", serve_and_die)
+    record = run()["2.png"]
+    assert (record["status"], record["deaths"]) == ("quarantined", 2)
+    assert record["reason"] == "2.png: a process of its own died of SIGKILL with it alone in hand"
     assert {*contents(memory, "/out")} == {"0.png", "1.png", "3.png"}
+    assert run() == {}
+
+
+def test_what_does_not_come_up_is_no_photos_fault(checkpoint, tmp_path, monkeypatch):
+    work = collection_of(tmp_path / "in", tmp_path / "out", checkpoint).work
+    item, task = Item("a.png", "a.png", None, "", deaths=1), SimpleNamespace()
+    (record,) = apart.color_apart(
+        replace(work, checkpoint=("a.safetensors", b"")), item, task, ("s3://a.png", "")
+    )
+    assert (record["status"], record["code"]) == ("refused", "failed")
+    assert record["reason"].startswith("s3://a.png: no process of its own comes up for it (CycleColorError: ")
+    monkeypatch.setattr(apart, "serve", serve_nothing)
+    (record,) = apart.color_apart(work, item, task, ("s3://a.png", ""))
+    assert (record["status"], record["code"]) == ("refused", "failed")
+    assert "(it ended at once); try again" in record["reason"]
+
+
+@pytest.mark.parametrize(("limit", "status"), [(None, "translated"), (2, "quarantined")])
+def test_workers_killed_from_outside_quarantine_no_sound_photo(
+    limit, status, checkpoint, tmp_path, monkeypatch
+):
+    """Though two die with it alone in hand, its output written; what a limit of two leaves is taken back."""
+    if limit:
+        monkeypatch.setattr(dispatch, "LAST_DEATH", limit)
+    for i in range(6):
+        make(tmp_path / f"in/{i}.png", value=i)
+
+    def killed(self, batch, usual=Worker.__call__):
+        found = usual(self, batch)
+        if [item.name for item in batch] == ["3.png"] and (batch[0].deaths or 0) < 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return found
+
+    monkeypatch.setattr(Worker, "__call__", killed)
+    collection = collection_of(tmp_path / "in", tmp_path / "out", checkpoint)
+    collection.pool = lambda: Forks(collection.work, load(checkpoint))
+    found = {record["input"]: record["status"] for record in collection.run()}
+    assert found.pop("3.png") == status
+    assert {*found.values()} == {"translated"}
+    assert {*local(tmp_path / "out")} == {f"{i}.png" for i in range(6)} - (
+        {"3.png"} if status == "quarantined" else set()
+    )
 
 
 def test_control_c_finishes_the_batch_in_hand(memory, checkpoint, tmp_path, monkeypatch):

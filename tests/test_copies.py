@@ -11,6 +11,7 @@ from test_processes import together
 from test_tars import link, packed
 
 from cyclecolor.checkpoint import read_checkpoint
+from cyclecolor.checkpoint.run_folder import checkpoint_path
 from cyclecolor.config import Data
 from cyclecolor.errors import CycleColorError
 from cyclecolor.storage import Entry, FolderStore, ObjectStore, StorageError
@@ -95,7 +96,7 @@ def test_a_copy_that_was_interrupted_goes_on(memory, photo_folder, run, monkeypa
     copy(Data(gray="memory://gray"), run)
     assert {*fetched[4:]} == {*pile(photo_folder)} - {*first[1:]}
     assert pile(run / "photos/gray") == pile(photo_folder)
-    assert {path.name for path in (run / "photos").iterdir()} == {"gray", "gray.json", ".lock"}
+    assert {path.name for path in (run / "photos").iterdir()} == {"gray", "gray.json", ".lock-0"}
 
 
 def test_a_pile_may_be_in_tars(memory, photo_folder, run, tmp_path, monkeypatch):
@@ -107,7 +108,7 @@ def test_a_pile_may_be_in_tars(memory, photo_folder, run, tmp_path, monkeypatch)
     copy(Data(color="memory://color"), run)
     expected = {f"box/a.tar/{name}": content for name, content in photos.items()}
     assert pile(run / "photos/color") == expected | {"b.png": photos["0.png"]}
-    assert {path.name for path in (run / "photos").iterdir()} == {"color", "color.json", ".lock"}
+    assert {path.name for path in (run / "photos").iterdir()} == {"color", "color.json", ".lock-0"}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ObjectStore, "fetch", lambda *_: pytest.fail("copied before"))
         copy(Data(color="memory://color"), run)
@@ -154,7 +155,7 @@ def test_one_clear_line(memory, photo_folder, run):
             copy(Data(**data), run)
         assert "word@" not in str(error.value)
         assert "1234" not in str(error.value)
-    assert not pile(run / "photos").keys() - {".lock"}
+    assert not pile(run / "photos").keys() - {".lock-0"}
 
 
 def test_a_root_has_its_piles(memory, photo_folder, run):
@@ -169,7 +170,7 @@ def test_a_root_has_its_piles(memory, photo_folder, run):
     }
 
 
-def test_of_two_processes_one_copies(photo_folder, run, tmp_path, monkeypatch):
+def test_of_two_processes_each_copies_its_part(photo_folder, run, tmp_path, monkeypatch):
     fetch, data = FolderStore.fetch, Data(color=f"file://{photo_folder}")
 
     def noting(self, name, path, limit):
@@ -186,9 +187,10 @@ def test_of_two_processes_one_copies(photo_folder, run, tmp_path, monkeypatch):
         assert at_hand(data, run).color == str(run / "photos/color")
 
     assert together(work) == [0, 0]
-    assert sorted((tmp_path / "fetched").read_text().split()) == sorted(
-        word for name in pile(photo_folder) for word in ("0", name)
-    )
+    lines = [line.split() for line in (tmp_path / "fetched").read_text().splitlines()]
+    assert sorted(name for _, name in lines) == sorted(pile(photo_folder))
+    assert sorted(rank for rank, _ in lines) == ["0"] * 3 + ["1"] * 3
+    assert pile(run / "photos/color") == pile(photo_folder)
 
 
 def test_when_the_copy_fails_all_processes_end(photo_folder, run, monkeypatch, capfd):
@@ -198,3 +200,18 @@ def test_when_the_copy_fails_all_processes_end(photo_folder, run, monkeypatch, c
     said = capfd.readouterr().out
     assert "nothing: no photos there" in said
     assert "another process of this training has ended" in said
+
+
+def test_two_processes_continue_as_exactly(photo_folder, run, tmp_path):
+    at = dict.fromkeys(("gray", "color"), f"file://{photo_folder}")
+    here = dict.fromkeys(at, str(photo_folder))
+
+    def work(data, num_steps, folder):
+        changes = {"data": {**data, "size": 32}, "num_steps": num_steps, "match_steps": 2, "batch_size": 2}
+        assert together(lambda rank: train(tiny_experiment(**changes), folder)) == [0, 0]
+
+    work(at, 2, run)
+    work(at, 4, run)
+    work(here, 4, tmp_path / "here")
+    one, two = (read_checkpoint(checkpoint_path(folder, 4)) for folder in (run, tmp_path / "here"))
+    assert all(one.tensors[name].equal(two.tensors[name]) for name in one.tensors)

@@ -135,7 +135,7 @@ def link(name: str, kind: bytes, target: str) -> tarfile.TarInfo:
 
 
 def test_hostile_members_are_refused_one_by_one(memory, checkpoint, tmp_path, monkeypatch):
-    monkeypatch.setattr("cyclecolor.collection.worker.BESIDES", 1 << 16)
+    monkeypatch.setattr("cyclecolor.collection.coloring.BESIDES", 1 << 16)
     secret = tmp_path / "secret.png"
     secret.write_bytes(photo())
     hostile = {
@@ -181,22 +181,22 @@ def header(**values) -> bytes:
 def test_headers_that_lie_cost_nothing(content, tmp_path):
     (tmp_path / "in").write_bytes(content)
     task = Task("a.tar", tmp_path / "in", tmp_path / "out", tmp_path)
-    translate = tars.TarTranslator(lambda item, task: pytest.fail("read"), None, 1 << 50)
+    translate = tars.TarTranslator(lambda task, places: pytest.fail("read"), None, 1 << 50)
     with pytest.raises(tars.PhotoError, match=r"a\.tar: damaged"):
-        translate(tars.Item("a.tar", "a.tar", None, ""), task, "a.tar")
+        translate(tars.Item("a.tar", "a.tar", None, ""), task, ("a.tar", "a.tar"))
 
 
 def test_a_member_that_may_do_better_next_time_is_tried_again(memory, checkpoint, monkeypatch):
-    from cyclecolor.collection.worker import Worker
+    from cyclecolor.collection.coloring import Coloring
 
-    usual, failing = Worker._color, {"1.png"}
+    usual, failing = Coloring.photo, {"1.png"}
 
-    def color(self, item, task):
-        if item.name.rpartition("/")[2] in failing:
-            return {"input": item.name, "status": "refused", "code": "unwritable", "reason": "disk full"}
-        return usual(self, item, task)
+    def color(self, task, places):
+        if task.name.rpartition("/")[2] in failing:
+            return {"input": task.name, "status": "refused", "code": "unwritable", "reason": "disk full"}
+        return usual(self, task, places)
 
-    monkeypatch.setattr(Worker, "_color", color)
+    monkeypatch.setattr(Coloring, "photo", color)
     memory.pipe_file("/in/a.tar", packed({"1.png": photo(10), "2.png": photo(20)}))
     command = ("memory://in", "-o", "memory://out", "-c", checkpoint)
     call(*command, code=1)

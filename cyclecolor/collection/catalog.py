@@ -28,7 +28,6 @@ SELECT inputs.name, bytes, version, inputs.output, record, new, deaths,
     EXISTS (SELECT 1 FROM outputs WHERE outputs.name = inputs.output),
     EXISTS (SELECT 1 FROM outputs WHERE outputs.name = inputs.output || ?)
 FROM inputs LEFT JOIN records USING (name) LEFT JOIN suspects USING (name)
-WHERE inputs.name > ? ORDER BY inputs.name LIMIT ?
 """
 
 
@@ -154,10 +153,14 @@ class Catalog:
 
     def rows(self) -> Iterator[Row]:
         """All inputs, by name."""
-        last = ""
-        while rows := self._file.execute(ROWS, (DOUBT_SUFFIX, last, PAGE)).fetchall():
+        last, query = "", f"{ROWS} WHERE inputs.name > ? ORDER BY inputs.name LIMIT ?"
+        while rows := self._file.execute(query, (DOUBT_SUFFIX, last, PAGE)).fetchall():
             yield from map(Row, rows)
             last = rows[-1][0]
+
+    def row(self, name: str) -> Row:
+        """One of them."""
+        return Row(self._file.execute(f"{ROWS} WHERE inputs.name = ?", (DOUBT_SUFFIX, name)).fetchone())
 
     def records(self) -> Iterator[Record]:
         """All records, by name of the input."""

@@ -1,9 +1,9 @@
 """Batches to workers, and what follows from their deaths.
 
 A batch is marked before any of it is decoded (`Notes.mark`). If its worker dies, nobody knows which photo
-did it, and all of them are suspects: each is tried again in a batch of its own. A photo with which two
-workers die while they have nothing else in hand is quarantined. So it takes three deaths, not two; in
-exchange, no neighbor is blamed, and what was in hand when a machine was taken away needs that twice more.
+did it, or whether somebody else did: each is tried again in a batch of its own, so that no neighbor is
+blamed. A photo with which a worker dies so is colored apart (`apart.py`), where its worker can tell. Only if
+workers go on dying with it, as when it takes a whole machine along, are their deaths its own.
 """
 
 from collections import deque
@@ -13,10 +13,11 @@ from typing import Protocol
 
 from ..photos import is_tar
 from ..translation.manifest import Record
+from .verdicts import quarantined
 from .work import Item
 
 BATCH = 16  # photos: a request for each mark, and what is tried again after a death
-LAST_DEATH = 2
+LAST_DEATH = 5  # of workers, with one photo alone in hand: those killed from outside are among them
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class Dispatch:
             if item.deaths is None:
                 batch.append(item)
             elif item.deaths >= LAST_DEATH:  # the last of them with the driver
-                self.verdicts.append(quarantined(item, item.deaths))
+                self.verdicts.append(_given_up(item, item.deaths))
             else:
                 self.suspects.append(item)
             if len(batch) == most or (batch and is_tar(batch[-1].name)):
@@ -112,21 +113,12 @@ class Dispatch:
         for item in batch:
             deaths = (item.deaths or 0) + alone
             if deaths >= LAST_DEATH:
-                yield quarantined(item, deaths)
+                yield _given_up(item, deaths)
             else:
                 self.suspects.append(replace(item, deaths=deaths))
                 if alone:
                     yield {"input": item.name, "status": "started", "deaths": deaths}
 
 
-def quarantined(item: Item, deaths: int) -> Record:
-    """The record of an input that is not touched again."""
-    return {
-        "input": item.name,
-        "status": "quarantined",
-        "code": "died",
-        "reason": f"{item.name}: {deaths} workers died with this photo alone in hand",
-        "bytes": item.bytes,
-        "version": item.version,
-        "deaths": deaths,
-    }
+def _given_up(item: Item, deaths: int) -> Record:
+    return quarantined(item, deaths, f"{deaths} workers died")

@@ -13,6 +13,7 @@ from ..translation import Shard
 from ..translation.hinted import refuse_unknown
 from ..translation.job import DOUBT_HEADER, DOUBT_LIST
 from ..translation.manifest import Record
+from ..translation.plan import DOUBT_SUFFIX
 from .catalog import Catalog, Row
 from .dispatch import Dispatch, WorkerPool
 from .manifest import is_manifest, manifest_name, read_manifest, write_manifest
@@ -214,8 +215,16 @@ class Collection:
 
     def _keep(self, catalog: Catalog, record: Record) -> None:
         record.setdefault("settings", self.settings(record["input"]))
+        if record["status"] == "quarantined":
+            self._take_back(catalog.row(record["input"]))
         catalog.add(record, new=True)
         self.notes.add(record)
+
+    def _take_back(self, row: Row) -> None:
+        """What a worker put there before it died: no row of the manifest would tell whose it is."""
+        for suffix, was_there in (("", row.there), (DOUBT_SUFFIX, row.doubt_there)):
+            if not was_there:
+                self.output.remove(row.output + suffix)
 
     def _write_down(self, catalog: Catalog) -> None:
         """The manifest, and what it replaces goes."""

@@ -6,20 +6,15 @@ restarts for ever, or calls a job completed in which photos are missing.
 
 import logging
 import os
-import tempfile
 import time
 from collections import deque
 from collections.abc import Hashable
-from pathlib import Path
 from typing import Any
 
-import cv2
-import torch
-
 from ..errors import CycleColorError, of_extra
-from ..hardware import cores, pick_device
-from ..inference import load
+from ..hardware import cores
 from ..translation.manifest import Record
+from .coloring import colorizer_of
 from .dispatch import Event
 from .work import Item, Work
 from .worker import Worker
@@ -118,13 +113,8 @@ class RayWorker:
     def __init__(self, work: Work):
         import ray
 
-        torch.set_num_threads(1)
-        cv2.setNumThreads(1)
-        with tempfile.TemporaryDirectory(prefix="cyclecolor-") as folder:
-            path = Path(folder) / work.checkpoint[0]
-            path.write_bytes(work.checkpoint[1])
-            colorizer = load(path, device=pick_device(work.device), **work.look)
-        self.worker = Worker(work, str(ray.get_runtime_context().get_actor_id()), colorizer)
+        name = str(ray.get_runtime_context().get_actor_id())
+        self.worker = Worker(work, name, colorizer_of(work))
 
     def ready(self) -> list[Record]:
         """Nothing yet, but it can begin."""

@@ -25,6 +25,9 @@ MOST_MEMBERS = 100_000  # their records come all at once
 PIECE = 1 << 16  # bytes that are read at once; a header that wants more is none
 PASSING = ("unreadable", "unwritable", "failed")  # codes of refusals that may be others next time
 
+Places = tuple[str, str]
+"""Of an input and its output in their stores, for messages."""
+
 
 def tar_names(name: str) -> Iterator[str]:
     """`a.tar`, then `a~2.tar`, `a~3.tar`..."""
@@ -39,27 +42,27 @@ class TarTranslator:
     Parameters
     ----------
     color : callable
-        From the item and the task of a photo that is at hand to its record.
+        From the task of a photo that is at hand, and its places, to its record.
     suffix : str, optional
         Of all outputs, as in `Options`.
     limit : int
         Bytes that a member may have.
     """
 
-    def __init__(self, color: Callable[[Item, Task], Record], suffix: str | None, limit: int):
+    def __init__(self, color: Callable[[Task, Places], Record], suffix: str | None, limit: int):
         self.color, self.suffix, self.limit = color, suffix, limit
 
-    def __call__(self, item: Item, task: Task, place: str) -> list[Record]:
+    def __call__(self, item: Item, task: Task, places: Places) -> list[Record]:
         """Write `task.target`; the records of its photos, and of what is refused.
 
         Raises
         ------
         PhotoError
-            About `place`, if the tar is damaged: then nothing of it counts.
+            If the tar is damaged: then nothing of it counts.
         OSError
             If there is no room for what it becomes.
         """
-        records = []
+        records, place = [], places[0]
         with _opened(task.source, place) as tar, tarfile.open(task.target, "w") as output:
             members = _members(tar)
             refusals = {name: self._refusal(name, member) for name, member in members.items()}
@@ -74,11 +77,11 @@ class TarTranslator:
                     photo = task.root / "photo.in"
                     with photo.open("wb") as file:
                         shutil.copyfileobj(_content(tar, member), file, PIECE)
-                    one = Item(f"{item.name}/{name}", f"{item.output}/{names[name]}", member.size, "")
                     target = task.root / f"photo{Path(names[name]).suffix}"
-                    record = self.color(one, Task(one.name, photo, target, task.root))
+                    one = Task(f"{item.name}/{name}", photo, target, task.root)
+                    record = self.color(one, (f"{place}/{shown(name)}", f"{places[1]}/{shown(names[name])}"))
                     if record["status"] == "translated":
-                        record["output"] = one.output
+                        record["output"] = f"{item.output}/{names[name]}"
                         _take_along(output, names[name], member, target, doubt="doubt" in record)
                 if record["status"] == "passed over":
                     _add(output, name, member.size, member, _content(tar, member))

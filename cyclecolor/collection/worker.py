@@ -1,4 +1,4 @@
-"""A worker: photos of a store, one after the other, by the same code as those of a folder."""
+"""A worker: photos of a store, one after the other."""
 
 import tempfile
 from collections.abc import Sequence
@@ -6,20 +6,19 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from ..inference import Colorizer
-from ..photos import FOREIGN_SUFFIXES, PHOTO_SUFFIXES, PhotoError, is_photo, is_tar, provenance_in
+from ..photos import FOREIGN_SUFFIXES, PHOTO_SUFFIXES, PhotoError, is_photo, is_tar
 from ..storage import StorageError, TooLarge, open_store
 from ..translation.manifest import Record
-from ..translation.no_manifest import NoManifest
-from ..translation.one_photo import PhotoTranslator
-from ..translation.plan import COLORED, DOUBT_SUFFIX, OURS, Task
+from ..translation.plan import DOUBT_SUFFIX, Task
 from ..translation.refusals import exists
+from .apart import color_apart
+from .coloring import Coloring
 from .notes import Notes
-from .tars import MOST_BYTES, TarTranslator, record_of_tar
+from .tars import MOST_BYTES
+from .verdicts import refused
 from .work import Item, Work
 
 HEAD = 64  # bytes that tell whether a file of no known suffix is a photo
-BYTES_OF_A_PIXEL, BESIDES = 16, 1 << 26  # the largest file for its pixels: twice 64 bits each, and metadata
-LOCAL = ("mtime_ns", "output_mtime_ns")  # of files that nobody sees
 
 
 class Worker:
@@ -34,12 +33,9 @@ class Worker:
     """
 
     def __init__(self, work: Work, name: str, colorizer: Colorizer):
-        self.name, self.options = name, work.options
+        self.work, self.name, self.coloring = work, name, Coloring(work, colorizer)
         self.source, self.output = open_store(work.source), open_store(work.output)
         self.notes = Notes(self.output, work.scope)
-        self.limit = BYTES_OF_A_PIXEL * work.options.max_pixels + BESIDES
-        self.translate = PhotoTranslator(colorizer, work.options, NoManifest(overwrite=True), work.hints)
-        self.translate_tar = TarTranslator(self._color, work.options.suffix, self.limit)
 
     def __call__(self, batch: Sequence[Item]) -> list[Record]:
         """The records of a batch; whatever goes wrong with a photo is its refusal."""
@@ -65,7 +61,7 @@ class Worker:
                 settled = ahead.result()
                 if i + 1 < len(batch):
                     ahead = pool.submit(self._fetch, batch[i + 1], tasks[i + 1])
-                record = settled or self._color(item, task)
+                record = settled or self._color(item, task)[-1]
                 stored.append(pool.submit(self._store, item, task, record))
                 if i:
                     stored[i - 1].result()  # no more than one waits, so that memory and disk stay small
@@ -73,50 +69,42 @@ class Worker:
 
     def _tar(self, item: Item) -> list[Record]:
         """The records of a tar's members, then its own: what has that is done."""
-        members: list[Record] = []
         with tempfile.TemporaryDirectory(prefix="cyclecolor-") as folder:
             task = Task(item.name, Path(folder, "tar.in"), Path(folder, "tar.out"), Path(folder))
-            try:
-                self.source.fetch(item.name, task.source, MOST_BYTES)
-                members = self.translate_tar(item, task, self.source.shown(item.name))
-                record = record_of_tar(task, members)
-            except TooLarge as error:
-                record = _refused("too-many-bytes", error)
-            except PhotoError as error:
-                record = _refused(error.reason, error)
-            except StorageError as error:
-                record = _refused("unreadable", error)
-            except OSError as error:
-                reason = f"{self.output.shown(item.output)}: no room on this machine's disk: {error.strerror}"
-                record = {"status": "refused", "code": "unwritable", "reason": reason}
+            settled = self._copy(item, task, MOST_BYTES)
+            *members, record = [settled] if settled else self._color(item, task)
             stored = self._store(item, task, record)
         return [*(members if stored["status"] == "translated" else []), stored]
 
     def _fetch(self, item: Item, task: Task) -> Record | None:
         """The photo on this machine, or the record that settles it."""
+        suffix = Path(item.name).suffix.lower()
         try:
-            suffix = Path(item.name).suffix.lower()
             if suffix not in PHOTO_SUFFIXES + FOREIGN_SUFFIXES:
                 few = min(HEAD, HEAD if item.bytes is None else item.bytes)
                 task.source.write_bytes(self.source.head(item.name, few) if few else b"")
                 if not is_photo(task.source):
                     return {"status": "passed over", "reason": suffix or "no suffix"}
-            self.source.fetch(item.name, task.source, self.limit)
-        except TooLarge as error:
-            return _refused("too-many-bytes", error)
         except StorageError as error:
-            return _refused("unreadable", error)
+            return refused("unreadable", error)
+        return self._copy(item, task, self.coloring.limit)
+
+    def _copy(self, item: Item, task: Task, limit: int) -> Record | None:
+        """The file on this machine, or its refusal."""
+        try:
+            self.source.fetch(item.name, task.source, limit)
+        except TooLarge as error:
+            return refused("too-many-bytes", error)
+        except StorageError as error:
+            return refused("unreadable", error)
         return None
 
-    def _color(self, item: Item, task: Task) -> Record:
-        is_to_color = self.options.direction == "to-color"
-        if is_to_color and (provenance_in(task.source) or "").startswith(COLORED):
-            return {"status": "passed over", "reason": OURS}
-        _, record = self.translate(task)
-        places = ((task.source, self.source.shown(item.name)), (task.target, self.output.shown(item.output)))
-        for path, place in places if "reason" in record else ():
-            record["reason"] = record["reason"].replace(str(path), place)
-        return {key: value for key, value in record.items() if key not in LOCAL}
+    def _color(self, item: Item, task: Task) -> list[Record]:
+        """By this process; or, if one has died with it alone, by one that may die."""
+        places = self.source.shown(item.name), self.output.shown(item.output)
+        if item.deaths:
+            return color_apart(self.work, item, task, places)
+        return self.coloring(item, task, places)
 
     def _store(self, item: Item, task: Task, record: Record) -> Record:
         """Put the output in its place, its map of doubt before it: where the output is, all of it is."""
@@ -127,11 +115,11 @@ class Worker:
                     self._put(item, task, DOUBT_SUFFIX, record["doubt_sha256"])
                 self._put(item, task, "", record["output_sha256"])
         except PhotoError as error:
-            record = _refused(error.reason, error)
+            record = refused(error.reason, error)
         except StorageError as error:
-            record = _refused("unwritable", error)
+            record = refused("unwritable", error)
         task.source.unlink(missing_ok=True)
-        settings = {"settings": self.translate.settings(task)}
+        settings = {"settings": self.coloring.translate.settings(task)}
         return {"input": item.name, "bytes": item.bytes, "version": item.version} | settings | record
 
     def _put(self, item: Item, task: Task, suffix: str, digest: str) -> None:
@@ -139,7 +127,7 @@ class Worker:
         path, name = task.target.with_name(task.target.name + suffix), item.output + suffix
         there = self.output.sha256(name) if item.taken else None
         if there != digest:
-            if there not in (None, *item.ours) and not self.options.overwrite:
+            if there not in (None, *item.ours) and not self.work.options.overwrite:
                 raise exists(self.output.shown(name))
             self.output.put(path, name)
         path.unlink()
@@ -147,7 +135,3 @@ class Worker:
 
 def _suffix(item: Item) -> str:
     return Path(item.output).suffix
-
-
-def _refused(code: str, error: Exception) -> Record:
-    return {"status": "refused", "code": code, "reason": str(error)}

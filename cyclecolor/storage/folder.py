@@ -62,7 +62,7 @@ class FolderStore(Store):
     def put(self, path: Path, name: str) -> None:
         """Write it beside its place, then move it there."""
         target = self.root / name
-        if not target.parent.resolve().is_relative_to(self.root.resolve()):
+        if not self._holds(target):
             raise StorageError(
                 f"{shown(target)}: a link there leads out of the output folder {shown(self.root)}; "
                 "remove the link"
@@ -74,9 +74,15 @@ class FolderStore(Store):
             except CycleColorError as error:
                 raise StorageError(str(error)) from error
 
+    def _holds(self, target: Path) -> bool:
+        """Whether no link on the way to a file leads out."""
+        return target.parent.resolve().is_relative_to(self.root.resolve())
+
     def remove(self, name: str) -> None:
-        """And the folders that are empty without it."""
+        """And the folders that are empty without it. What lies behind a link is not here."""
         target = self.root / name
+        if not self._holds(target):
+            return
         with _said(target):
             target.unlink(missing_ok=True)
         for folder in target.parents[: len(Path(name).parts) - 1]:

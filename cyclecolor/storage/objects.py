@@ -20,6 +20,13 @@ T = TypeVar("T")
 WHOLE = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory")
 """Kinds of stores that put an object in its place whole, or not at all."""
 WEB = ("http", "https")
+EXTRA = "'cyclecolor[storage]'"
+PACKAGES = {
+    **dict.fromkeys(("s3", "s3a", *WEB), EXTRA),
+    **dict.fromkeys(("gs", "gcs"), f"{EXTRA} gcsfs"),
+    **dict.fromkeys(("az", "abfs", "abfss"), f"{EXTRA} adlfs"),
+}
+"""What to install for each kind of store."""
 VERSIONS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "updated", "created")
 KEYS = 1000  # in a page of a listing; the most that S3 gives
 SIDE_BY_SIDE = 16  # requests for pages
@@ -43,7 +50,8 @@ class ObjectStore(Store):
         try:
             self.files, root = fsspec.core.url_to_fs(address, use_listings_cache=False)
         except ImportError as error:
-            raise CycleColorError(f"{self.shown()}: {error.msg}", exit_code=2) from None
+            how = f": pip install {PACKAGES[self.scheme]}" if self.scheme in PACKAGES else ""
+            raise CycleColorError(f"{self.shown()}: {error.msg}{how}", exit_code=2) from None
         except ValueError as error:
             raise CycleColorError(f"{self.shown()}: {scrubbed(str(error))}", exit_code=2) from None
         self.root = root if self.scheme in WEB else root.rstrip("/")

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
@@ -14,7 +14,7 @@ from pathlib import Path
 from ..collection.tars import unpack_photos
 from ..config import Data
 from ..data.open import LAYOUTS
-from ..distributed import broadcast, is_first
+from ..distributed import broadcast, rank, world_size
 from ..errors import CycleColorError
 from ..files import Busy, atomic_write, hold_file, shown
 from ..photos import PHOTO_SUFFIXES, TAR_SUFFIX, is_service, is_tar
@@ -26,7 +26,7 @@ FOLDER = "photos"  # in the run's folder
 KEYS = ("root", "gray", "color")
 TOPS = {"root": (*chain(*LAYOUTS), *TEST_FOLDERS)}  # what is used of it
 SIDE_BY_SIDE = 8  # requests
-PATIENCE = 1.0  # seconds between looks whether process 0 has done
+PATIENCE = 1.0  # seconds between looks whether another process has done
 
 logger = logging.getLogger("cyclecolor")
 
@@ -41,7 +41,7 @@ def at_hand(data: Data, run_dir: Path) -> Data:
 
 
 def copy_piles(data: Data, run_dir: Path, *, begun: bool, accepted: bool) -> None:
-    """Copy what the addresses of a `data` table hold; process 0 does it, the others wait.
+    """Copy what the addresses of a `data` table hold into one folder; each process copies its part.
 
     What is there already is not copied again, so that a copy that was interrupted goes on.
 
@@ -62,19 +62,38 @@ def copy_piles(data: Data, run_dir: Path, *, begun: bool, accepted: bool) -> Non
     addresses = _addresses(data)
     if not addresses:
         return
-    lock = run_dir / FOLDER / ".lock"
-    if is_first():
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        release = hold_file(lock, f"process {os.getpid()} is copying\n")
-    broadcast(0)  # now it is held: copying may take longer than processes wait for each other otherwise
-    if is_first():
+    folder = run_dir / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def prepare() -> None:
+        for left in folder.glob(".part-*"):
+            shutil.rmtree(left)
+        for key, address in addresses.items():
+            _prepare(address, folder / key, data.copy_gb, begun=begun, accepted=accepted)
+
+    def fetch() -> None:
+        for key, address in addresses.items():
+            _fetch_part(address, folder / key, int(data.copy_gb * 1e9))
+
+    _while_others_wait(prepare, folder, [0])
+    _while_others_wait(fetch, folder, range(world_size()))
+
+
+def _while_others_wait(work: Callable[[], None], folder: Path, workers: Sequence[int]) -> None:
+    """Let some processes work, side by side, until all of them have ended.
+
+    By locks: it may take longer than processes wait for each other otherwise.
+    """
+    if rank() in workers:
+        release = hold_file(folder / f".lock-{rank()}", f"process {os.getpid()} is copying\n")
+    broadcast(0)  # now all are held
+    if rank() in workers:
         try:
-            for key, address in addresses.items():
-                _copy(address, lock.parent / key, data.copy_gb, begun=begun, accepted=accepted)
+            work()
         finally:
             release()
-    else:
-        _wait_for(lock)
+    for worker in workers:
+        _wait_for(folder / f".lock-{worker}")
     broadcast(0)
 
 
@@ -101,8 +120,8 @@ def _wait_for(lock: Path) -> None:
             time.sleep(PATIENCE)
 
 
-def _copy(address: Address, folder: Path, limit_gb: float, *, begun: bool, accepted: bool) -> None:
-    """A note of what is to be there comes first, so that a file of the right size is the right one."""
+def _prepare(address: Address, folder: Path, limit_gb: float, *, begun: bool, accepted: bool) -> None:
+    """Note what is to be there, and remove what is not: so a file of the right size is the right one."""
     store, note = open_store(address), folder.with_suffix(".json")
     listing, known = _list(store, TOPS.get(folder.name, ())), _read(note)
     changed = {name for name in listing.keys() | known.keys() if listing.get(name) != known.get(name)}
@@ -128,10 +147,26 @@ def _copy(address: Address, folder: Path, limit_gb: float, *, begun: bool, accep
             else:
                 (folder / name).unlink(missing_ok=True)
         atomic_write(note, lambda file: file.write(json.dumps(listing).encode()))
-        missing = [name for name, (count, _) in listing.items() if not _is_there(folder / name, count)]
-        _fetch(store, missing, folder, limit)
     except OSError as error:
-        raise CycleColorError(f"{shown(folder)}: cannot be written: {error.strerror}") from error
+        raise _unwritable(folder, error) from error
+
+
+def _fetch_part(address: Address, folder: Path, limit: int) -> None:
+    """Every n-th file of the note that is not there yet, by each of n processes."""
+    note = folder.with_suffix(".json")
+    listing = _read(note)
+    if not listing:
+        raise CycleColorError(f"{shown(note)}: process {rank()} cannot read it; put --run-dir where all can")
+    part = [*listing.items()][rank() :: world_size()]
+    missing = [name for name, (count, _) in part if not _is_there(folder / name, count)]
+    try:
+        _fetch(open_store(address), missing, folder, limit)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(folder: Path, error: OSError) -> CycleColorError:
+    return CycleColorError(f"{shown(folder)}: cannot be written: {error.strerror}")
 
 
 def _list(store: Store, tops: Sequence[str]) -> Listing:
@@ -172,8 +207,6 @@ def _is_there(path: Path, count: int | str | None) -> bool:
 
 def _fetch(store: Store, names: list[str], folder: Path, limit: int) -> None:
     """Several at a time, each whole or not at all."""
-    for left in folder.parent.glob(".part-*"):
-        shutil.rmtree(left)
     with (
         tempfile.TemporaryDirectory(prefix=".part-", dir=folder.parent) as parts,
         ThreadPoolExecutor(SIDE_BY_SIDE) as pool,
