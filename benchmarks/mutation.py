@@ -13,18 +13,23 @@ without those that put None in the place of something or leave out an argument: 
 error at once, whatever is tested. Each meets the tests that call its function, the quickest first, of
 `--budget` seconds together. Which do is found out before, by a run of the test files of its folder, which
 ends after `--minutes`; `--calls` keeps what it found in a file, for the next time.
+
+`--json docs/results/mutation.json` keeps what came of a run, in the place of what came of the same before.
+The tables of docs/results/MUTATION.md are compared with it by tests/test_numbers.py.
 """
 
 import argparse
 import importlib
+import json
 import os
 import resource
+import subprocess
 import sys
 from importlib.abc import MetaPathFinder
 from importlib.machinery import SourceFileLoader
 from importlib.util import spec_from_file_location
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sampling import sampled, try_sample
 
@@ -189,6 +194,17 @@ def turn(root: Path, mutants: list[Mutant], seconds: int) -> list[Mutant]:
     return survivors
 
 
+def keep(path: Path, record: dict[str, Any]) -> None:
+    """Add a run to a file of them, in the place of one of the same paths, seed and number."""
+    git = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(git, capture_output=True, text=True).stdout.strip()
+    same = ("paths", "sample", "seed")
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    others = [run for run in known if any(run[name] != record[name] for name in same)]
+    runs = sorted([*others, {"commit": commit, **record}], key=lambda run: [run[name] for name in same])
+    path.write_text(json.dumps(runs, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
 def main() -> int:
     """Try the listed lines, or a sample; 1 if a listed line is not noticed."""
     parser = argparse.ArgumentParser(
@@ -203,17 +219,26 @@ def main() -> int:
     )
     parser.add_argument("--calls", type=Path, help="A file that keeps what that run found.")
     parser.add_argument("--seconds", type=int, default=300, help="Processor time of a listed line.")
+    parser.add_argument("--json", type=Path, help="A file to which what came of it is added.")
     arguments = parser.parse_args()
     os.environ |= {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "NO_ALBUMENTATIONS_UPDATE": "1"}
+    path = arguments.json and arguments.json.absolute()
+    asked = {"paths": [place.as_posix() for place in arguments.paths], "sample": 0, "seed": 0}
     if arguments.paths:
         os.chdir(ROOT)  # where mutmut finds its settings
-        mutants = sampled(ROOT, arguments.paths, arguments.sample, arguments.seed)
+        asked |= {"sample": arguments.sample, "seed": arguments.seed}
+        mutants: list = sampled(ROOT, arguments.paths, arguments.sample, arguments.seed)
         options = {"budget": arguments.budget, "minutes": arguments.minutes, "calls": arguments.calls}
-        try_sample(mutants, options)
-        return 0
-    for library in LIBRARIES:
-        importlib.import_module(library)
-    return bool(turn(ROOT, [broken(ROOT, line) for line in LINES], arguments.seconds))
+        survivors: list = try_sample(mutants, options)
+    else:
+        for library in LIBRARIES:
+            importlib.import_module(library)
+        mutants = [broken(ROOT, line) for line in LINES]
+        survivors = turn(ROOT, mutants, arguments.seconds)
+    if path:
+        told = [mutant.change for mutant in survivors]
+        keep(path, {**asked, "tried": len(mutants), "noticed": len(mutants) - len(told), "survivors": told})
+    return bool(survivors and not arguments.paths)
 
 
 if __name__ == "__main__":

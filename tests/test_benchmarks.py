@@ -340,7 +340,7 @@ def test_bench_onnx(script, photos, monkeypatch, capsys):
 def test_every_script_is_here():
     """Scripts that are only imported by others aside."""
     tested = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
-    parts = {"reference", "contenders", "sampling"}
+    parts = {"reference", "contenders", "sampling", "calls"}
     assert {path.stem for path in BENCHMARKS.glob("*.py")} - parts <= tested
 
 
@@ -406,8 +406,10 @@ def test_sampling(script, tmp_path, monkeypatch, capsys):
         "def test_times():\n    assert times(2, 1) == 2\n\n\n"
         "def test_sum():\n    assert Sum.of(times(1), 2) == 3\n"
     )
-    for name, text in {"small/room/arithmetic.py": source, "tests/test_small.py": test}.items():
-        (tmp_path / name).parent.mkdir(parents=True)
+    more = "def unlike(a, b):\n    return a != b\n"
+    texts = {"small/room/arithmetic.py": source, "small/room/more.py": more, "tests/test_small.py": test}
+    for name, text in texts.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     changes = [
         ("times", "a * b", "a / b"),
@@ -430,7 +432,24 @@ def test_sampling(script, tmp_path, monkeypatch, capsys):
     said = capsys.readouterr().out
     assert said.count("3 of 5 noticed") == 2
     assert said.count("max(\n     by tests/test_small.py::test_sum\n") == 2
-    assert said.count("2 of 2 tests passed") == 1
+    assert said.count("2 of 2 tests passed") == said.count("0 of 0 tests passed") == 1
+    # A test that was not there, and a mutant of a file of the room that was not sampled before.
+    (tmp_path / "tests/test_more.py").write_text(
+        "from small.room.more import unlike\n\n\ndef test_unlike():\n    assert unlike(1, 2)\n"
+    )
+    monkeypatch.setattr(sampling, "TESTS", {"room": "small more"})
+    broken = sampling.Mutant("small/room/more.py:unlike", more.replace("!=", "=="), "==")
+    assert sampling.try_sample([broken], options) == []
+    assert "1 of 1 tests passed" in capsys.readouterr().out
+
+
+def test_what_mutation_found_is_kept_once(script, tmp_path):
+    """Of the same paths, number and seed, the last run; of others, all."""
+    mutation, kept = script("mutation"), tmp_path / "kept.json"
+    for seed, noticed in ((1, 5), (0, 6), (1, 7)):
+        mutation.keep(kept, {"paths": ["a"], "sample": 9, "seed": seed, "noticed": noticed})
+    found = json.loads(kept.read_text())
+    assert [(run["seed"], run["noticed"]) for run in found] == [(0, 6), (1, 7)]
 
 
 def test_a_sample_is_of_mutants_that_tell(script, tmp_path):
