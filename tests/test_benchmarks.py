@@ -165,6 +165,16 @@ def equal_cells(markdown, *columns):
     return all(len({cells[place] for place in places}) == 1 for cells in rows[2:])
 
 
+def test_controls(script, tmp_path, capsys):
+    controls = script("controls", tmp_path / "found.json", "--steps", 1, "--scenes", 3)
+    controls.main()
+    record = json.loads((tmp_path / "found.json").read_text())
+    assert capsys.readouterr().out == controls.table(record) + "\n"
+    assert list(record["controls"]) == list(controls.BOTTLENECKS)
+    failing = {"score": {"value": 2.0, "low": 1.5, "high": 2.5}, "limit": 1.1, "verdict": "fails"}
+    assert controls.cell(failing) == "**2.00 [1.50, 2.50]**"
+
+
 def test_fuzz_checkpoints(script, capsys):
     assert script("fuzz_checkpoints", "--mutants", 20).main() == 0
     assert "20 mutants of seed 0" in capsys.readouterr().out
