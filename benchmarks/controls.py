@@ -9,12 +9,12 @@ tests/test_numbers.py compares the two.
 
 import argparse
 import json
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import write_scenes
+from record import ROOT, commit
 
 from cyclecolor import load
 from cyclecolor.config import load_experiment
@@ -22,7 +22,6 @@ from cyclecolor.evaluation.folders import audit_folder
 from cyclecolor.files import write_json
 from cyclecolor.training import train
 
-ROOT = Path(__file__).resolve().parent.parent
 CLOSED = ["bottleneck.quantize=true", "bottleneck.noise=0.01"]
 BOTTLENECKS = {
     "none, gradient passed": [],
@@ -68,9 +67,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--scenes", type=int, default=64)
     arguments = parser.parse_args()
-    git = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(git, capture_output=True, text=True).stdout.strip()
-    record = {"commit": commit, "steps": arguments.steps, "scenes": arguments.scenes, "controls": {}}
+    record = {"commit": commit(), "steps": arguments.steps, "scenes": arguments.scenes, "controls": {}}
     with tempfile.TemporaryDirectory() as folder:
         write_scenes.main(Path(folder) / "scenes", arguments.scenes, 32)
         for number, (name, changes) in enumerate(BOTTLENECKS.items()):

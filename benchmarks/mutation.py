@@ -23,7 +23,6 @@ import importlib
 import json
 import os
 import resource
-import subprocess
 import sys
 from importlib.abc import MetaPathFinder
 from importlib.machinery import SourceFileLoader
@@ -31,6 +30,7 @@ from importlib.util import spec_from_file_location
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from record import commit
 from sampling import sampled, try_sample
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -196,12 +196,10 @@ def turn(root: Path, mutants: list[Mutant], seconds: int) -> list[Mutant]:
 
 def keep(path: Path, record: dict[str, Any]) -> None:
     """Add a run to a file of them, in the place of one of the same paths, seed and number."""
-    git = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(git, capture_output=True, text=True).stdout.strip()
     same = ("paths", "sample", "seed")
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     others = [run for run in known if any(run[name] != record[name] for name in same)]
-    runs = sorted([*others, {"commit": commit, **record}], key=lambda run: [run[name] for name in same])
+    runs = sorted([*others, {"commit": commit(), **record}], key=lambda run: [run[name] for name in same])
     path.write_text(json.dumps(runs, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

@@ -350,28 +350,45 @@ def test_bench_onnx(script, photos, monkeypatch, capsys):
 def test_every_script_is_here():
     """Scripts that are only imported by others aside."""
     tested = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
-    parts = {"reference", "contenders", "sampling", "calls"}
+    parts = {"reference", "contenders", "sampling", "calls", "record"}
     assert {path.stem for path in BENCHMARKS.glob("*.py")} - parts <= tested
 
 
-def test_bench_hints(script, photos, capsys):
-    bench = script("bench_hints", photos, "--count", 2)
+def test_bench_hints(script, photos, tmp_path, capsys):
+    bench = script("bench_hints", photos, "--count", 2, "--json", tmp_path / "found.json")
     bench.main()
-    rows = {line[:40].strip(): float(line[40:].split()[0]) for line in capsys.readouterr().out.splitlines()}
-    assert rows["20 ours"] < rows["no hints"]
-    ways = ("ours", "nearest, hints alone", "nearest, changes", "Levin, hints alone", "Levin, changes")
-    assert all(f"{count:>2} {way}".strip() in rows for count in bench.COUNTS for way in ways)
+    record = json.loads((tmp_path / "found.json").read_text())
+    assert (record["folder"], record["photos"]) == ("color", 2)
+    errors = record["errors"]
+    assert errors["20 ours"][0] < errors["no hints"][0]
+    rows = capsys.readouterr().out.splitlines()
+    assert "\n".join(rows) == bench.table(record)
+    assert len({line.count("|") for line in rows}) == 1
+    assert rows[-1].startswith(f"| 20 | {errors['20 ours'][0]:.2f} ± {errors['20 ours'][1]:.2f} | ")
+    assert rows[-1].endswith(f" | {bench.cell(errors['20 nearest, changes'])} |")
 
 
-def test_bench_reference(script, photos, capsys):
+def test_means_are_of_what_is_a_number(script):
+    """Two deviations of 1 about 3: half an interval is 1.96 / sqrt(2)."""
+    bench = script("bench_hints")
+    assert bench.with_spread([2.0, float("nan"), 4.0]) == pytest.approx([3, 1.96 / 2**0.5])
+    assert bench.cell([3.0, 1.386]) == "3.00 ± 1.39"
+
+
+def test_bench_reference(script, photos, tmp_path, capsys):
     """References are found out by what they do; a photo helps itself the most."""
     (photos / "manifest.csv").write_text("name,kind\n0.png,barn\n1.png,barn\n2.png,barn\n")
-    script("bench_reference", photos, "--count", 2).main()
-    lines = capsys.readouterr().out.splitlines()
-    rows = {line[:40].strip(): float(line[40:].split()[0]) for line in lines}
-    assert rows["another photo of its kind"] != rows["another photo"]  # that of 1.png is 2.png, not 0.png
-    assert rows["itself, mirrored"] < min(rows["no reference"], rows["another photo"])
-    assert rows["right half, after the left"] != rows["right half, no reference"]
+    bench = script("bench_reference", photos, "--count", 2, "--json", tmp_path / "found.json")
+    bench.main()
+    record = json.loads((tmp_path / "found.json").read_text())
+    error = {what: of[0][0] for what, of in record["errors"].items()}
+    assert error["another photo of its kind"] != error["another photo, of something else"]  # 2.png, not 0.png
+    itself = error["the photo itself in color, mirrored"]
+    assert itself < min(error["nothing"], error["another photo, of something else"])
+    assert error["right half, after the left half in color"] != error["right half, after nothing"]
+    said = capsys.readouterr().out
+    assert said == bench.table(record) + "\n"
+    assert f"| nothing | {error['nothing']:.2f} ± " in said
 
 
 def test_what_hints_are_compared_with(script):
