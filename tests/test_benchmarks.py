@@ -102,7 +102,8 @@ def test_denoise(script, photos, capsys):
 
 
 def test_faces(script, tmp_path, capsys):
-    faces = script("faces", tmp_path, tmp_path / "faces.csv", "default")
+    found = tmp_path / "found.json"
+    faces = script("faces", tmp_path, tmp_path / "faces.csv", "default", "--json", found)
     assert faces.typology_angle(torch.tensor([70.0, 15.0, 20.0]).view(1, 3, 1, 1)) == pytest.approx(45)
     for name, color in (("light", (224, 172, 140)), ("dark", (92, 58, 42)), ("none", (90, 110, 200))):
         Image.new("RGB", (48, 48), color).save(tmp_path / f"{name}.png")
@@ -110,15 +111,18 @@ def test_faces(script, tmp_path, capsys):
     (tmp_path / "faces.csv").write_text("\n".join(rows))
     faces.main()
     said = capsys.readouterr().out
-    assert "| default | light | 1 |" in said
-    assert "| default | dark | 1 |" in said
+    assert "| `default` | light | 1 |" in said
+    assert "| `default` | dark | 1 |" in said
+    assert said == faces.table(json.loads(found.read_text())) + "\n"
 
 
-def test_reliability(script, photos, capsys):
-    script("reliability").main(photos, "default")
+def test_reliability(script, photos, tmp_path, capsys):
+    reliability = script("reliability")
+    reliability.main(photos, "default", tmp_path / "found.json")
     chroma, doubt = capsys.readouterr().out.split("\n\n")
     shares = [float(line.split("|")[2].rstrip(" %")) for line in chroma.splitlines()[2:]]
     assert sum(shares) == pytest.approx(100, abs=0.5)
+    assert doubt == reliability.table(json.loads((tmp_path / "found.json").read_text())) + "\n"
     *fifths, correlation = doubt.splitlines()[2:]
     levels = [float(line.split("|")[2]) for line in fifths]
     assert len(levels) == 3  # one photo in each
