@@ -14,8 +14,8 @@ error at once, whatever is tested. Each meets the tests that call its function, 
 `--budget` seconds together. Which do is found out before, by a run of the test files of its folder, which
 ends after `--minutes`; `--calls` keeps what it found in a file, for the next time.
 
-`--json docs/results/mutation.json` keeps what came of a run, in the place of what came of the same before.
-The tables of docs/results/MUTATION.md are compared with it by tests/test_numbers.py.
+`--json docs/results/mutation.json` keeps what came of a run, in the place of what came of the same before,
+and prints the table of all. tests/test_numbers.py compares it with that of docs/results/MUTATION.md.
 """
 
 import argparse
@@ -194,13 +194,25 @@ def turn(root: Path, mutants: list[Mutant], seconds: int) -> list[Mutant]:
     return survivors
 
 
-def keep(path: Path, record: dict[str, Any]) -> None:
-    """Add a run to a file of them, in the place of one of the same paths, seed and number."""
+def keep(path: Path, record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Add a run to a file of them, in the place of one of the same paths, number and seed; all of them."""
     same = ("paths", "sample", "seed")
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     others = [run for run in known if any(run[name] != record[name] for name in same)]
     runs = sorted([*others, {"commit": commit(), **record}], key=lambda run: [run[name] for name in same])
     path.write_text(json.dumps(runs, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return runs
+
+
+def table(runs: list[dict[str, Any]]) -> str:
+    """A row a run, the listed lines first."""
+    lines = ["| paths | draw | commit | noticed |", "|---|---|---|--:|"]
+    for run in runs:
+        paths = " ".join(f"`{path.removeprefix('cyclecolor/')}`" for path in run["paths"])
+        draw = f"{run['sample']}, seed {run['seed']}" if paths else ""
+        share = f"{run['noticed']} of {run['tried']} ({run['noticed'] / run['tried']:.0%})"
+        lines.append(f"| {paths or 'the lines below'} | {draw} | {run['commit']} | {share} |")
+    return "\n".join(lines)
 
 
 def main() -> int:
@@ -235,7 +247,8 @@ def main() -> int:
         survivors = turn(ROOT, mutants, arguments.seconds)
     if path:
         told = [mutant.change for mutant in survivors]
-        keep(path, {**asked, "tried": len(mutants), "noticed": len(mutants) - len(told), "survivors": told})
+        counts = {"tried": len(mutants), "noticed": len(mutants) - len(told)}
+        print(table(keep(path, {**asked, **counts, "survivors": told})))
     return bool(survivors and not arguments.paths)
 
 

@@ -478,9 +478,12 @@ def test_what_mutation_found_is_kept_once(script, tmp_path):
     """Of the same paths, number and seed, the last run; of others, all."""
     mutation, kept = script("mutation"), tmp_path / "kept.json"
     for seed, noticed in ((1, 5), (0, 6), (1, 7)):
-        mutation.keep(kept, {"paths": ["a"], "sample": 9, "seed": seed, "noticed": noticed})
-    found = json.loads(kept.read_text())
-    assert [(run["seed"], run["noticed"]) for run in found] == [(0, 6), (1, 7)]
+        asked = {"paths": ["cyclecolor/a"], "sample": 8, "seed": seed}
+        runs = mutation.keep(kept, {**asked, "tried": 8, "noticed": noticed, "survivors": []})
+    assert json.loads(kept.read_text()) == runs
+    assert [(run["seed"], run["noticed"]) for run in runs] == [(0, 6), (1, 7)]
+    last = mutation.table(runs).splitlines()[-1]
+    assert last == f"| `a` | 8, seed 1 | {runs[1]['commit']} | 7 of 8 (88%) |"
 
 
 def test_a_sample_is_of_mutants_that_tell(script, tmp_path):

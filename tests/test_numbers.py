@@ -51,6 +51,50 @@ def test_the_figures_on_a_card_are_those_measured_of_its_file(card, monkeypatch)
     assert record["audits"]
 
 
+TABLES = [  # a page of results, the JSON beside it, and the script that writes that and the table
+    ("HINTS.md", "hints.json", "bench_hints"),
+    ("HINTS.md", "references.json", "bench_reference"),
+    ("AUDIT.md", "controls.json", "controls"),
+    ("RESULTS.md", "faces.json", "faces"),
+    ("RESULTS.md", "doubt.json", "reliability"),
+    ("MUTATION.md", "mutation.json", "mutation"),
+]
+
+
+@pytest.mark.parametrize(("page", "name", "script"), TABLES, ids=lambda part: part.rpartition("/")[2])
+def test_tables_are_of_what_was_measured(page, name, script, monkeypatch):
+    """The page has the table that the script makes of its JSON, and names the commit."""
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    record, text = json.loads(text_of(f"docs/results/{name}")), text_of(f"docs/results/{page}")
+    assert importlib.import_module(script).table(record) in text
+    for run in record if isinstance(record, list) else [record]:
+        assert f" {run['commit']}" in text
+
+
+def test_skin_on_the_card_is_that_of_the_faces():
+    rows = [r for r in json.loads(text_of("docs/results/faces.json"))["rows"] if r["checkpoint"] == "default"]
+    said = re.search(r"\| skin \| (.*) \|", text_of("checkpoints/default.md"))[1]
+    hues = [row["scores"]["hue error, degrees"] for row in rows]
+    (light, dark) = ([round(hue[name]) for name in ("value", "low", "high")] for hue in hues)
+    assert [row["skin"] for row in rows] == ["light", "dark"]
+    assert said == (
+        f"hue error {light[0]} degrees [{light[1]}, {light[2]}] on {rows[0]['faces']} light faces, "
+        f"{dark[0]} [{dark[1]}, {dark[2]}] on {rows[1]['faces']} dark ones"
+    )
+
+
+def test_records_beside_the_results_are_on_a_page():
+    records = {path.name for path in (ROOT / "docs/results").glob("*.json")}
+    assert records == {name for _, name, _ in TABLES}
+
+
+def test_what_survives_mutation_is_spoken_of():
+    for run in json.loads(text_of("docs/results/mutation.json")):
+        for survivor in run["survivors"]:
+            function = survivor.splitlines()[0].removeprefix("cyclecolor/")
+            assert f"`{function}`" in text_of("docs/results/MUTATION.md")
+
+
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: card.stem)
 def test_the_size_on_a_card_is_that_of_its_network(card):
     said = re.search(r"; (\d+\.\d+) M parameters", text_of(card))
