@@ -4,6 +4,7 @@ import hashlib
 import importlib
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -176,6 +177,36 @@ def test_limits_of_collections_on_the_page_are_those_of_the_code():
     ):
         assert re.findall(words, page) == [str(dispatch.BATCH)]
     assert re.findall(r"cost a GET of (\d+) bytes", page) == [str(worker.HEAD)]
+
+
+def test_a_cluster_on_paper_is_that_of_the_command(monkeypatch, capsys):
+    """Each column is what the command on the page prints."""
+    pytest.importorskip("pyarrow", reason="the extra `storage` is not installed")
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    script, page = importlib.import_module("bench_collection"), text_of("docs/cluster.md")
+    options = re.search(
+        r"`bench_collection\.py (model .*) --lists 16`, and `--lists 1`", " ".join(page.split())
+    )
+    table = re.search(r"\| part \|.*\n\|.*\n((?:\|.*\n)+)", page)[1].splitlines()
+    for lists, column in ((1, 2), (16, 3)):
+        monkeypatch.setattr(sys, "argv", ["", *options[1].split(), "--lists", str(lists)])
+        script.main()
+        hours = list(json.loads(capsys.readouterr().out).values())
+        assert [float(row.split("|")[column]) for row in table] == hours[: len(table)]
+    assert f"coloring, {hours[-2]:,} photos/s" in page
+    assert f"it could keep up with {round(hours[-1], -2):,}/s" in page
+
+
+def test_the_readme_promises_what_was_measured():
+    """Of every checkpoint that is released, on all photos that it was scored on."""
+    readme = " ".join(text_of("README.md").split())
+    assert "its lightness differs from the scan's by at most half an 8-bit level on every pixel" in readme
+    for card in CARDS:
+        scores = json.loads(card.with_suffix(".json").read_text(encoding="utf-8"))["scores"]
+        worst = [of_set["scores"]["lightness_error_max"]["ours"]["value"] for of_set in scores.values()]
+        assert max(worst) <= 0.5
+    (python,) = re.findall(r"You need Python ([\d.]+) or newer", readme)
+    assert f"python_requires = >={python}\n" in text_of("setup.cfg")
 
 
 def test_payloads_are_as_many_as_said(tmp_path):
