@@ -18,7 +18,7 @@ from calls import calls_of, in_a_fork, put, run, watched
 ROOT = Path(__file__).resolve().parent.parent
 # The test files that are about a folder, those of the smallest parts first.
 TESTS = {
-    "checkpoint": "imported trust statistics pretrained training resuming",
+    "checkpoint": "tensor_files imported trust statistics pretrained training resuming",
     "color": "color metrics painting audit film hints",
     "evaluation": "metrics distributions content audit evaluate doctor perceptual paper_cyclegan",
     "files": "files photos formats trust translate",
