@@ -10,10 +10,11 @@ import torch
 from cyclecolor.checkpoint.safetensors_file import ZEROS, TensorFile, TensorFileError, sealed_bytes
 
 
-def opened(tmp_path, content: bytes) -> TensorFile:
+def read(tmp_path, content: bytes) -> dict[str, torch.Tensor]:
     path = tmp_path / "x.safetensors"
     path.write_bytes(content)
-    return TensorFile(path.open("rb"))
+    with path.open("rb") as file:
+        return dict(TensorFile(file).read())
 
 
 def of_shape(shape: list[int]) -> bytes:
@@ -28,13 +29,12 @@ def test_a_tensor_that_reads_like_a_seal_is_none(tmp_path):
     text = f'"sha256":"{ZEROS}"'.encode()
     tensors = {"a": torch.frombuffer(bytearray(text.ljust(80)), dtype=torch.int64), "b": torch.ones(2)}
     content = sealed_bytes(tensors, {"format": "any"})
-    for read in (dict(opened(tmp_path, content).read()), safetensors.torch.load(content)):
-        assert read.keys() == tensors.keys()
-        assert all(torch.equal(read[name], tensors[name]) for name in tensors)
+    for found in (read(tmp_path, content), safetensors.torch.load(content)):
+        assert found.keys() == tensors.keys()
+        assert all(torch.equal(found[name], tensors[name]) for name in tensors)
 
 
 def test_a_shape_has_eight_sides_at_most(tmp_path):
-    ((_, tensor),) = opened(tmp_path, of_shape([1] * 7 + [2])).read()
-    assert torch.equal(tensor, torch.zeros([1] * 7 + [2]))
+    assert torch.equal(read(tmp_path, of_shape([1] * 7 + [2]))["a"], torch.zeros([1] * 7 + [2]))
     with pytest.raises(TensorFileError, match="impossible shape"):
-        opened(tmp_path, of_shape([1] * 8 + [2]))
+        read(tmp_path, of_shape([1] * 8 + [2]))
