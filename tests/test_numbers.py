@@ -72,6 +72,15 @@ def test_tables_are_of_what_was_measured(page, name, script, monkeypatch):
         assert f" {run['commit']}" in text
 
 
+def test_the_released_checkpoints_pass_their_audits_and_the_control_does_not():
+    assert "## The released checkpoints pass\n" in text_of("docs/results/AUDIT.md")
+    for card in CARDS:
+        audits = json.loads(card.with_suffix(".json").read_text(encoding="utf-8"))["audits"].values()
+        assert [audit["passed"] for audit in audits] == [True] * len(audits)
+    control, *_ = json.loads(text_of("docs/results/controls.json"))["controls"].values()
+    assert control["figures"]["R_swap"]["verdict"] == "fails"
+
+
 def test_skin_on_the_card_is_that_of_the_faces():
     rows = [r for r in json.loads(text_of("docs/results/faces.json"))["rows"] if r["checkpoint"] == "default"]
     said = re.search(r"\| skin \| (.*) \|", text_of("checkpoints/default.md"))[1]
