@@ -52,6 +52,46 @@ def test_the_figures_on_a_card_are_those_measured_of_its_file(card, monkeypatch)
     assert record["audits"]
 
 
+DEFAULT_ROWS = {  # of the table of `default` in RESULTS.md: metric, what it is of, digits
+    "CIEDE2000": ("ciede2000", "ours", 2),
+    "gain over gray, paired": ("ciede2000_gain", "do_nothing", 2),
+    "gain over mean color, paired": ("ciede2000_gain", "mean_color", 2),
+    "hue error, degrees": ("hue_error", "ours", 1),
+    "cosine of hue": ("hue_cosine", "ours", 2),
+    "colorfulness ratio": ("colorfulness_ratio", "ours", 2),
+}
+
+
+def test_the_table_of_default_is_that_of_its_record():
+    """Rows of the checkpoint that is released; those of the one before are of a file that is not here."""
+    record = json.loads(text_of("checkpoints/default.json"))["scores"]
+    tables = re.findall(r"\n\n(\| .*`broad_test`(?:.*\n\|)+.*)", text_of("docs/results/RESULTS.md"))
+    (of_sets, *_), (on_film, *_) = (
+        [table for table in tables if words in table]
+        for words in ("| `mixed_test` (242) |", "on `mixed_box` (three films)")
+    )
+    plain = [record[name]["scores"] for name in ("everyday photos", "many kinds", "landscapes")]
+    film = record["everyday photos on three old films"]["scores"]
+    film = {name.removesuffix("_at_true_lightness"): row for name, row in film.items()}
+    for table, columns, least in ((of_sets, plain, 6), (on_film, [film], 3)):
+        rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()]
+        said = {row[0]: row[1 : 1 + len(columns)] for row in rows if row[0] in DEFAULT_ROWS}
+        assert len(said) == least
+        for label, cells in said.items():
+            metric, of, digits = DEFAULT_ROWS[label]
+            found = [scores[metric][of] for scores in columns]
+            assert cells == [
+                "{value:.{n}f} [{low:.{n}f}, {high:.{n}f}]".format(**score, n=digits) for score in found
+            ], label
+    casts = [[scores["cast_ratio"][of]["value"] for of in ("ours", "truth")] for scores in plain]
+    grays = [scores["near_gray_share"]["ours"]["value"] for scores in plain]
+    for label, cells in (
+        ("cast ratio, that of the truth", [f"{ours:.2f}, {truth:.2f}" for ours, truth in casts]),
+        ("near-gray outputs", [f"{share:.1%}" for share in grays]),
+    ):
+        assert f"| {label} | {' | '.join(cells)} |" in of_sets
+
+
 TABLES = [  # a page of results, the JSON beside it, and the script that writes that and the table
     ("HINTS.md", "hints.json", "bench_hints"),
     ("HINTS.md", "references.json", "bench_reference"),
