@@ -223,7 +223,9 @@ def main() -> int:
     parser.add_argument("paths", nargs="*", type=Path, help="Files and folders to sample. [the listed lines]")
     parser.add_argument("--sample", type=int, default=40, help="How many mutants.")
     parser.add_argument("--seed", type=int, default=0, help="Of the sample.")
-    parser.add_argument("--budget", type=float, default=30, help="Seconds of tests for a sampled mutant.")
+    parser.add_argument(
+        "--budget", type=float, default=30, help="Processor seconds of tests for a sampled mutant."
+    )
     parser.add_argument(
         "--minutes", type=float, default=30, help="Of the run that finds out what calls what."
     )

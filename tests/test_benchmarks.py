@@ -474,6 +474,15 @@ def test_sampling(script, tmp_path, monkeypatch, capsys):
     assert "1 of 1 tests passed" in capsys.readouterr().out
 
 
+def test_one_case_of_each_test_comes_first(script):
+    seconds = {"a[1]": 1, "a[2]": 2, "b": 3, "c[1]": 4, "c[2]": 5}
+    calls = script("calls").Calls({"function": sorted(seconds)}, seconds)
+    assert calls.of("function", budget=15) == ["a[1]", "b", "c[1]", "a[2]", "c[2]"]
+    assert calls.of("function", budget=5) == ["a[1]", "b"]
+    assert calls.of("function", budget=0) == ["a[1]"]
+    assert calls.of("another", budget=15) == []
+
+
 def test_what_mutation_found_is_kept_once(script, tmp_path):
     """Of the same paths, number and seed, the last run; of others, all."""
     mutation, kept = script("mutation"), tmp_path / "kept.json"
