@@ -27,7 +27,7 @@ TESTS = {
     "methods": "losses methods matching any_film content paper_cyclegan seeds",
     "photos": "tiff pages metadata misread makers photos luma formats",
     "training": "training losses seeds statistics watch resuming processes",
-    "translation": "translate pages tars",
+    "translation": "translate pages tars luma",
 }
 
 

@@ -220,6 +220,9 @@ def test_exported_checkpoint_colors_alike(tmp_path):
     ours, theirs = (ChromaColorizer(c).chroma(lightness) for c in (checkpoint, exported))
     assert (ours - theirs).abs().max() < 2e-3
     assert len(exported.tensors) < len(checkpoint.tensors) / 2
+    for name, tensor in exported.tensors.items():
+        counts = name.endswith(("n_averaged", "num_batches_tracked"))
+        assert tensor.dtype == (torch.int64 if counts else torch.float16), name
     export_checkpoint(checkpoint, tmp_path / "vivid.safetensors", saturation=1.5)
     vivid = ChromaColorizer(read_checkpoint(tmp_path / "vivid.safetensors")).chroma(lightness)
     torch.testing.assert_close(vivid, 1.5 * theirs)
