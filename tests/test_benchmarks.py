@@ -474,13 +474,13 @@ def test_sampling(script, tmp_path, monkeypatch, capsys):
     assert "1 of 1 tests passed" in capsys.readouterr().out
 
 
-def test_one_case_of_each_test_comes_first(script):
-    seconds = {"a[1]": 1, "a[2]": 2, "b": 3, "c[1]": 4, "c[2]": 5}
+def test_further_cases_of_a_test_wait(script):
+    seconds = {"a[1]": 2, "a[2]": 2, "b": 3, "c[1]": 5, "c[2]": 6}
     calls = script("calls").Calls({"function": sorted(seconds)}, seconds)
-    assert calls.of("function", budget=15) == ["a[1]", "b", "c[1]", "a[2]", "c[2]"]
-    assert calls.of("function", budget=5) == ["a[1]", "b"]
+    assert calls.of("function", budget=99) == ["a[1]", "b", "a[2]", "c[1]", "c[2]"]
+    assert calls.of("function", budget=8) == ["a[1]", "b", "a[2]"]
     assert calls.of("function", budget=0) == ["a[1]"]
-    assert calls.of("another", budget=15) == []
+    assert calls.of("another", budget=99) == []
 
 
 def test_what_mutation_found_is_kept_once(script, tmp_path):
