@@ -9,6 +9,7 @@ import runpy
 import signal
 import subprocess
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 from xml.etree import ElementTree
@@ -193,6 +194,38 @@ def test_an_input_keeps_its_output_name(scans, call, tmp_path):
     names = {name: record["output"] for name, record in records(tmp_path / "out").items()}
     assert names["e.gif"] == "e.png"
     assert names["e.png"] == "e~2.png"
+
+
+def test_twins_are_numbered_one_after_the_other():
+    names = ["a.gif", "a.gif.png", "a~2.png", "a~3.png", "a~4.png"]
+    assert list(islice(plan.candidates("a.gif", None), 5)) == ["a.png", *names[1:]]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "reason"),
+    [
+        (ValueError("an odd\n  thing"), "failed", "an odd thing"),
+        (ZeroDivisionError(), "failed", "ZeroDivisionError"),
+        (MemoryError(), "too-many-pixels", "not enough memory for a photo of this size"),
+        (
+            RuntimeError("can't allocate memory"),
+            "too-many-pixels",
+            "not enough memory for a photo of this size",
+        ),
+    ],
+)
+def test_what_nobody_foresaw_is_one_photos_refusal(scans, call, tmp_path, monkeypatch, error, code, reason):
+    colorize = ChromaColorizer.colorize
+
+    def failing(self, photo):
+        if photo.pixels.min() == 70:  # b.png
+            raise error
+        return colorize(self, photo)
+
+    monkeypatch.setattr(ChromaColorizer, "colorize", failing)
+    assert "3 translated, 0 skipped, 1 refused" in call(scans, code=1)
+    record = records(tmp_path / "out")["b.png"]
+    assert (record["code"], record["reason"]) == (code, f"{scans / 'b.png'}: {reason}")
 
 
 def test_a_plan_looks_at_no_more_names_than_it_needs(monkeypatch):
