@@ -1,54 +1,91 @@
 """What hints bring: true colors at random places of photos, and CIEDE2000 of what is made of them.
 
-    python benchmarks/bench_hints.py PHOTOS [--checkpoint default] [--count 300]
+    python benchmarks/bench_hints.py PHOTOS [--checkpoint default] [--count 300] [--json FILE]
 
 Compared are our spreading of what hints change, each pixel taking the color of the nearest hint, and
 "Colorization using optimization" (Levin et al., 2004); the last two from the hints alone, as they were meant,
 and from what the hints change of the network's colors. All see the same hints, on a copy of short side 192.
+
+docs/results/HINTS.md has the table, docs/results/hints.json its figures; tests/test_numbers.py compares them.
 """
 
 import argparse
-import time
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from record import commit
 from scipy.sparse import csr_matrix, eye
 from scipy.sparse.linalg import splu
 from torch import Tensor
 
 from cyclecolor.color import rgb_to_lab
 from cyclecolor.evaluation.metrics import ciede2000
+from cyclecolor.files import write_json
 from cyclecolor.inference import ChromaColorizer, Hint, load
 from cyclecolor.inference.chroma_colorizer import HINT_SIDE
 from cyclecolor.inference.guided import resized
 from cyclecolor.photos import Photo, find_photos, read_rgb8
 
 COUNTS = (1, 5, 20)
+RIVALS = {"Levin": "Levin et al., 2004", "nearest": "nearest hint's color"}
+WAYS = ("alone", "changes")
 NEIGHBORS = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dy or dx]
 
 
 def main() -> None:
-    """Print a table."""
-    paths, colorizer = paths_and_colorizer(__doc__.splitlines()[0])
-    rows = measure([small_photo(path) for path in paths], colorizer)
-    for way, errors in rows.items():
-        mean = np.mean(errors)
-        print(f"{way:<40} {mean:6.2f} +- {1.96 * np.std(errors) / np.sqrt(len(errors)):.2f}")
+    """Print a table; write its figures, where they are asked for."""
+    options, paths, colorizer = asked(__doc__.splitlines()[0])
+    found = measure([small_photo(path) for path in paths], colorizer)
+    record = about(options, paths) | {"errors": {way: with_spread(errors) for way, errors in found.items()}}
+    if options.json:
+        write_json(record, options.json)
+    print(table(record))
 
 
-def paths_and_colorizer(description: str) -> tuple[list[Path], ChromaColorizer]:
-    """What the command line asks for."""
+def asked(description: str) -> tuple[argparse.Namespace, list[Path], ChromaColorizer]:
+    """The command line, and the photos and the colorizer that it names."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("photos", type=Path)
     parser.add_argument("--checkpoint", default="default")
     parser.add_argument("--count", type=int, default=300, help="photos, evenly from the folder")
+    parser.add_argument("--json", type=Path, help="a file for the figures")
     options = parser.parse_args()
     torch.set_num_threads(1)
     paths = find_photos(options.photos)
     paths = paths[:: max(1, len(paths) // options.count)][: options.count]
-    return paths, load(options.checkpoint)
+    return options, paths, load(options.checkpoint)
+
+
+def about(options: argparse.Namespace, paths: list[Path]) -> dict[str, Any]:
+    """What was measured."""
+    checkpoint, folder = Path(options.checkpoint).stem, options.photos.name
+    return {"commit": commit(), "checkpoint": checkpoint, "folder": folder, "photos": len(paths)}
+
+
+def with_spread(errors: list[float]) -> list[float]:
+    """The mean of those that are numbers, and half of its 95% interval over photos."""
+    found = np.array(errors)[np.isfinite(errors)]
+    return [float(found.mean()), float(1.96 * found.std() / np.sqrt(len(found)))]
+
+
+def cell(mean_and_half: list[float], digits: int = 2) -> str:
+    """As it stands in a table."""
+    return " ± ".join(f"{number:.{digits}f}" for number in mean_and_half)
+
+
+def table(record: dict[str, Any]) -> str:
+    """CIEDE2000 by number of hints and by how they are spread."""
+    errors = {way: cell(found) for way, found in record["errors"].items()}
+    titles = ["cyclecolor", *(f"{name}, {from_}" for name in RIVALS.values() for from_ in WAYS)]
+    lines = [f"| hints | {' | '.join(titles)} |", f"|--:|{'--:|' * len(titles)}"]
+    lines.append(f"| 0 | {errors['no hints']} | (gray: {errors['gray']}) |{' |' * (len(titles) - 2)}")
+    for count in COUNTS:
+        ways = ["ours", *(f"{name}, {from_}" for name in RIVALS for from_ in WAYS)]
+        lines.append(f"| {count} | {' | '.join(errors[f'{count} {way}'] for way in ways)} |")
+    return "\n".join(lines)
 
 
 def small_photo(path: Path) -> np.ndarray:
@@ -61,7 +98,7 @@ def small_photo(path: Path) -> np.ndarray:
 
 
 def measure(photos: list[np.ndarray], colorizer: ChromaColorizer) -> dict[str, list[float]]:
-    """CIEDE2000 of each photo, by number of hints and by how they are spread; seconds too."""
+    """CIEDE2000 of each photo, by number of hints and by how they are spread."""
     rows, random = defaultdict(list), np.random.default_rng(0)
     for rgb in photos:
         truth, gray = to_lab(rgb), gray_of(rgb, colorizer)
@@ -71,18 +108,16 @@ def measure(photos: list[np.ndarray], colorizer: ChromaColorizer) -> dict[str, l
         for count in COUNTS:
             places = np.stack([random.integers(0, side, count) for side in rgb.shape[:2]])
             hints = [Hint(x, y, "#" + rgb[y, x].tobytes().hex()) for y, x in places.T.tolist()]
-            begun = time.perf_counter()
             hinted = to_lab(colorizer.colorize(gray, hints).pixels)
-            rows[f"{count:>2} seconds, whole call"].append(time.perf_counter() - begun)
-            rows[f"{count:>2} ours"].append(error(hinted, truth))
+            rows[f"{count} ours"].append(error(hinted, truth))
             both = torch.cat([truth[0, 1:], (truth - plain)[0, 1:]]).numpy()
             for name, spread in (("nearest", nearest), ("Levin", levin)):
                 made = spread(both, places, truth[0, 0].numpy() / 100)
                 alone, changes = torch.from_numpy(made).float().chunk(2)
-                rows[f"{count:>2} {name}, hints alone"].append(error(with_chroma(truth, alone), truth))
+                rows[f"{count} {name}, alone"].append(error(with_chroma(truth, alone), truth))
                 changed = with_chroma(truth, plain[0, 1:] + changes)
-                rows[f"{count:>2} {name}, changes"].append(error(changed, truth))
-    return dict(sorted(rows.items()))
+                rows[f"{count} {name}, changes"].append(error(changed, truth))
+    return rows
 
 
 def gray_of(rgb: np.ndarray, colorizer: ChromaColorizer) -> Photo:

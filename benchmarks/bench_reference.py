@@ -1,34 +1,50 @@
 """What a reference brings: photos colored after another photo, and how near to the truth that comes.
 
-    python benchmarks/bench_reference.py PHOTOS [--checkpoint default] [--count 300]
+    python benchmarks/bench_reference.py PHOTOS [--checkpoint default] [--count 300] [--json FILE]
 
 References are the photo itself, mirrored; for its right half, the left one; the next photo of the list, which
 shows something else; and where a `manifest.csv` beside the photos names their `kind`, the next one of its
 kind in the folder. CIEDE2000 and hue error (degrees, where the truth has a hue), on copies of short side 192.
+
+docs/results/HINTS.md has the table, docs/results/references.json its figures; tests/test_numbers.py compares
+them.
 """
 
 import csv
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from bench_hints import error, gray_of, paths_and_colorizer, small_photo, to_lab
+from bench_hints import about, asked, cell, error, gray_of, small_photo, to_lab, with_spread
 
 from cyclecolor.evaluation.metrics import hue_agreement
+from cyclecolor.files import write_json
 from cyclecolor.inference import ChromaColorizer
 from cyclecolor.photos import Photo
 
 
 def main() -> None:
-    """Print a table."""
-    paths, colorizer = paths_and_colorizer(__doc__.splitlines()[0])
-    rows = measure([small_photo(path) for path in paths], colorizer, [next_of_kind(path) for path in paths])
-    for what, errors in rows.items():
-        means, spreads = np.nanmean(errors, axis=0), np.nanstd(errors, axis=0)
-        cells = (
-            f"{m:6.2f} +- {1.96 * s / np.sqrt(len(errors)):.2f}" for m, s in zip(means, spreads, strict=True)
-        )
-        print(f"{what:<40}", *cells)
+    """Print a table; write its figures, where they are asked for."""
+    options, paths, colorizer = asked(__doc__.splitlines()[0])
+    found = measure([small_photo(path) for path in paths], colorizer, [next_of_kind(path) for path in paths])
+    errors = {
+        what: [with_spread(list(of_one)) for of_one in zip(*pairs, strict=True)]
+        for what, pairs in found.items()
+    }
+    record = about(options, paths) | {"errors": errors}
+    if options.json:
+        write_json(record, options.json)
+    print(table(record))
+
+
+def table(record: dict[str, Any]) -> str:
+    """A row a reference."""
+    rows = [
+        f"| {what} | {cell(error)} | {cell(hue, digits=1)} |"
+        for what, (error, hue) in record["errors"].items()
+    ]
+    return "\n".join(["| colored after | CIEDE2000 | hue error, degrees |", "|---|--:|--:|", *rows])
 
 
 def next_of_kind(path: Path) -> np.ndarray | None:
@@ -52,13 +68,15 @@ def measure(
     for number, rgb in enumerate(photos):
         middle = rgb.shape[1] // 2
         other = photos[(number + 1) % len(photos)]
-        rows["no reference"].append(errors_of(colorizer, rgb))
-        rows["itself, mirrored"].append(errors_of(colorizer, rgb, rgb[:, ::-1]))
-        rows["another photo"].append(errors_of(colorizer, rgb, other))
+        rows["nothing"].append(errors_of(colorizer, rgb))
+        rows["the photo itself in color, mirrored"].append(errors_of(colorizer, rgb, rgb[:, ::-1]))
+        rows["another photo, of something else"].append(errors_of(colorizer, rgb, other))
         if alike[number] is not None:
             rows["another photo of its kind"].append(errors_of(colorizer, rgb, alike[number]))
-        rows["right half, no reference"].append(errors_of(colorizer, rgb[:, middle:]))
-        rows["right half, after the left"].append(errors_of(colorizer, rgb[:, middle:], rgb[:, :middle]))
+        rows["right half, after nothing"].append(errors_of(colorizer, rgb[:, middle:]))
+        rows["right half, after the left half in color"].append(
+            errors_of(colorizer, rgb[:, middle:], rgb[:, :middle])
+        )
     return rows
 
 

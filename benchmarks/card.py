@@ -16,11 +16,12 @@ that is there.
 import argparse
 import hashlib
 import json
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+from record import commit
 
 from cyclecolor import load
 from cyclecolor.evaluation.evaluate import AT_TRUE_LIGHTNESS
@@ -69,13 +70,11 @@ def of_card(scores: dict[str, Any]) -> dict[str, Any]:
 def measured(path: Path, scores: list[list[str]], audits: list[list[str]]) -> dict[str, Any]:
     """What is known of a checkpoint: which file it was, at which commit, and its figures by name."""
     colorizer = load(path)
-    git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(git, capture_output=True, text=True).stdout.strip()
     sets = {name: recorded(evaluate_folder, colorizer, *of) for name, *of in scores}
     return {
         "checkpoint": path.name,
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "commit": commit,
+        "commit": commit(),
         "scores": {name: {**record, "scores": of_card(record["scores"])} for name, record in sets.items()},
         "audits": {name: recorded(audit_folder, colorizer, *of) for name, *of in audits},
     }

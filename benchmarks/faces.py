@@ -1,27 +1,35 @@
 """Colors of faces: how far skin is from its true color, for light and dark skin apart.
 
 python benchmarks/faces.py --find PHOTOS FACES.csv     lists faces, for a look by eye
-python benchmarks/faces.py PHOTOS FACES.csv CHECKPOINT...
+python benchmarks/faces.py PHOTOS FACES.csv CHECKPOINT... [--json docs/results/faces.json]
 
 The cascade of scikit-image finds frontal faces and some that are none: strike those from the list. Skin is
 what has its hue in the ellipse within a box. How dark it is, the photo says, with its light: the individual
 typology angle (Chardon et al., 1991), where below 10 degrees is brown and dark.
+
+docs/results/RESULTS.md has the table, and the card of `default` a line of it; tests/test_numbers.py compares
+both with the JSON.
 """
 
 import argparse
 import csv
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from record import commit
 from torch import Tensor
 
 from cyclecolor import load
 from cyclecolor.color import rgb_to_lab, rgb_to_lightness
 from cyclecolor.evaluation.inputs import to_tensor
 from cyclecolor.evaluation.metrics import chroma_of, ciede2000, hue_agreement
-from cyclecolor.evaluation.scores import mean, ratio, score
+from cyclecolor.evaluation.scores import Score, mean, ratio, score
 from cyclecolor.evaluation.tables import cell
+from cyclecolor.files import write_json
 from cyclecolor.photos import find_photos, read_rgb8
 
 COLUMNS = ("name", "top", "left", "side")
@@ -93,6 +101,31 @@ def measured(colorizer, photo: np.ndarray, rows: slice, columns: slice, skin: Te
     return torch.stack(parts)
 
 
+def scored(checkpoint: str, faces: list[tuple[np.ndarray, slice, slice, Tensor, bool]]) -> Iterator[dict]:
+    """A record of each kind of skin."""
+    colorizer = load(checkpoint)
+    for skin in ("light", "dark"):
+        of_kind = [measured(colorizer, *face[:4]) for face in faces if face[4] is (skin == "dark")]
+        if of_kind:
+            values = torch.stack(of_kind)
+            scores = {
+                "CIEDE2000": score(values[:, :1], mean),
+                "gray": score(values[:, 3:4], mean),
+                "hue error, degrees": score(values[:, 1:3], ratio),
+            }
+            named = {name: one and asdict(one) for name, one in scores.items()}
+            yield {"checkpoint": Path(checkpoint).stem, "skin": skin, "faces": len(of_kind), "scores": named}
+
+
+def table(record: dict[str, Any]) -> str:
+    """A row for each checkpoint and kind of skin."""
+    lines = ["| | skin | faces | CIEDE2000 | gray | hue error, degrees |", "|---|---|--:|--:|--:|--:|"]
+    for row in record["rows"]:
+        cells = " | ".join(cell(one and Score(**one)) for one in row["scores"].values())
+        lines.append(f"| `{row['checkpoint']}` | {row['skin']} | {row['faces']} | {cells} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Find faces, or score checkpoints on them."""
     parser = argparse.ArgumentParser(
@@ -102,21 +135,17 @@ def main() -> None:
     parser.add_argument("photos", type=Path)
     parser.add_argument("faces", type=Path)
     parser.add_argument("checkpoints", nargs="*")
+    parser.add_argument("--json", type=Path, help="a file for the figures")
     arguments = parser.parse_args()
     if arguments.find:
         find(arguments.photos, arguments.faces)
         return
     faces = read_faces(arguments.photos, arguments.faces)
-    print("| | skin | faces | CIEDE2000 | gray | hue error, degrees |\n|---|---|--:|--:|--:|--:|")
-    for checkpoint in arguments.checkpoints:
-        colorizer = load(checkpoint)
-        for name, dark in (("light", False), ("dark", True)):
-            of_kind = [measured(colorizer, *face[:4]) for face in faces if face[4] is dark]
-            if of_kind:
-                values = torch.stack(of_kind)
-                scores = score(values[:, :1], mean), score(values[:, 3:4], mean), score(values[:, 1:3], ratio)
-                cells = " | ".join(cell(one) for one in scores)
-                print(f"| {Path(checkpoint).stem} | {name} | {len(of_kind)} | {cells} |", flush=True)
+    rows = [row for checkpoint in arguments.checkpoints for row in scored(checkpoint, faces)]
+    record = {"commit": commit(), "folder": arguments.photos.name, "rows": rows}
+    if arguments.json:
+        write_json(record, arguments.json)
+    print(table(record))
 
 
 if __name__ == "__main__":

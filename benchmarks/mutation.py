@@ -13,10 +13,14 @@ without those that put None in the place of something or leave out an argument: 
 error at once, whatever is tested. Each meets the tests that call its function, the quickest first, of
 `--budget` seconds together. Which do is found out before, by a run of the test files of its folder, which
 ends after `--minutes`; `--calls` keeps what it found in a file, for the next time.
+
+`--json docs/results/mutation.json` keeps what came of a run, in the place of what came of the same before,
+and prints the table of all. tests/test_numbers.py compares it with that of docs/results/MUTATION.md.
 """
 
 import argparse
 import importlib
+import json
 import os
 import resource
 import sys
@@ -24,8 +28,9 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import SourceFileLoader
 from importlib.util import spec_from_file_location
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from record import commit
 from sampling import sampled, try_sample
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -189,6 +194,27 @@ def turn(root: Path, mutants: list[Mutant], seconds: int) -> list[Mutant]:
     return survivors
 
 
+def keep(path: Path, record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Add a run to a file of them, in the place of one of the same paths, number and seed; all of them."""
+    same = ("paths", "sample", "seed")
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    others = [run for run in known if any(run[name] != record[name] for name in same)]
+    runs = sorted([*others, {"commit": commit(), **record}], key=lambda run: [run[name] for name in same])
+    path.write_text(json.dumps(runs, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return runs
+
+
+def table(runs: list[dict[str, Any]]) -> str:
+    """A row a run, the listed lines first."""
+    lines = ["| paths | draw | commit | noticed |", "|---|---|---|--:|"]
+    for run in runs:
+        paths = " ".join(f"`{path.removeprefix('cyclecolor/')}`" for path in run["paths"])
+        draw = f"{run['sample']}, seed {run['seed']}" if paths else ""
+        share = f"{run['noticed']} of {run['tried']} ({run['noticed'] / run['tried']:.0%})"
+        lines.append(f"| {paths or 'the lines below'} | {draw} | {run['commit']} | {share} |")
+    return "\n".join(lines)
+
+
 def main() -> int:
     """Try the listed lines, or a sample; 1 if a listed line is not noticed."""
     parser = argparse.ArgumentParser(
@@ -197,23 +223,35 @@ def main() -> int:
     parser.add_argument("paths", nargs="*", type=Path, help="Files and folders to sample. [the listed lines]")
     parser.add_argument("--sample", type=int, default=40, help="How many mutants.")
     parser.add_argument("--seed", type=int, default=0, help="Of the sample.")
-    parser.add_argument("--budget", type=float, default=30, help="Seconds of tests for a sampled mutant.")
+    parser.add_argument(
+        "--budget", type=float, default=30, help="Processor seconds of tests for a sampled mutant."
+    )
     parser.add_argument(
         "--minutes", type=float, default=30, help="Of the run that finds out what calls what."
     )
     parser.add_argument("--calls", type=Path, help="A file that keeps what that run found.")
     parser.add_argument("--seconds", type=int, default=300, help="Processor time of a listed line.")
+    parser.add_argument("--json", type=Path, help="A file to which what came of it is added.")
     arguments = parser.parse_args()
     os.environ |= {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "NO_ALBUMENTATIONS_UPDATE": "1"}
+    path = arguments.json and arguments.json.absolute()
+    asked = {"paths": [place.as_posix() for place in arguments.paths], "sample": 0, "seed": 0}
     if arguments.paths:
         os.chdir(ROOT)  # where mutmut finds its settings
-        mutants = sampled(ROOT, arguments.paths, arguments.sample, arguments.seed)
+        asked |= {"sample": arguments.sample, "seed": arguments.seed}
+        mutants: list = sampled(ROOT, arguments.paths, arguments.sample, arguments.seed)
         options = {"budget": arguments.budget, "minutes": arguments.minutes, "calls": arguments.calls}
-        try_sample(mutants, options)
-        return 0
-    for library in LIBRARIES:
-        importlib.import_module(library)
-    return bool(turn(ROOT, [broken(ROOT, line) for line in LINES], arguments.seconds))
+        survivors: list = try_sample(mutants, options)
+    else:
+        for library in LIBRARIES:
+            importlib.import_module(library)
+        mutants = [broken(ROOT, line) for line in LINES]
+        survivors = turn(ROOT, mutants, arguments.seconds)
+    if path:
+        told = [mutant.change for mutant in survivors]
+        counts = {"tried": len(mutants), "noticed": len(mutants) - len(told)}
+        print(table(keep(path, {**asked, **counts, "survivors": told})))
+    return bool(survivors and not arguments.paths)
 
 
 if __name__ == "__main__":

@@ -102,7 +102,8 @@ def test_denoise(script, photos, capsys):
 
 
 def test_faces(script, tmp_path, capsys):
-    faces = script("faces", tmp_path, tmp_path / "faces.csv", "default")
+    found = tmp_path / "found.json"
+    faces = script("faces", tmp_path, tmp_path / "faces.csv", "default", "--json", found)
     assert faces.typology_angle(torch.tensor([70.0, 15.0, 20.0]).view(1, 3, 1, 1)) == pytest.approx(45)
     for name, color in (("light", (224, 172, 140)), ("dark", (92, 58, 42)), ("none", (90, 110, 200))):
         Image.new("RGB", (48, 48), color).save(tmp_path / f"{name}.png")
@@ -110,15 +111,18 @@ def test_faces(script, tmp_path, capsys):
     (tmp_path / "faces.csv").write_text("\n".join(rows))
     faces.main()
     said = capsys.readouterr().out
-    assert "| default | light | 1 |" in said
-    assert "| default | dark | 1 |" in said
+    assert "| `default` | light | 1 |" in said
+    assert "| `default` | dark | 1 |" in said
+    assert said == faces.table(json.loads(found.read_text())) + "\n"
 
 
-def test_reliability(script, photos, capsys):
-    script("reliability").main(photos, "default")
+def test_reliability(script, photos, tmp_path, capsys):
+    reliability = script("reliability")
+    reliability.main(photos, "default", tmp_path / "found.json")
     chroma, doubt = capsys.readouterr().out.split("\n\n")
     shares = [float(line.split("|")[2].rstrip(" %")) for line in chroma.splitlines()[2:]]
     assert sum(shares) == pytest.approx(100, abs=0.5)
+    assert doubt == reliability.table(json.loads((tmp_path / "found.json").read_text())) + "\n"
     *fifths, correlation = doubt.splitlines()[2:]
     levels = [float(line.split("|")[2]) for line in fifths]
     assert len(levels) == 3  # one photo in each
@@ -163,6 +167,16 @@ def equal_cells(markdown, *columns):
     rows = [line.strip("|").split(" | ") for line in markdown.split("\n\n")[0].splitlines()]
     places = [rows[0].index(column) for column in columns]
     return all(len({cells[place] for place in places}) == 1 for cells in rows[2:])
+
+
+def test_controls(script, tmp_path, capsys):
+    controls = script("controls", tmp_path / "found.json", "--steps", 1, "--scenes", 3)
+    controls.main()
+    record = json.loads((tmp_path / "found.json").read_text())
+    assert capsys.readouterr().out == controls.table(record) + "\n"
+    assert list(record["controls"]) == list(controls.BOTTLENECKS)
+    failing = {"score": {"value": 2.0, "low": 1.5, "high": 2.5}, "limit": 1.1, "verdict": "fails"}
+    assert controls.cell(failing) == "**2.00 [1.50, 2.50]**"
 
 
 def test_fuzz_checkpoints(script, capsys):
@@ -340,28 +354,45 @@ def test_bench_onnx(script, photos, monkeypatch, capsys):
 def test_every_script_is_here():
     """Scripts that are only imported by others aside."""
     tested = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
-    parts = {"reference", "contenders", "sampling"}
+    parts = {"reference", "contenders", "sampling", "calls", "record"}
     assert {path.stem for path in BENCHMARKS.glob("*.py")} - parts <= tested
 
 
-def test_bench_hints(script, photos, capsys):
-    bench = script("bench_hints", photos, "--count", 2)
+def test_bench_hints(script, photos, tmp_path, capsys):
+    bench = script("bench_hints", photos, "--count", 2, "--json", tmp_path / "found.json")
     bench.main()
-    rows = {line[:40].strip(): float(line[40:].split()[0]) for line in capsys.readouterr().out.splitlines()}
-    assert rows["20 ours"] < rows["no hints"]
-    ways = ("ours", "nearest, hints alone", "nearest, changes", "Levin, hints alone", "Levin, changes")
-    assert all(f"{count:>2} {way}".strip() in rows for count in bench.COUNTS for way in ways)
+    record = json.loads((tmp_path / "found.json").read_text())
+    assert (record["folder"], record["photos"]) == ("color", 2)
+    errors = record["errors"]
+    assert errors["20 ours"][0] < errors["no hints"][0]
+    rows = capsys.readouterr().out.splitlines()
+    assert "\n".join(rows) == bench.table(record)
+    assert len({line.count("|") for line in rows}) == 1
+    assert rows[-1].startswith(f"| 20 | {errors['20 ours'][0]:.2f} ± {errors['20 ours'][1]:.2f} | ")
+    assert rows[-1].endswith(f" | {bench.cell(errors['20 nearest, changes'])} |")
 
 
-def test_bench_reference(script, photos, capsys):
+def test_means_are_of_what_is_a_number(script):
+    """Two deviations of 1 about 3: half an interval is 1.96 / sqrt(2)."""
+    bench = script("bench_hints")
+    assert bench.with_spread([2.0, float("nan"), 4.0]) == pytest.approx([3, 1.96 / 2**0.5])
+    assert bench.cell([3.0, 1.386]) == "3.00 ± 1.39"
+
+
+def test_bench_reference(script, photos, tmp_path, capsys):
     """References are found out by what they do; a photo helps itself the most."""
     (photos / "manifest.csv").write_text("name,kind\n0.png,barn\n1.png,barn\n2.png,barn\n")
-    script("bench_reference", photos, "--count", 2).main()
-    lines = capsys.readouterr().out.splitlines()
-    rows = {line[:40].strip(): float(line[40:].split()[0]) for line in lines}
-    assert rows["another photo of its kind"] != rows["another photo"]  # that of 1.png is 2.png, not 0.png
-    assert rows["itself, mirrored"] < min(rows["no reference"], rows["another photo"])
-    assert rows["right half, after the left"] != rows["right half, no reference"]
+    bench = script("bench_reference", photos, "--count", 2, "--json", tmp_path / "found.json")
+    bench.main()
+    record = json.loads((tmp_path / "found.json").read_text())
+    error = {what: of[0][0] for what, of in record["errors"].items()}
+    assert error["another photo of its kind"] != error["another photo, of something else"]  # 2.png, not 0.png
+    itself = error["the photo itself in color, mirrored"]
+    assert itself < min(error["nothing"], error["another photo, of something else"])
+    assert error["right half, after the left half in color"] != error["right half, after nothing"]
+    said = capsys.readouterr().out
+    assert said == bench.table(record) + "\n"
+    assert f"| nothing | {error['nothing']:.2f} ± " in said
 
 
 def test_what_hints_are_compared_with(script):
@@ -406,8 +437,10 @@ def test_sampling(script, tmp_path, monkeypatch, capsys):
         "def test_times():\n    assert times(2, 1) == 2\n\n\n"
         "def test_sum():\n    assert Sum.of(times(1), 2) == 3\n"
     )
-    for name, text in {"small/room/arithmetic.py": source, "tests/test_small.py": test}.items():
-        (tmp_path / name).parent.mkdir(parents=True)
+    more = "def unlike(a, b):\n    return a != b\n"
+    texts = {"small/room/arithmetic.py": source, "small/room/more.py": more, "tests/test_small.py": test}
+    for name, text in texts.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     changes = [
         ("times", "a * b", "a / b"),
@@ -430,7 +463,36 @@ def test_sampling(script, tmp_path, monkeypatch, capsys):
     said = capsys.readouterr().out
     assert said.count("3 of 5 noticed") == 2
     assert said.count("max(\n     by tests/test_small.py::test_sum\n") == 2
-    assert said.count("2 of 2 tests passed") == 1
+    assert said.count("2 of 2 tests passed") == said.count("0 of 0 tests passed") == 1
+    # A test that was not there, and a mutant of a file of the room that was not sampled before.
+    (tmp_path / "tests/test_more.py").write_text(
+        "from small.room.more import unlike\n\n\ndef test_unlike():\n    assert unlike(1, 2)\n"
+    )
+    monkeypatch.setattr(sampling, "TESTS", {"room": "small more"})
+    broken = sampling.Mutant("small/room/more.py:unlike", more.replace("!=", "=="), "==")
+    assert sampling.try_sample([broken], options) == []
+    assert "1 of 1 tests passed" in capsys.readouterr().out
+
+
+def test_further_cases_of_a_test_wait(script):
+    seconds = {"a[1]": 2, "a[2]": 2, "b": 3, "c[1]": 5, "c[2]": 6}
+    calls = script("calls").Calls({"function": sorted(seconds)}, seconds)
+    assert calls.of("function", budget=99) == ["a[1]", "b", "a[2]", "c[1]", "c[2]"]
+    assert calls.of("function", budget=8) == ["a[1]", "b", "a[2]"]
+    assert calls.of("function", budget=0) == ["a[1]"]
+    assert calls.of("another", budget=99) == []
+
+
+def test_what_mutation_found_is_kept_once(script, tmp_path):
+    """Of the same paths, number and seed, the last run; of others, all."""
+    mutation, kept = script("mutation"), tmp_path / "kept.json"
+    for seed, noticed in ((1, 5), (0, 6), (1, 7)):
+        asked = {"paths": ["cyclecolor/a"], "sample": 8, "seed": seed}
+        runs = mutation.keep(kept, {**asked, "tried": 8, "noticed": noticed, "survivors": []})
+    assert json.loads(kept.read_text()) == runs
+    assert [(run["seed"], run["noticed"]) for run in runs] == [(0, 6), (1, 7)]
+    last = mutation.table(runs).splitlines()[-1]
+    assert last == f"| `a` | 8, seed 1 | {runs[1]['commit']} | 7 of 8 (88%) |"
 
 
 def test_a_sample_is_of_mutants_that_tell(script, tmp_path):

@@ -134,6 +134,16 @@ def test_whole_images_are_between_black_and_white_and_lightness_is_that_of_lab()
     np.testing.assert_allclose(units, lab[1:], atol=1e-3)
 
 
+@pytest.mark.parametrize("name", SPACES)
+def test_gray_comes_back_from_a_photo_of_8_bits(name):
+    """Each of the 256 levels as it was, and what lies between two as the nearer one."""
+    levels = torch.arange(256.0)
+    grays = SPACES[name].lightness((levels / 255).view(1, 1, 1, -1).expand(-1, 3, -1, -1))
+    between = SPACES[name].lightness(((levels[:-1] + 0.4) / 255).view(1, 1, 1, -1).expand(-1, 3, -1, -1))
+    torch.testing.assert_close(SPACES[name].saved(grays), grays, atol=1e-5, rtol=0)
+    torch.testing.assert_close(SPACES[name].saved(between), grays[..., :-1], atol=1e-5, rtol=0)
+
+
 @pytest.mark.parametrize("convert", [color.xyz_to_lab, color.xyz_to_luv])
 def test_white_is_white_to_the_last_digits(convert):
     """In float64, to which the constants are not to be an obstacle."""

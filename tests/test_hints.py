@@ -176,6 +176,12 @@ def test_outside_is_refused(colorizer, scene, hint):
         colorizer(scene, [hint])
 
 
+@pytest.mark.parametrize("hint", [Hint(0, 0, RED), Hint(239, 119, RED)])
+def test_corners_are_inside(colorizer, scene, hint):
+    change = np.linalg.norm((lab(colorizer(scene, [hint])) - lab(colorizer(scene)))[..., 1:], axis=2)
+    assert change[hint.y, hint.x] > 10 * change[119 - hint.y, 239 - hint.x]
+
+
 def test_whole_images_take_no_hints(scene, tmp_path):
     whole = load(train(tiny_experiment(num_steps=1, **PAPER), tmp_path))
     with pytest.raises(CycleColorError, match="hints and references are for checkpoints that keep lightness"):
@@ -213,6 +219,15 @@ def test_what_the_reference_does_not_show_stays():
     likely = reference.change(torch.full((1, 1, 4, 4), -1.0), features)
     assert likely.min() > 0.95  # 16 places that agree: 16 / 16.3
     assert reference.change(torch.full((1, 1, 4, 4), 1.0), features).abs().max() < 1e-3
+
+
+def test_places_of_a_reference_lie_evenly():
+    """400 of 100 x 100, every fifth: their mean is the middle."""
+    rows = torch.arange(100.0).view(1, 1, 100, 1).expand(1, 1, 100, 100)
+    reference = Reference.of(rows, torch.zeros(1, 3, 100, 100), torch.cat([rows, rows.mT], dim=1), "")
+    assert reference.changes.shape == (2, 400)
+    assert reference.changes.mean(dim=1).tolist() == [49.5, 49.5]
+    assert torch.equal(reference.lightness[0], reference.changes[0])
 
 
 def test_a_hint_outweighs_the_reference(colorizer, scene):

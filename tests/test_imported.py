@@ -124,8 +124,10 @@ def test_an_imported_generator_is_scored(tmp_path, photo_folder):
         lambda s: {**s, "model.18.weight": torch.ones(2, 4, 7, 7), "model.18.bias": torch.ones(2)},
         lambda s: {},
         lambda s: [1, 2],
+        lambda s: [*s],
+        lambda s: dict(enumerate(s.values())),
     ],
-    ids=["more", "less", "affine", "shape", "flat", "bias", "two", "empty", "list"],
+    ids=["more", "less", "affine", "shape", "flat", "bias", "two", "empty", "list", "names", "numbers"],
 )
 def test_other_networks_are_refused(tmp_path, change):
     torch.save(change(Original(3, 3, 4, 1).state_dict()), tmp_path / "x.pth")

@@ -4,6 +4,7 @@ import hashlib
 import importlib
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,99 @@ def test_the_figures_on_a_card_are_those_measured_of_its_file(card, monkeypatch)
     assert said == list(script.rows(record))
     assert record["scores"]
     assert record["audits"]
+
+
+DEFAULT_ROWS = {  # of the table of `default` in RESULTS.md: metric, what it is of, digits
+    "CIEDE2000": ("ciede2000", "ours", 2),
+    "gain over gray, paired": ("ciede2000_gain", "do_nothing", 2),
+    "gain over mean color, paired": ("ciede2000_gain", "mean_color", 2),
+    "hue error, degrees": ("hue_error", "ours", 1),
+    "cosine of hue": ("hue_cosine", "ours", 2),
+    "colorfulness ratio": ("colorfulness_ratio", "ours", 2),
+}
+
+
+def test_the_table_of_default_is_that_of_its_record():
+    """Rows of the checkpoint that is released; those of the one before are of a file that is not here."""
+    record = json.loads(text_of("checkpoints/default.json"))["scores"]
+    tables = re.findall(r"\n\n(\| .*`broad_test`(?:.*\n\|)+.*)", text_of("docs/results/RESULTS.md"))
+    (of_sets, *_), (on_film, *_) = (
+        [table for table in tables if words in table]
+        for words in ("| `mixed_test` (242) |", "on `mixed_box` (three films)")
+    )
+    plain = [record[name]["scores"] for name in ("everyday photos", "many kinds", "landscapes")]
+    film = record["everyday photos on three old films"]["scores"]
+    film = {name.removesuffix("_at_true_lightness"): row for name, row in film.items()}
+    for table, columns, least in ((of_sets, plain, 6), (on_film, [film], 3)):
+        rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()]
+        said = {row[0]: row[1 : 1 + len(columns)] for row in rows if row[0] in DEFAULT_ROWS}
+        assert len(said) == least
+        for label, cells in said.items():
+            metric, of, digits = DEFAULT_ROWS[label]
+            found = [scores[metric][of] for scores in columns]
+            assert cells == [
+                "{value:.{n}f} [{low:.{n}f}, {high:.{n}f}]".format(**score, n=digits) for score in found
+            ], label
+    casts = [[scores["cast_ratio"][of]["value"] for of in ("ours", "truth")] for scores in plain]
+    grays = [scores["near_gray_share"]["ours"]["value"] for scores in plain]
+    for label, cells in (
+        ("cast ratio, that of the truth", [f"{ours:.2f}, {truth:.2f}" for ours, truth in casts]),
+        ("near-gray outputs", [f"{share:.1%}" for share in grays]),
+    ):
+        assert f"| {label} | {' | '.join(cells)} |" in of_sets
+
+
+TABLES = [  # a page of results, the JSON beside it, and the script that writes that and the table
+    ("HINTS.md", "hints.json", "bench_hints"),
+    ("HINTS.md", "references.json", "bench_reference"),
+    ("AUDIT.md", "controls.json", "controls"),
+    ("RESULTS.md", "faces.json", "faces"),
+    ("RESULTS.md", "doubt.json", "reliability"),
+    ("MUTATION.md", "mutation.json", "mutation"),
+]
+
+
+@pytest.mark.parametrize(("page", "name", "script"), TABLES, ids=lambda part: part.rpartition("/")[2])
+def test_tables_are_of_what_was_measured(page, name, script, monkeypatch):
+    """The page has the table that the script makes of its JSON, and names the commit."""
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    record, text = json.loads(text_of(f"docs/results/{name}")), text_of(f"docs/results/{page}")
+    assert importlib.import_module(script).table(record) in text
+    for run in record if isinstance(record, list) else [record]:
+        assert f" {run['commit']}" in text
+
+
+def test_the_released_checkpoints_pass_their_audits_and_the_control_does_not():
+    assert "## The released checkpoints pass\n" in text_of("docs/results/AUDIT.md")
+    for card in CARDS:
+        audits = json.loads(card.with_suffix(".json").read_text(encoding="utf-8"))["audits"].values()
+        assert [audit["passed"] for audit in audits] == [True] * len(audits)
+    control, *_ = json.loads(text_of("docs/results/controls.json"))["controls"].values()
+    assert control["figures"]["R_swap"]["verdict"] == "fails"
+
+
+def test_skin_on_the_card_is_that_of_the_faces():
+    rows = [r for r in json.loads(text_of("docs/results/faces.json"))["rows"] if r["checkpoint"] == "default"]
+    said = re.search(r"\| skin \| (.*) \|", text_of("checkpoints/default.md"))[1]
+    hues = [row["scores"]["hue error, degrees"] for row in rows]
+    (light, dark) = ([round(hue[name]) for name in ("value", "low", "high")] for hue in hues)
+    assert [row["skin"] for row in rows] == ["light", "dark"]
+    assert said == (
+        f"hue error {light[0]} degrees [{light[1]}, {light[2]}] on {rows[0]['faces']} light faces, "
+        f"{dark[0]} [{dark[1]}, {dark[2]}] on {rows[1]['faces']} dark ones"
+    )
+
+
+def test_records_beside_the_results_are_on_a_page():
+    records = {path.name for path in (ROOT / "docs/results").glob("*.json")}
+    assert records == {name for _, name, _ in TABLES}
+
+
+def test_what_survives_mutation_is_spoken_of():
+    for run in json.loads(text_of("docs/results/mutation.json")):
+        for survivor in run["survivors"]:
+            function = survivor.splitlines()[0].removeprefix("cyclecolor/")
+            assert f"`{function}`" in text_of("docs/results/MUTATION.md")
 
 
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: card.stem)
@@ -132,6 +226,36 @@ def test_limits_of_collections_on_the_page_are_those_of_the_code():
     ):
         assert re.findall(words, page) == [str(dispatch.BATCH)]
     assert re.findall(r"cost a GET of (\d+) bytes", page) == [str(worker.HEAD)]
+
+
+def test_a_cluster_on_paper_is_that_of_the_command(monkeypatch, capsys):
+    """Each column is what the command on the page prints."""
+    pytest.importorskip("pyarrow", reason="the extra `storage` is not installed")
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    script, page = importlib.import_module("bench_collection"), text_of("docs/cluster.md")
+    options = re.search(
+        r"`bench_collection\.py (model .*) --lists 16`, and `--lists 1`", " ".join(page.split())
+    )
+    table = re.search(r"\| part \|.*\n\|.*\n((?:\|.*\n)+)", page)[1].splitlines()
+    for lists, column in ((1, 2), (16, 3)):
+        monkeypatch.setattr(sys, "argv", ["", *options[1].split(), "--lists", str(lists)])
+        script.main()
+        hours = list(json.loads(capsys.readouterr().out).values())
+        assert [float(row.split("|")[column]) for row in table] == hours[: len(table)]
+    assert f"coloring, {hours[-2]:,} photos/s" in page
+    assert f"it could keep up with {round(hours[-1], -2):,}/s" in page
+
+
+def test_the_readme_promises_what_was_measured():
+    """Of every checkpoint that is released, on all photos that it was scored on."""
+    readme = " ".join(text_of("README.md").split())
+    assert "its lightness differs from the scan's by at most half an 8-bit level on every pixel" in readme
+    for card in CARDS:
+        scores = json.loads(card.with_suffix(".json").read_text(encoding="utf-8"))["scores"]
+        worst = [of_set["scores"]["lightness_error_max"]["ours"]["value"] for of_set in scores.values()]
+        assert max(worst) <= 0.5
+    (python,) = re.findall(r"You need Python ([\d.]+) or newer", readme)
+    assert f"python_requires = >={python}\n" in text_of("setup.cfg")
 
 
 def test_payloads_are_as_many_as_said(tmp_path):

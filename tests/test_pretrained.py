@@ -69,6 +69,21 @@ def test_what_is_said_of_it(folder):
     card = (folder / "README.md").read_text()
     assert card.startswith("---\nlibrary_name: cyclecolor\n")
     assert "by the method `cyclegan`, in lab, for\n2 steps; gray to color and color to gray." in card
+    assert f"\n# {tiny_experiment().name}\n" in card
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ({"gray": {"photos": 12}, "color": {"scenes": 30}, "format": 1}, "gray: 12, color: 30"),
+        ({"gray": {}}, "gray: ?"),
+        ({}, "unknown"),
+    ],
+)
+def test_the_card_says_how_many_photos_it_learned_from(checkpoint, tmp_path, data, words):
+    save_folder(replace(read_checkpoint(checkpoint), data=data), tmp_path)
+    card = (tmp_path / "README.md").read_text()
+    assert f"| photos or scenes that it was trained on | {words} |\n" in card
 
 
 def test_no_folder_of_this_machine_travels(checkpoint, tmp_path):

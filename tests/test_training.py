@@ -220,6 +220,9 @@ def test_exported_checkpoint_colors_alike(tmp_path):
     ours, theirs = (ChromaColorizer(c).chroma(lightness) for c in (checkpoint, exported))
     assert (ours - theirs).abs().max() < 2e-3
     assert len(exported.tensors) < len(checkpoint.tensors) / 2
+    for name, tensor in exported.tensors.items():
+        counts = name.endswith(("n_averaged", "num_batches_tracked"))
+        assert tensor.dtype == (torch.int64 if counts else torch.float16), name
     export_checkpoint(checkpoint, tmp_path / "vivid.safetensors", saturation=1.5)
     vivid = ChromaColorizer(read_checkpoint(tmp_path / "vivid.safetensors")).chroma(lightness)
     torch.testing.assert_close(vivid, 1.5 * theirs)
@@ -227,8 +230,8 @@ def test_exported_checkpoint_colors_alike(tmp_path):
 
 def test_a_run_is_averaged_over_its_newest_checkpoints(tmp_path):
     newest = read_checkpoint(train(tiny_experiment(save_every=2, keep=3), tmp_path / "run"))
-    last, before = (
-        read_checkpoint(tmp_path / "run/checkpoints" / f"step_{step:08}.safetensors") for step in (6, 4)
+    last, before, first = (
+        read_checkpoint(tmp_path / "run/checkpoints" / f"step_{step:08}.safetensors") for step in (6, 4, 2)
     )
     mean = average_checkpoint(tmp_path / "run", 2)
     assert (mean.step, mean.experiment) == (6, newest.experiment)
@@ -244,6 +247,9 @@ def test_a_run_is_averaged_over_its_newest_checkpoints(tmp_path):
     )
     alone = average_checkpoint(tmp_path / "run", 1).averaged("G_color")
     assert all(torch.equal(alone[name], theirs[name]) for name in alone)
+    name = "output.weight"
+    of_all = average_checkpoint(tmp_path / "run", 3).averaged("G_color")[name]
+    torch.testing.assert_close(of_all, (theirs[name] + earlier[name] + first.averaged("G_color")[name]) / 3)
     with pytest.raises(CycleColorError, match="3 checkpoints here, and 4 are to be averaged") as error:
         average_checkpoint(tmp_path / "run", 4)
     assert error.value.exit_code == 2

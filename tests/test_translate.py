@@ -9,6 +9,7 @@ import runpy
 import signal
 import subprocess
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 from xml.etree import ElementTree
@@ -19,8 +20,8 @@ from conftest import run_translate
 from PIL import Image
 
 from cyclecolor.inference import ChromaColorizer, Hint, load
-from cyclecolor.photos import read_photo
-from cyclecolor.translation import Job, Options, Shard, plan, provenance_of
+from cyclecolor.photos import provenance_in, read_photo
+from cyclecolor.translation import Job, Options, Shard, manifest, plan, provenance_of
 from cyclecolor.translation.html_report import preview_name, write_report
 
 
@@ -132,6 +133,7 @@ def test_thumbnails_of_others_and_photos_of_ours_are_passed_over(scans, call, tm
     assert "a_color.jpg" not in files(tmp_path / "out")
     gray = call(scans, "--direction", "to-gray", output=tmp_path / "gray")  # of colors, whoever made them
     assert "5 translated" in gray
+    assert provenance_in(tmp_path / "gray/b.png").startswith("Gray is made from color: cyclecolor ")
 
 
 def sha256sum(path) -> str:
@@ -152,6 +154,15 @@ def test_again_does_only_what_is_missing_or_changed(scans, call, tmp_path):
     assert "4 translated" in call(scans, "--size", 24)  # another result is asked for
     assert "0 translated, 4 skipped" in call(scans, "--size", 24)
     assert "4 translated" in call(scans, "--size", 24, "--overwrite")
+
+
+def test_what_was_not_touched_is_not_read_again(scans, call, monkeypatch):
+    call(scans)
+    (scans / "c.tif").touch()
+    read, of_content = [], manifest.file_sha256
+    monkeypatch.setattr(manifest, "file_sha256", lambda path: (read.append(path.name), of_content(path))[1])
+    assert "0 translated, 4 skipped" in call(scans)
+    assert read == ["c.tif"]
 
 
 def test_what_people_did_to_outputs_is_left(scans, call, tmp_path):
@@ -183,6 +194,38 @@ def test_an_input_keeps_its_output_name(scans, call, tmp_path):
     names = {name: record["output"] for name, record in records(tmp_path / "out").items()}
     assert names["e.gif"] == "e.png"
     assert names["e.png"] == "e~2.png"
+
+
+def test_twins_are_numbered_one_after_the_other():
+    names = ["a.gif", "a.gif.png", "a~2.png", "a~3.png", "a~4.png"]
+    assert list(islice(plan.candidates("a.gif", None), 5)) == ["a.png", *names[1:]]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "reason"),
+    [
+        (ValueError("an odd\n  thing"), "failed", "an odd thing"),
+        (ZeroDivisionError(), "failed", "ZeroDivisionError"),
+        (MemoryError(), "too-many-pixels", "not enough memory for a photo of this size"),
+        (
+            RuntimeError("can't allocate memory"),
+            "too-many-pixels",
+            "not enough memory for a photo of this size",
+        ),
+    ],
+)
+def test_what_nobody_foresaw_is_one_photos_refusal(scans, call, tmp_path, monkeypatch, error, code, reason):
+    colorize = ChromaColorizer.colorize
+
+    def failing(self, photo):
+        if photo.pixels.min() == 70:  # b.png
+            raise error
+        return colorize(self, photo)
+
+    monkeypatch.setattr(ChromaColorizer, "colorize", failing)
+    assert "3 translated, 0 skipped, 1 refused" in call(scans, code=1)
+    record = records(tmp_path / "out")["b.png"]
+    assert (record["code"], record["reason"]) == (code, f"{scans / 'b.png'}: {reason}")
 
 
 def test_a_plan_looks_at_no_more_names_than_it_needs(monkeypatch):
@@ -703,8 +746,9 @@ def test_report(scans, call, tmp_path):
     assert kinds[0].split()[-1] == "doubtful"
     assert sum("doubtful" in kind for kind in kinds) == sum("refused" in kind for kind in kinds) == 1
     for kind in ("doubtful", "refused"):
-        assert f"#{kind}:checked ~ ol li:not(.{kind}) {{ display: none }}" in page
         assert f'<input type="radio" name="kind" id="{kind}">' in page
+    rules = re.findall(r"^#(\w+):checked ~ ol li:not\(\.(\w+)\) \{ display: none \}$", page, re.MULTILINE)
+    assert rules == [("refused", "refused"), ("doubtful", "doubtful")]
     record = records(out)["b.png"]
     (preview,) = (out / link for link in set(links) if link.endswith(preview_name(record)))
     before, after = np.split(np.asarray(Image.open(preview).convert("RGB")).astype(int), 2, axis=1)

@@ -20,6 +20,7 @@ from hostile import EMPTY, join, mutant, outcome, payloads, sealed, split
 from cyclecolor.checkpoint import (
     Checkpoint,
     expected_tensors,
+    export_checkpoint,
     read_checkpoint,
     save_checkpoint,
 )
@@ -248,6 +249,15 @@ def test_expected_tensors_are_those_of_a_real_method(kind, gray):
         count = sum(p.numel() for group in optimizer.param_groups for p in group["params"])
         moments = [n for n in expected if n.startswith(f"optimizers/{name}/") and n.endswith("/exp_avg")]
         assert sum(expected[n].numel() for n in moments) == count
+
+
+def test_to_read_an_export_no_discriminator_is_made(tmp_path, good, monkeypatch):
+    """They and their optimizers take a second."""
+    (tmp_path / "whole.safetensors").write_bytes(good)
+    export_checkpoint(read_checkpoint(tmp_path / "whole.safetensors"), tmp_path / "x.safetensors")
+    expected_tensors.cache_clear()
+    monkeypatch.setattr(METHODS["cyclegan"], "__init__", lambda *_, **__: pytest.fail("all was made"))
+    assert read_checkpoint(tmp_path / "x.safetensors").averaged("G_color")
 
 
 def test_files_of_format_1_still_load():

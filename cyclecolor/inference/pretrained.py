@@ -46,7 +46,7 @@ training are, under which license they are, and what the checkpoint is not good 
 """
 
 
-def save_folder(checkpoint: Checkpoint, folder: Path, *, name: str = "") -> None:
+def save_folder(checkpoint: Checkpoint, folder: Path) -> None:
     """Write the generators (in half precision), what they are in JSON, and a model card if there is none.
 
     Raises
@@ -65,7 +65,7 @@ def save_folder(checkpoint: Checkpoint, folder: Path, *, name: str = "") -> None
     if not (folder / CARD).exists():  # somebody may have written on it
         directions = {"G_color": "gray to color", "G_gray": "color to gray"}
         text = CARD_TEXT.format(
-            name=name or experiment.name,
+            name=experiment.name,
             method=experiment.method,
             space=experiment.space,
             step=checkpoint.step,
