@@ -27,7 +27,7 @@ TAR_SUFFIX = ".tar"
 """Of files that may hold photographs, as webdataset lays them out."""
 
 SERVICE_FOLDERS = (
-    "#recycle", "#snapshot", "$recycle.bin", "@eadir", "@recently-snapshot", "@recycle", "@sharebin",
+    "#recycle", "#snapshot", "$recycle.bin", "@__thumb", "@eadir", "@recently-snapshot", "@recycle", "@sharebin",
     "@snapshot", "@tmp", "__macosx", "ipod photo cache", "lost+found", "network trash folder", "recycled",
     "recycler", "system volume information", "temporary items", "thumbnails", "thumbs",
 )  # fmt: skip
