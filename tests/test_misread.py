@@ -129,7 +129,6 @@ def test_an_interlaced_png_without_its_last_pass_is_refused(tmp_path):
 @pytest.mark.parametrize(
     "odd",
     [
-        [(b"gAMA", bytes(4))],
         [(b"iCCP", b"x\0\0no profile")],
         [(b"PLTE", bytes(6)), (b"PLTE", bytes(6))],
         [(b"sBIT", bytes(9)), (b"hIST", bytes(3))],

@@ -87,10 +87,10 @@ def spread_change(changes: Tensor, known: Tensor, pixels: Tensor, trust: float =
 def shares(known: Tensor, pixels: Tensor, trust: float = TRUST) -> Tensor:
     """How much each of some places counts at each pixel: none below 0, together 1 at most.
 
-    The weights of `spread_change` fall below 0 where two places shade each other: the difference of two colors
-    is carried on beyond them, farther than either. So those below 0 are left out, and the others lowered such
-    that all together count as much as before (Deutsch, 1996, "Correcting for negative weights in ordinary
-    kriging"). A mean by these shares is never beyond what it is of.
+    The weights of `spread_change` fall below 0 where two places shade each other: the difference of two
+    colors is carried on beyond them, farther than either. So those below 0 are left out, and the others
+    lowered such that all together count as much as before (Deutsch, 1996, "Correcting for negative weights
+    in ordinary kriging"). A mean by these shares is never beyond what it is of.
 
     Parameters
     ----------

@@ -22,8 +22,8 @@ _LS = 0xF7  # ITU-T T.87, a process of its own
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _MANY_ZEROS = 64
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
-# Bits of every kind, no markers: whoever decodes on into these sees noise. Where one has a 0, another has a 1, so
-# that a single bit cannot be missing unnoticed; two pairs, as what both of one begin with may mean nothing.
+# Bits of every kind, no markers: whoever decodes on into these sees noise. Where one has a 0, another has a
+# 1, so that no bit can be missing unnoticed; two pairs, as what both of one begin with may mean nothing.
 _BYTES = np.random.default_rng(1).integers(1, 255, (2, 4096), np.uint8)
 _NOISE = [noise.tobytes() for noise in (*_BYTES, *~_BYTES)]
 
@@ -74,8 +74,8 @@ def frame(file: BinaryIO) -> Frame | None:
 def without_end(content: bytes) -> bytes | None:
     """`content`, a JPEG whose picture is all there, with the end marker that it lacks; None of any other.
 
-    A decoder that has all that it needs does not look at what follows. So tails of noise behind a picture that is
-    whole change nothing, behind one that is cut short they do.
+    A decoder that has all that it needs does not look at what follows. So tails of noise behind a picture
+    that is whole change nothing, behind one that is cut short they do.
     """
     body = content.rstrip(b"\xff")
     try:

@@ -89,7 +89,7 @@ def chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
 
 
 def bare(file: BinaryIO) -> bytes:
-    """A PNG of gray or RGB with nothing but its picture: of the rest, libpng complains on the standard error."""
+    """A PNG, gray or RGB, without all but its picture: libpng complains of the rest on the standard error."""
     file.seek(0)
     parts = [file.read(len(SIGNATURE))]
     while len(head := file.read(8)) == 8:
