@@ -29,7 +29,7 @@ class Group(click.Group):
             if error.errno in (None, errno.EPIPE):  # the last is click's own
                 raise
             if error.filename is not None:
-                message = f"{shown(error.filename)}: {error.strerror}; check the path and its permissions"
+                message = f"{shown(str(error.filename))}: {error.strerror}; check the path and its permissions"
                 click.echo(f"cyclecolor: {message}", err=True)
                 context.exit(1)
             _give_up_standard_output()
