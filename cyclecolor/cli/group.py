@@ -29,7 +29,8 @@ class Group(click.Group):
             if error.errno in (None, errno.EPIPE):  # the last is click's own
                 raise
             if error.filename is not None:
-                message = f"{shown(str(error.filename))}: {error.strerror}; check the path and its permissions"
+                name = shown(str(error.filename))
+                message = f"{name}: {error.strerror}; check the path and its permissions"
                 click.echo(f"cyclecolor: {message}", err=True)
                 context.exit(1)
             _give_up_standard_output()
