@@ -3,6 +3,7 @@
 import io
 import struct
 import sys
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -45,6 +46,33 @@ def test_a_jpeg_without_its_end_marker_is_whole(tmp_path, coded, kept):
     assert photo.warnings == ("the end marker is missing; the picture is whole",)
     assert whole.warnings == ()
     assert read_rgb8(tmp_path / "a.jpg", short_side=10).shape == (10, 14, 3)
+
+
+def small_jpegs():
+    """Of all sizes from 8 x 8 on, gray and color, coded in every way."""
+    random, ways = np.random.default_rng(0), [options for _, options in CODED.values()]
+    for number in range(60):
+        height, width = random.integers(8, 60, 2).tolist()
+        few = Image.fromarray(random.integers(0, 255, (5, 5, 3)).astype(np.uint8))
+        image = few.resize((width, height), Image.Resampling.BICUBIC)
+        yield jpeg_of(image.convert("L") if number % 2 else image, **ways[number % len(ways)])
+
+
+def test_a_missing_end_is_said_and_a_missing_byte_before_it_never_passes_for_none(tmp_path):
+    """The last byte may hold a single bit of the picture, and a decoder may want none of the end."""
+    path = tmp_path / "a.jpg"
+    for content in small_jpegs():
+        whole = np.asarray(Image.open(io.BytesIO(content)))
+        path.write_bytes(content[:-2])
+        photo = read_photo(path)
+        assert photo.warnings == ("the end marker is missing; the picture is whole",)
+        np.testing.assert_array_equal(photo.pixels.squeeze(), whole)
+        for cut in (3, 4, 5):
+            path.write_bytes(content[:-cut])
+            with suppress(PhotoError):
+                photo = read_photo(path)
+                np.testing.assert_array_equal(photo.pixels.squeeze(), whole)
+                assert photo.warnings
 
 
 @pytest.mark.parametrize("coded", CODED)

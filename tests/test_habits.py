@@ -161,6 +161,27 @@ def test_formats_as_people_write_them(desk, translate, word, suffix):
     assert Path(f"scans/b_color.{suffix}").exists()
 
 
+@pytest.mark.parametrize("where", ["photo", "output", "folder"])
+def test_names_that_are_too_long_are_said(desk, translate, where):
+    long = "x" * 251 + ".jpg"
+    make(Path(long))
+    arguments = {
+        "photo": [long],
+        "output": [long, "-o", "y" * 300 + ".jpg"],
+        "folder": [long, "-o", "y" * 300],
+    }
+    said = translate(*arguments[where], code=1).output
+    assert said.count("\n") == 1
+    assert "File name too long" in said
+
+
+def test_links_in_circles_are_said(desk, translate):
+    Path("circle.jpg").symlink_to("circle.jpg")
+    Path("circle").symlink_to("circle")
+    assert "circle.jpg: cannot be read" in translate("circle.jpg", code=1).output
+    assert "circle: cannot be written" in translate("scans", "-o", "circle", code=1).output
+
+
 def test_messages_name_the_option_that_helps(desk, translate):
     said = translate("scans/a.jpg", "--max-pixels", 100, code=1).output
     assert "24 x 20 is more than 100 pixels; raise the limit (--max-pixels)" in said

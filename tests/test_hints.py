@@ -12,7 +12,7 @@ from PIL import Image
 from cyclecolor.color import rgb_to_lab
 from cyclecolor.errors import CycleColorError
 from cyclecolor.inference import Hint, Reference, load, read_hints
-from cyclecolor.inference.spreading import TRUST, described, spread_change
+from cyclecolor.inference.spreading import TRUST, described, shares, spread_change
 from cyclecolor.photos import PhotoError, read_photo
 from cyclecolor.training import train
 
@@ -113,6 +113,27 @@ def test_hints_that_disagree_are_averaged():
     torch.testing.assert_close(spread, torch.full((2, 1), 40 / (2 + TRUST)))
 
 
+def test_shares_are_those_of_a_mean(rng):
+    """None below 0, together 1 at most; of one place, and far from all, they are the weights themselves."""
+    known, pixels = (torch.from_numpy(rng.normal(size=(3, count))).float() for count in (12, 500))
+    share = shares(known, pixels)
+    assert share.min() >= 0
+    assert share.sum(dim=0).max() <= 1 + 1e-5
+    line = torch.tensor([[0.0, 2.0, 100.0]])
+    weights = torch.tensor([1.0, math.exp(-2), 0.0]) / (1 + TRUST)
+    torch.testing.assert_close(shares(line[:, :1], line)[0], weights, atol=1e-6, rtol=1e-6)
+
+
+def test_opposite_colors_side_by_side_are_not_carried_on_beyond():
+    places, line = torch.tensor([[0.0, 0.5]]), torch.linspace(-3, 3.5, 66)[None]
+    carried_on = spread_change(torch.tensor([[1.0, -1.0]] * 2), places, line)
+    assert carried_on.abs().max() > 1.2
+    mean = torch.tensor([1.0, -1.0]) @ shares(places, line)
+    assert 0.8 < mean.abs().max() <= 1
+    assert mean[:33].min() > -1e-3  # nowhere the color of the far side
+    assert mean[33:].max() < 1e-3
+
+
 def test_features_count_relative_to_a_photo(rng):
     """Their scale and offset, which differ from network to network, do not matter."""
     lightness, features = torch.zeros(1, 1, 8, 6), torch.from_numpy(rng.normal(size=(1, 5, 8, 6))).float()
@@ -145,6 +166,21 @@ def test_every_hint_is_heard(colorizer, scene):
     for hint in hints:
         place, wished = after[hint.y, hint.x, 1:], chroma_of(hint.color)
         assert np.linalg.norm(place - wished) < 0.15 * np.linalg.norm(wished)
+
+
+@pytest.mark.parametrize("apart", [12, 24, 48])
+@pytest.mark.parametrize("colors", [("#a03020", "#3050a0"), ("#a03020", "#207070")])
+def test_no_color_is_stronger_than_what_was_said_and_what_was_there(colorizer, rng, colors, apart):
+    """Over texture, along whose lightness colors are drawn, and single specks."""
+    levels = 110 + 30 * rng.normal(size=(160, 240))
+    levels[::9, ::7] = 210
+    image = Image.fromarray(levels.clip(0, 255).astype(np.uint8))
+    there = np.linalg.norm(lab(colorizer(image))[..., 1:], axis=2).max()
+    hints = [Hint(120 + side * apart, 80, color) for side, color in zip((-1, 1), colors, strict=True)]
+    strength = np.linalg.norm(lab(colorizer(image, hints))[..., 1:], axis=2)
+    said = max(np.linalg.norm(chroma_of(color)) for color in colors)
+    assert strength.max() > 0.5 * said
+    assert strength.max() < max(said, there) + 1  # half a level of 8 bits in each of three channels
 
 
 def test_without_hints_nothing_changes(colorizer, scene):

@@ -126,6 +126,22 @@ def test_an_interlaced_png_without_its_last_pass_is_refused(tmp_path):
     np.testing.assert_array_equal(read_photo(path).pixels[..., 0], ramp)
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        [(b"iCCP", b"x\0\0no profile")],
+        [(b"PLTE", bytes(6)), (b"PLTE", bytes(6))],
+        [(b"sBIT", bytes(9)), (b"hIST", bytes(3))],
+    ],
+    ids=lambda odd: odd[0][0].decode(),
+)
+def test_odd_chunks_around_16_bits_are_no_news(tmp_path, capfd, odd):
+    """Another reader, which is asked for the low bytes, has its own say about them."""
+    write_rgb_png(tmp_path / "a.png", DEEP, *odd)
+    np.testing.assert_array_equal(read_photo(tmp_path / "a.png").pixels, DEEP)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_cicp_overrules_all_else(tmp_path):
     from test_photos import gamma_curve, gray_profile
 

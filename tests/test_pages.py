@@ -50,6 +50,16 @@ def test_reduced_copies_are_no_pages(tmp_path):
     assert [page.pixels[0, 0, 0] for page in pages] == [0, 255]
 
 
+def test_reduced_copies_as_old_programs_say_it(tmp_path):
+    """By a tag that TIFF 6.0 (section 8) replaced: 2 is a reduced copy, 1 and 3 are pages."""
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        for kind, samples in ((2, GRAY8[::4, ::4]), (1, GRAY8), (3, GRAY8[::-1])):
+            file.write(samples[..., 0], metadata=None, extratags=[(255, 3, 1, kind, True)])
+    pages = list(read_pages(tmp_path / "a.tif"))
+    assert [page.pixels[0, 0, 0] for page in pages] == [0, 255]
+    np.testing.assert_array_equal(read_photo(tmp_path / "a.tif").pixels, GRAY8)
+
+
 def test_pages_count_together(tmp_path):
     write_pages([Photo(GRAY8)] * 3, tmp_path / "a.tif")
     assert len(list(read_pages(tmp_path / "a.tif", max_pixels=3 * 65536))) == 3

@@ -1,5 +1,6 @@
 """Where translations go: beside what they are made of, or where `--output` says."""
 
+import os
 from pathlib import Path
 
 from ..errors import CycleColorError
@@ -18,7 +19,7 @@ def folder_for(source: Path, output: Path | None, word: str) -> Path:
     from ..photos import WRITABLE_SUFFIXES, is_tar
 
     if output is None:
-        source = source.resolve()
+        source = Path(os.path.realpath(source))
         return source.with_name(f"{source.stem if is_tar(source.name) else source.name}_{word}")
     if isinstance(output, FolderToBe) or output.is_dir():
         return output
@@ -49,7 +50,7 @@ def files_for(photos: list[Path], output: Path | None, word: str, suffix: str | 
     names = [Path(output_name(photo.name, suffix)) for photo in photos]
     if output is None:
         return [
-            photo.resolve().with_name(f"{name.stem}_{word}{name.suffix}")
+            Path(os.path.realpath(photo)).with_name(f"{name.stem}_{word}{name.suffix}")
             for photo, name in zip(photos, names, strict=True)
         ]
     if isinstance(output, FolderToBe) or output.is_dir() or not output.suffix:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from ..errors import CycleColorError
+from ..files import shown
 
 
 class Group(click.Group):
@@ -25,8 +26,13 @@ class Group(click.Group):
         except KeyboardInterrupt:
             context.exit(130)
         except OSError as error:
-            if error.filename is not None or error.errno in (None, errno.EPIPE):  # no stream; click's own
+            if error.errno in (None, errno.EPIPE):  # the last is click's own
                 raise
+            if error.filename is not None:
+                name = shown(str(error.filename))
+                message = f"{name}: {error.strerror}; check the path and its permissions"
+                click.echo(f"cyclecolor: {message}", err=True)
+                context.exit(1)
             _give_up_standard_output()
             click.echo(f"cyclecolor: standard output: {error.strerror}; nothing else is lost", err=True)
             context.exit(1)

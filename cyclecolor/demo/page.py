@@ -79,6 +79,11 @@ def build_page(checkpoints: dict[str, Path], example: Path) -> gr.Blocks:
                     )
                 go = gr.Button("Color it", variant="primary", elem_id="go")
             with gr.Column(scale=2, min_width=280):
+                # Above the pictures, which are as high as a photo: a portrait would push them out of sight.
+                with gr.Row():
+                    one = gr.DownloadButton("Download this one", interactive=False, elem_id="one")
+                    everything = gr.Button("Color all, into one archive", elem_id="everything")
+                archive = gr.File(label="Archive", interactive=False, visible=False, elem_id="archive")
                 slider = gr.ImageSlider(
                     label="Before and after",
                     type="filepath",
@@ -93,10 +98,6 @@ def build_page(checkpoints: dict[str, Path], example: Path) -> gr.Blocks:
                     buttons=[],
                     elem_id="place",
                 )
-                with gr.Row():
-                    one = gr.DownloadButton("Download this one", interactive=False, elem_id="one")
-                    everything = gr.Button("Color all, into one archive", elem_id="everything")
-                archive = gr.File(label="Archive", interactive=False, visible=False, elem_id="archive")
 
         look = [checkpoint, size, saturation, denoise, direction, reference]
         work = {"concurrency_id": "work", "concurrency_limit": 1, "api_visibility": "private"}

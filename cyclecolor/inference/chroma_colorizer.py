@@ -20,11 +20,11 @@ from ..networks import (
 )
 from ..photos import Photo
 from .colorizer import Colorizer, one_channel
-from .guided import apply_lines, denoised, guided_lines, resized
+from .guided import apply_lines, bounded, denoised, guided_lines, resized
 from .hints import Hint, refuse_outside
-from .painting import Palette, levels_of, paint, scaled_lightness
+from .painting import Palette, extremes, levels_of, paint, scaled_lightness
 from .reference import Reference
-from .spreading import described, spread_change
+from .spreading import described, shares
 
 HINT_SIDE = 192  # pixels: short side of the copy on which hints are spread, if the network's is smaller
 
@@ -143,10 +143,14 @@ class ChromaColorizer(Colorizer):
         places = torch.tensor([int(h.y * scale[0]) * size[1] + int(h.x * scale[1]) for h in hints])
         colors = torch.tensor([hint.rgb for hint in hints]).T.view(1, 3, 1, -1) / 255
         wished = self.space.split(colors)[1][0, :, 0]
-        changes = wished - apply_lines(lines, lightness)[0].flatten(1)[:, places]
+        before = apply_lines(lines, lightness)
         described_pixels = described(lightness, features)
-        change = spread_change(changes, described_pixels[:, places], described_pixels)
-        return lines + guided_lines(change.view(1, 2, *size), lightness)
+        share = shares(described_pixels[:, places], described_pixels).view(-1, *size)
+        # To a mean of what is wished and what was there.
+        change = torch.einsum("cn,nhw->chw", wished, share) - before * share.sum(dim=0)
+        strongest = wished.norm(dim=0).max().maximum(before.norm(dim=1, keepdim=True))
+        lines = lines + guided_lines(change, lightness)
+        return bounded(lines, extremes(pixels, size, self.space), strongest)
 
     @cached_property
     def _palette(self) -> Palette:

@@ -42,6 +42,20 @@ def apply_lines(lines: Tensor, lightness: Tensor) -> Tensor:
     return slope * lightness + offset
 
 
+def bounded(lines: Tensor, ends: tuple[Tensor, Tensor], most: Tensor) -> Tensor:
+    """Lines (N, 4, h, w) such that chroma is nowhere stronger than `most` (N, 1, h, w).
+
+    A line that was fitted around a place can go beyond all that it was fitted to, farthest at its ends.
+
+    Parameters
+    ----------
+    ends : pair of Tensor
+        (N, 1, h, w), the darkest and the lightest scaled lightness to which each line is applied.
+    """
+    darkest, lightest = (apply_lines(lines, end).norm(dim=1, keepdim=True) for end in ends)
+    return lines * (most / darkest.maximum(lightest).clamp(min=1e-6)).clamp(max=1)
+
+
 def resized(image: Tensor, size: tuple[int, ...]) -> Tensor:
     """(N, C, H, W) at another size: averaged over areas where that shrinks it, else bilinear."""
     if image.shape[-2:] == torch.Size(size):

@@ -8,6 +8,7 @@ from threading import Lock
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..color import ColorSpace, RGBSpace, quantize_rgb
@@ -46,6 +47,30 @@ def scaled_lightness(pixels: np.ndarray, space: ColorSpace | RGBSpace) -> Tensor
     """(H, W, 1 or 3) uint8 or uint16 sRGB to scaled lightness (1, 1, H, W)."""
     samples = torch.from_numpy(pixels.astype(np.float32) / np.float32(levels_of(pixels)))
     return space.lightness(samples.permute(2, 0, 1)[None].expand(-1, 3, -1, -1))
+
+
+def extremes(pixels: np.ndarray, size: tuple[int, ...], space: ColorSpace) -> tuple[Tensor, Tensor]:
+    """The darkest and the lightest of what is painted by each line of a copy.
+
+    Parameters
+    ----------
+    pixels : array
+        (H, W, 1 or 3) uint8 or uint16 sRGB.
+    size : pair of int
+        Of the copy.
+
+    Returns
+    -------
+    pair of Tensor
+        (1, 1, h, w), scaled lightness; a line counts up to the middle of its neighbors.
+    """
+    rows, columns = (np.arange(n) * whole // n for n, whole in zip(size, pixels.shape[:2], strict=True))
+    found = []
+    for end, sign in ((np.minimum, -1), (np.maximum, 1)):
+        levels = end.reduceat(end.reduceat(pixels, rows, axis=0), columns, axis=1)
+        own = scaled_lightness(end.reduce(levels, axis=2, keepdims=True), space)
+        found.append(sign * F.max_pool2d(sign * own, 3, 1, 1))
+    return found[0], found[1]
 
 
 def levels_of(pixels: np.ndarray) -> int:

@@ -1,4 +1,4 @@
-"""From the colors of some places to a change of chroma everywhere: regression of a Gaussian process."""
+"""From the colors of some places to those everywhere: regression of a Gaussian process."""
 
 import torch
 from torch import Tensor
@@ -82,6 +82,33 @@ def spread_change(changes: Tensor, known: Tensor, pixels: Tensor, trust: float =
     between = _likeness(known, known) + trust * torch.eye(known.shape[1])
     weights = torch.linalg.solve(between, changes.T)
     return weights.T @ _likeness(known, pixels)
+
+
+def shares(known: Tensor, pixels: Tensor, trust: float = TRUST) -> Tensor:
+    """How much each of some places counts at each pixel: none below 0, together 1 at most.
+
+    The weights of `spread_change` fall below 0 where two places shade each other: the difference of two
+    colors is carried on beyond them, farther than either. So those below 0 are left out, and the others
+    lowered such that all together count as much as before (Deutsch, 1996, "Correcting for negative weights
+    in ordinary kriging"). A mean by these shares is never beyond what it is of.
+
+    Parameters
+    ----------
+    known, pixels : Tensor
+        (D, n) and (D, m), what the places and the pixels are like.
+    trust : float
+        As above.
+
+    Returns
+    -------
+    Tensor
+        (n, m).
+    """
+    between = _likeness(known, known) + trust * torch.eye(known.shape[1])
+    weights = torch.linalg.solve(between, _likeness(known, pixels))
+    together = weights.sum(dim=0).clamp(0, 1)
+    weights = weights.clamp(min=0)
+    return weights * (together / weights.sum(dim=0).clamp(min=1e-6)).clamp(max=1)
 
 
 def _likeness(first: Tensor, second: Tensor) -> Tensor:

@@ -174,7 +174,8 @@ def _planes(
         deep = read_deep(file, image, 16, opencv=True)
         # Pillow opens gray with alpha as RGBA.
         colors = deep[..., :1] if raw_mode.startswith("LA") else deep[..., :3]
-        alpha = deep[..., 3] if image.has_transparency_data and deep.shape[2] == 4 else None
+        key = image.info.get("transparency")
+        alpha = deep[..., 3] if deep.shape[2] == 4 else None if key is None else _keyed_alpha(deep, key)
         return _deep_planes(colors, alpha, found.icc)
     gray = raw_mode.startswith("LA;16")
     return _shallow_planes(image.convert("LA") if gray else image, raw_mode, found.icc), ()

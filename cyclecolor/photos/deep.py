@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageFile
 from PIL.PpmImagePlugin import PpmImageFile
 
+from . import png
 from .extras import INSTALL, archive, installed
 from .guard import Refused
 
@@ -35,15 +36,18 @@ def read_deep(file: BinaryIO, image: Image.Image, bits: int, *, opencv: bool) ->
 
     Returns
     -------
-    (H, W, 2 to 4) uint16: the channels of `image`, then alpha where a PNG keys a color as transparent.
+    (H, W, 2 to 4) uint16: the channels of `image`.
 
     Raises
     ------
     Refused
         No decoder here reads the same picture.
     """
-    file.seek(0)
-    content = file.read()
+    if image.format == "PNG":
+        content = png.bare(file)
+    else:
+        file.seek(0)
+        content = file.read()
     for deep in _decoded(content, image, opencv):
         if (
             deep is not None

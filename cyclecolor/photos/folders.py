@@ -27,9 +27,9 @@ TAR_SUFFIX = ".tar"
 """Of files that may hold photographs, as webdataset lays them out."""
 
 SERVICE_FOLDERS = (
-    "#recycle", "#snapshot", "$recycle.bin", "@eadir", "@recently-snapshot", "@recycle", "@sharebin",
-    "@snapshot", "@tmp", "__macosx", "ipod photo cache", "lost+found", "network trash folder", "recycled",
-    "recycler", "system volume information", "temporary items", "thumbnails", "thumbs",
+    "#recycle", "#snapshot", "$recycle.bin", "@__thumb", "@eadir", "@recently-snapshot", "@recycle",
+    "@sharebin", "@snapshot", "@tmp", "__macosx", "ipod photo cache", "lost+found", "network trash folder",
+    "recycled", "recycler", "system volume information", "temporary items", "thumbnails", "thumbs",
 )  # fmt: skip
 """Lower-case names of folders that NAS, systems and viewers keep thumbnails and rubbish in.
 

@@ -22,8 +22,10 @@ _LS = 0xF7  # ITU-T T.87, a process of its own
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _MANY_ZEROS = 64
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
-# Bits of every kind, no markers: whoever decodes on into these sees noise.
-_NOISE = [np.random.default_rng(seed).integers(0, 255, 4096, np.uint8).tobytes() for seed in (1, 2)]
+# Bits of every kind, no markers: whoever decodes on into these sees noise. Where one has a 0, another has a
+# 1, so that no bit can be missing unnoticed; two pairs, as what both of one begin with may mean nothing.
+_BYTES = np.random.default_rng(1).integers(1, 255, (2, 4096), np.uint8)
+_NOISE = [noise.tobytes() for noise in (*_BYTES, *~_BYTES)]
 
 
 def segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
@@ -72,7 +74,7 @@ def frame(file: BinaryIO) -> Frame | None:
 def without_end(content: bytes) -> bytes | None:
     """`content`, a JPEG whose picture is all there, with the end marker that it lacks; None of any other.
 
-    A decoder that has all that it needs does not look at what follows. So two tails of noise behind a picture
+    A decoder that has all that it needs does not look at what follows. So tails of noise behind a picture
     that is whole change nothing, behind one that is cut short they do.
     """
     body = content.rstrip(b"\xff")
@@ -117,16 +119,25 @@ def is_cut_short(image: Image.Image, file: BinaryIO, draft: tuple[int, int] | No
     return filled or not _all_scans(data) or not same(data)
 
 
-def has_more_behind(file: BinaryIO) -> bool:
-    """Whether something follows the picture that is none: a video, notes of its maker."""
-    size = file.seek(0, 2)
-    file.seek(max(0, size - len(END)))
-    if file.read() == END or _ends_in_zeros(file):
-        return False
+def has_end(file: BinaryIO) -> bool:
+    """Whether the marker of the end is there, which libjpeg does not always ask for."""
+    if _ends_in_marker(file):
+        return True
     file.seek(0)
     content = file.read()
     end = _end_of_scans(content)
     return content[end : end + 2] == END
+
+
+def has_more_behind(file: BinaryIO) -> bool:
+    """Whether something follows the picture that is none: a video, notes of its maker."""
+    return not _ends_in_marker(file) and not _ends_in_zeros(file) and has_end(file)
+
+
+def _ends_in_marker(file: BinaryIO) -> bool:
+    size = file.seek(0, 2)
+    file.seek(max(0, size - len(END)))
+    return file.read() == END
 
 
 def _ends_flat(image: Image.Image, said: Frame | None) -> bool:

@@ -27,7 +27,8 @@ from .tiff import Directory, Tag, TooManyPages, directories
 MAX_PIXELS = 200_000_000
 """Default limit: twice a 100-megapixel scan, some 600 MB of RGB."""
 
-_REDUCED_OR_MASK = 0b101  # bits of a TIFF page's subfile type
+_REDUCED_OR_MASK, _OLD_REDUCED = 0b101, 2  # bits of a TIFF page's subfile type; the old one is a number
+_WITHOUT_END = "the end marker is missing; the picture is whole"
 _BITS_OF_A_PIXEL = 64  # what `max_pixels` allows for each; more of them count as more pixels
 
 
@@ -209,6 +210,8 @@ def _read(file: BinaryIO, max_pixels: int, *, still: bool = False, short_side: i
         return _with_end(file, error, draft)
     if image.format in JPEGS and jpeg.is_cut_short(image, file, draft):
         raise Refused("truncated", "cut short (part of the picture is missing); copy or scan it again")
+    if image.format in JPEGS and not jpeg.has_end(file):
+        return replace(photo, warnings=(*photo.warnings, _WITHOUT_END))
     return photo
 
 
@@ -224,7 +227,7 @@ def _with_end(file: BinaryIO, error: OSError, draft: tuple[int, int] | None) -> 
     photo = decode(image, io.BytesIO(content))
     if jpeg.is_cut_short(image, io.BytesIO(content), draft):
         raise error
-    return replace(photo, warnings=(*photo.warnings, "the end marker is missing; the picture is whole"))
+    return replace(photo, warnings=(*photo.warnings, _WITHOUT_END))
 
 
 def _identified(file: BinaryIO, kind: str, max_pixels: int) -> Image.Image:
@@ -279,7 +282,8 @@ def _tiff_pages(file: BinaryIO, max_pixels: int, *, first: bool = False) -> list
 
 
 def _is_whole(page: Directory) -> bool:
-    return not page.number(Tag.SUBFILE_TYPE, 0) & _REDUCED_OR_MASK
+    old = page.number(Tag.OLD_SUBFILE_TYPE, 0)
+    return not (page.number(Tag.SUBFILE_TYPE, 0) & _REDUCED_OR_MASK or old == _OLD_REDUCED)
 
 
 def _pixels(page: Directory) -> int:

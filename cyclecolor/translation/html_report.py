@@ -59,7 +59,9 @@ figure input:focus-visible { opacity: .4 }
 small { color: var(--faint); display: block }
 @media print { :root { --page: #fff; --text: #000; --faint: #444 }
   label, input, p span, figure::after, figure img + img { display: none }
-  ol { display: block } li { content-visibility: visible; break-inside: avoid; margin: 0 0 1rem }
+  body { font-size: 8pt } ol { display: block }
+  li { content-visibility: visible; break-inside: avoid; display: inline-block; vertical-align: top;
+       width: 31%; margin: 0 1% .6rem }
   figure { aspect-ratio: auto !important } figure img { position: static; display: block; width: 100%;
                                                        height: auto } }
 """

@@ -84,7 +84,8 @@ def inputs_of(source: Path, output: Path, *, colored: bool) -> tuple[list[str], 
     CycleColorError
         If nothing in the folder is a photo, or one of the two folders lies within the other.
     """
-    inner, outer = source.resolve(), output.resolve()
+    # Not `resolve`, which calls links that lead in circles a RuntimeError.
+    inner, outer = Path(os.path.realpath(source)), Path(os.path.realpath(output))
     if outer.is_relative_to(inner) or inner.is_relative_to(outer):
         raise CycleColorError(
             f"{shown(output)}: one of output and source ({shown(source)}) lies inside the other; "
@@ -186,7 +187,7 @@ def refuse_leaving(task: Task) -> None:
         If they do, or the folder cannot be made.
     """
     folder = task.target.parent
-    if not folder.resolve().is_relative_to(task.root.resolve()):
+    if not Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(task.root)):
         raise CycleColorError(
             f"{shown(task.target)}: a link there leads out of the output folder {shown(task.root)}; "
             "remove the link"

@@ -26,6 +26,7 @@ class Tag(IntEnum):
     """The tags that reading needs (TIFF 6.0, TIFF/EP, Adobe's technical notes, DNG 1.7)."""
 
     SUBFILE_TYPE = 254
+    OLD_SUBFILE_TYPE = 255
     WIDTH = 256
     HEIGHT = 257
     BITS = 258
