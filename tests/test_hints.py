@@ -15,6 +15,7 @@ from cyclecolor.inference import Hint, Reference, load, read_hints
 from cyclecolor.inference.spreading import TRUST, described, shares, spread_change
 from cyclecolor.photos import PhotoError, read_photo
 from cyclecolor.training import train
+from cyclecolor.translation import read_reference
 
 RED, BLUE, PALE_BLUE = "#a03020", "#3050a0", "#a0c0f0"  # the last is as light as the light wall
 
@@ -264,6 +265,23 @@ def test_places_of_a_reference_lie_evenly():
     assert reference.changes.shape == (2, 400)
     assert reference.changes.mean(dim=1).tolist() == [49.5, 49.5]
     assert torch.equal(reference.lightness[0], reference.changes[0])
+
+
+def test_a_reference_is_studied_on_one_thread(scene, tmp_path):
+    """As photos are colored: sums would differ in their last bits with the number of cores."""
+
+    class Studious:
+        def study(self, photo):
+            return torch.get_num_threads()
+
+    scene.convert("RGB").save(tmp_path / "other.png")
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert read_reference(tmp_path / "other.png", Studious()) == 1
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_a_hint_outweighs_the_reference(colorizer, scene):

@@ -1,6 +1,9 @@
 """The photo whose colors those of a job are to follow."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import torch
 
 from ..errors import CycleColorError
 from ..files import shown
@@ -22,6 +25,8 @@ def read_reference(
         return None
     photo = read_photo(path, max_pixels=max_pixels or MAX_PIXELS)
     try:
-        return colorizer.study(photo)
+        # On one thread, as photos are colored: sums come out the same on any number of cores.
+        with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as alone:
+            return alone.submit(colorizer.study, photo).result()
     except CycleColorError as error:
         raise CycleColorError(f"{shown(path)}: {error}", exit_code=error.exit_code) from None
