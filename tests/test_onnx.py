@@ -37,7 +37,8 @@ GENERATORS = {
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory) -> Path:
-    return train(tiny_experiment(num_steps=1, method="regression"), tmp_path_factory.mktemp("run"))
+    experiment = tiny_experiment(num_steps=1, method="regression", balance=0.6)
+    return train(experiment, tmp_path_factory.mktemp("run"))
 
 
 @pytest.fixture(scope="module")
