@@ -14,6 +14,7 @@ os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
 import cv2
 import torch
 from PIL import Image
+from record import lines_of
 from reference import PHOTO_SIZE, PhotoPairs, Reference, original_networks
 from torch.utils.data import DataLoader
 from torch.utils.flop_counter import FlopCounterMode
@@ -183,8 +184,3 @@ def memory_per_image(name: str, root: Path, **options) -> float:
     options = {**options, "counted": False}
     two, six = race(*(Contender(name, root, batch_size=n, **options) for n in (2, 6)), rounds=1)
     return (six.peak - two.peak) / 4
-
-
-def lines_of(path: str) -> list[str]:
-    """The lines of a file, none if there is no such file."""
-    return Path(path).read_text().splitlines() if Path(path).is_file() else []

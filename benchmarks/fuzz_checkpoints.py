@@ -1,12 +1,14 @@
 """Load mutated checkpoints by the thousand: each must load or be refused in a line.
 
-    python benchmarks/fuzz_checkpoints.py [--mutants N] [--seed S]
+    python benchmarks/fuzz_checkpoints.py [--mutants N] [--seed S] [--json docs/results/fuzz.json]
 
 Bytes flipped, files cut, headers and settings rewritten, shapes inflated, JSON bombs; half of them with a
 good checksum. Of ten mutants, eight are checkpoints, one is the newest checkpoint of a run whose one before
 is whole (the run must then load), and one is an export, generators alone. They are loaded by a process of
 its own, which is started anew every hundred and whenever it dies. Exit code 1 if any mutant crashes it,
 takes 10 seconds of processor time or more than 1 GB, or raises anything but the package's own error.
+
+docs/results/ROBUSTNESS.md has the sentence that is printed; tests/test_numbers.py compares it with the JSON.
 """
 
 import argparse
@@ -22,14 +24,17 @@ from contextlib import redirect_stderr
 from io import StringIO
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import torch
+from record import Origin
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from hostile import mutant, outcome
 
 from cyclecolor.checkpoint import checkpoint_path, export_checkpoint, read_checkpoint
 from cyclecolor.config import parse_experiment
+from cyclecolor.files import write_json
 from cyclecolor.training import train
 
 BATCH, SECONDS, KIBIBYTES = 100, 10.0, 1 << 20
@@ -101,12 +106,23 @@ def outcomes(mutants: Mutants, numbers: range) -> Iterator[tuple[str, float, int
         process.join()
 
 
+def sentence(record: dict[str, Any]) -> str:
+    """What came of all, with the most processor time and memory of one."""
+    counts = ", ".join(f"{count:,} {result}" for result, count in sorted(record["counts"].items()))
+    return (
+        f"{record['mutants']:,} mutants of seed {record['seed']}: {counts}; "
+        f"slowest {record['slowest']:.1f} s, most memory {record['memory']:.0f} MiB above a process's start"
+    )
+
+
 def main() -> int:
     """Run it; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mutants", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=Path, help="a file for the figures")
     options = parser.parse_args()
+    origin = Origin()
     torch.set_num_threads(1)
     counts, failures, slowest, largest = Counter(), [], 0.0, 0
     with tempfile.TemporaryDirectory() as folder, redirect_stderr(StringIO()):
@@ -118,8 +134,11 @@ def main() -> int:
             slowest, largest = max(slowest, seconds), max(largest, grown)
             if not good:
                 failures.append((number, *found))
-    print(f"{options.mutants} mutants of seed {options.seed}: {dict(counts)}")
-    print(f"slowest {slowest:.2f} s; most memory {largest / 1024:.0f} MiB above a process's start")
+    record = origin() | {"mutants": options.mutants, "seed": options.seed, "counts": dict(counts)}
+    record |= {"slowest": slowest, "memory": largest / 1024}
+    if options.json:
+        write_json(record, options.json)
+    print(sentence(record))
     for failure in failures[:20]:
         print("FAILED", *failure)
     return 1 if failures else 0

@@ -1,6 +1,7 @@
 """Damaged pictures through the real command line: each one translated, or refused with a reason.
 
     python benchmarks/mutants.py [--first N] [--count N] [--batch N] [--seed S] [--corpus FOLDER]
+                                 [--json docs/results/mutants.json]
 
 Mutants are made of small pictures in all formats and modes, and of the files of a corpus where one is given;
 `--count 0 --corpus FOLDER` sends the corpus through as it is. After each batch, one process each, the figures
@@ -8,6 +9,8 @@ are checked: no death, nothing over 5 s (`--limit`, for a busy machine), memory 
 manifest line for each file, no output but whole ones, nothing but refusals on the standard error. The first
 breach stops the run and leaves its batch where it says. A mutant depends on its number and the seed alone, so
 a long run can be done in pieces (`--first`).
+
+docs/results/ROBUSTNESS.md has the sentence that is printed; tests/test_numbers.py compares it with the JSON.
 """
 
 import argparse
@@ -20,6 +23,7 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -27,6 +31,9 @@ import pillow_heif
 import pillow_jxl  # noqa: F401  # so that Pillow reads JPEG XL
 import tifffile
 from PIL import Image
+from record import Origin
+
+from cyclecolor.files import write_json
 
 SUFFIXES = ("jpg", "png", "tif", "webp", "bmp", "gif", "avif", "jp2", "ppm", "jxl", "heic")
 MAX_BASE = 60_000  # bytes: larger files of a corpus are not mutated
@@ -172,6 +179,18 @@ def check(source: Path, output: Path, code: int, limit: float = 5) -> tuple[Coun
     return kinds + Counter({"passed over": passed_over}), slowest
 
 
+def sentence(record: dict[str, Any]) -> str:
+    """What came of all files, and what they cost."""
+    kinds = Counter(record["kinds"])
+    total, translated, passed_over = kinds.total(), kinds["translated"], kinds["passed over"]
+    return (
+        f"{total:,} files, first {record['first']:,}, seed {record['seed']}: {translated:,} translated, "
+        f"{total - translated - passed_over:,} refused with a reason, {passed_over:,} passed over; "
+        f"processor time {record['processor seconds']} s, slowest file {record['slowest']:.1f} s, "
+        f"memory at most {record['MB'] - record['MB idle']} MB above idle"
+    )
+
+
 def main() -> None:
     """Run batches until the count is reached."""
     parser = argparse.ArgumentParser(
@@ -184,8 +203,9 @@ def main() -> None:
     parser.add_argument("--limit", type=float, default=5, help="Seconds that a file may take.")
     parser.add_argument("--minutes", type=float, default=1e9, help="Begin no batch after that many.")
     parser.add_argument("--corpus", type=Path)
+    parser.add_argument("--json", type=Path, help="a file for the figures")
     arguments = parser.parse_args()
-    begun, work = time.perf_counter(), Path(tempfile.mkdtemp())
+    begun, origin, work = time.perf_counter(), Origin(), Path(tempfile.mkdtemp())
     total, slowest, highest, done, processor = Counter(), 0.0, 0, arguments.first, 0
     end = arguments.first + arguments.count
 
@@ -208,9 +228,11 @@ def main() -> None:
         total, slowest, highest, done = total + kinds, max(slowest, longest), max(highest, peak), numbers.stop
         assert peak - idle <= 300, f"{peak - idle} MB above idle in {source}"
         subprocess.run(["rm", "-r", str(source), str(output)], check=True)
-    seconds = time.perf_counter() - begun
-    print(f"{sum(total.values()):,} files, first {arguments.first:,}, seed {arguments.seed}; {seconds:.0f} s")
-    print(f"processor time {processor} s; slowest {slowest:.2f} s; peak {highest} MB, idle {idle} MB")
+    record = origin() | {"first": arguments.first, "seed": arguments.seed, "kinds": dict(total)}
+    record |= {"processor seconds": processor, "slowest": slowest, "MB": highest, "MB idle": idle}
+    if arguments.json:
+        write_json(record, arguments.json)
+    print(sentence(record))
     print(", ".join(f"{count:,} {kind}" for kind, count in total.most_common()))
 
 

@@ -1,13 +1,16 @@
 """Stop a run at six points of its life, go on, and compare with the run left alone: bit for bit.
 
-    python benchmarks/resume_grid.py
+    python benchmarks/resume_grid.py [--json docs/results/resume.json]
 
 The points are met with 0 and 2 loader processes, in one training process and in two (gloo): 24 cases.
 Compared is the SHA-256 of the last checkpoint's file (networks, averages, optimizers, pools, the watch's
 memory and the step, of which learning rates and random states are functions) and of the log. Two cases must
 differ: another seed, and one step less. Exit code 1 if a case fails.
+
+docs/results/ROBUSTNESS.md has the sentence that is printed; tests/test_numbers.py compares it with the JSON.
 """
 
+import argparse
 import multiprocessing
 import os
 import signal
@@ -16,16 +19,19 @@ import sys
 import tempfile
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import cv2
 import torch
 from PIL import Image
+from record import Origin
 from torture import experiment
 
 from cyclecolor.checkpoint import checkpoints_in
 from cyclecolor.config import Experiment
 from cyclecolor.data import render_scene
 from cyclecolor.distributed import process_group
+from cyclecolor.files import write_json
 from cyclecolor.training import Interrupted, Trainer
 
 LOADERS, PROCESSES = (0, 2), (1, 2)
@@ -90,11 +96,26 @@ def digest(run: Path) -> str:
     return sha256(checkpoints_in(run)[-1].read_bytes() + (run / "log.jsonl").read_bytes()).hexdigest()
 
 
+def sentence(record: dict[str, Any]) -> str:
+    """How many cases did as they must."""
+    loaders, processes = (" and ".join(map(str, record[name])) for name in ("loaders", "processes"))
+    cases = (
+        f"{record['cases']} cases: {len(record['points'])} points of a run's life, {loaders} loader "
+        f"processes, {processes} training processes (gloo)"
+    )
+    failed = "; ".join(record["failed"])
+    return f"{cases}: {f'FAILED: {failed}' if failed else 'all the same, and the two that must differ do'}"
+
+
 def main() -> int:
     """Run it; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", type=Path, help="a file for the figures")
+    options = parser.parse_args()
+    origin = Origin()
     torch.set_num_threads(1)
     cv2.setNumThreads(0)  # its threads do not live on in a forked process, which would wait for them
-    failed = []
+    cases, failed = 0, []
     with tempfile.TemporaryDirectory() as name:
         photos = Path(name) / "photos"
         photos.mkdir()
@@ -111,14 +132,20 @@ def main() -> int:
                     train(chosen, folder / point, count, stop=step)
                     train(chosen, folder / point, count)
                     same = digest(folder / point) == alone
-                    failed += [] if same else [(workers, count, point)]
+                    cases += 1
+                    failed += [] if same else [f"{workers} loaders, {count} processes, {point}"]
                     print(f"    {point:<16} step {step}: {'the same' if same else 'DIFFERENT'}", flush=True)
         for other in ({"seed": 1}, {"num_steps": 9}):
             train(settings(photos, 0, **other), Path(name) / "other", 1)
             differs = digest(Path(name) / "other") != digest(Path(name) / "0 1" / "alone")
-            failed += [] if differs else [other]
+            failed += [] if differs else [str(other)]
             print(f"{other}: {'differs, as it must' if differs else 'THE SAME'}")
             (Path(name) / "other").rename(Path(name) / str(other))
+    record = origin() | {"cases": cases, "failed": failed, "points": [*POINTS], "loaders": LOADERS}
+    record |= {"processes": PROCESSES}
+    if options.json:
+        write_json(record, options.json)
+    print(sentence(record))
     return 1 if failed else 0
 
 

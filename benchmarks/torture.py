@@ -1,12 +1,15 @@
 """Kill a training with SIGKILL at random moments, over and over; it must end as if never killed.
 
     python benchmarks/torture.py [--kills N] [--seed S] [--aimed SHARE] [--workers N]
+                                 [--json docs/results/torture.json]
 
 A run of a few steps is started again and again in one folder and killed after a random time, at start-up or
 in steps. A share of the kills waits from there for the next save (there is one after every step) and falls
 into it. Now and then the newest checkpoint is damaged, too. No kill may cost a whole checkpoint that the run
 is to keep. When a run has come to its end, all its tensors, the watch's memory and its log must be those of
 a run that was left alone, and the next run begins, until there were N kills. Exit code 1 on any difference.
+
+docs/results/ROBUSTNESS.md has the sentence that is printed; tests/test_numbers.py compares it with the JSON.
 """
 
 import argparse
@@ -19,13 +22,16 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import cv2
 import torch
+from record import Origin
 
 from cyclecolor.checkpoint import checkpoints_in, read_checkpoint
 from cyclecolor.config import parse_experiment
 from cyclecolor.errors import CycleColorError
+from cyclecolor.files import write_json
 from cyclecolor.training import train
 
 STEPS = 10
@@ -147,6 +153,15 @@ def torture(settings, run: Path, last: int, longest: float, aimed: float, rng: r
             tally.damaged += 1
 
 
+def sentence(record: dict[str, Any]) -> str:
+    """What was done to the runs, and what they are like."""
+    return (
+        f"{record['kills']} kills, {record['aimed']} aimed at a save, {record['saving']} left a half-written "
+        f"checkpoint; {record['damaged']} newest checkpoints damaged; {record['runs']} runs of "
+        f"{record['steps']} steps: {'DIFFERENT' if record['found'] else 'all bit-identical'}"
+    )
+
+
 def main() -> int:
     """Run it; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -154,7 +169,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--aimed", type=float, default=0.5, help="share of kills that wait for a save")
     parser.add_argument("--workers", type=int, default=0, help="loader processes")
+    parser.add_argument("--json", type=Path, help="a file for the figures")
     options = parser.parse_args()
+    origin = Origin()
     torch.set_num_threads(1)
     cv2.setNumThreads(0)  # its threads do not live on in a forked process, which would wait for them
     rng, tally = random.Random(options.seed), Tally()
@@ -169,14 +186,10 @@ def main() -> int:
             tally.runs += 1
             torture(settings, run, options.kills, longest, options.aimed, rng, tally)
             tally.found += differences(alone, run) + [str(path) for path in run.rglob("*.tmp")]
-    print(
-        f"{tally.kills} kills, {tally.aimed} aimed at a save, {tally.saving} left a half-written checkpoint; "
-        f"{tally.damaged} newest checkpoints damaged"
-    )
-    print(
-        f"{tally.runs} runs of {STEPS} steps: "
-        + (f"DIFFERENT: {tally.found[:5]}" if tally.found else "all bit-identical")
-    )
+    record = origin() | {"seed": options.seed, "steps": STEPS} | vars(tally)
+    if options.json:
+        write_json(record, options.json)
+    print(sentence(record), *tally.found[:5], sep="\n")
     return 1 if tally.found else 0
 
 
