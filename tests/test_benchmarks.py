@@ -338,17 +338,24 @@ def test_what_outlives_its_parent_is_seen(script, tmp_path):
     assert (tmp_path / "end").exists()
 
 
-def test_bench_onnx(script, photos, monkeypatch, capsys):
-    bench = script("bench_onnx", photos, photos, "--count", 2)
+def test_bench_onnx(script, photos, tmp_path, monkeypatch, capsys):
+    bench = script("bench_onnx", photos, photos, "--count", 2, "--json", tmp_path / "found.json")
     monkeypatch.setattr(bench, "CALIBRATED", 2)
-    monkeypatch.setattr(bench, "STARTS", {"nothing": "pass"})
+    there = (
+        "import pathlib, sys; sys.exit(not all(map(pathlib.Path.exists, map(pathlib.Path, sys.argv[1:]))))"
+    )
+    monkeypatch.setattr(bench, "STARTS", {"nothing": ["-c", there, "network.onnx", "photo.png"]})
     threads = torch.get_num_threads()
     bench.main()
     torch.set_num_threads(threads)
-    lines = capsys.readouterr().out.splitlines()
-    errors = [float(line.split(" ms")[1].split()[0]) for line in lines[:-1]]
-    assert len(errors) == 4
-    assert errors[1] == pytest.approx(errors[0], abs=0.01)  # ONNX Runtime in float32 and PyTorch
+    text = (tmp_path / "found.json").read_text()
+    assert str(tmp_path) not in text
+    record = json.loads(text)
+    assert capsys.readouterr().out == bench.table(record) + "\n"
+    plain, whole, *small = record["networks"].values()
+    assert whole["ciede2000"] == pytest.approx(plain["ciede2000"], abs=0.01)  # ONNX Runtime and PyTorch
+    assert [size["MB"] < whole["MB"] / 2 for size in small] == [True, True]
+    assert record["starts"]["nothing"] > 0
 
 
 def test_every_script_is_here():
