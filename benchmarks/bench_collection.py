@@ -18,6 +18,10 @@ processor time is that of all processes, Ray's own among them.
 `driver`: what a driver alone does with as many names, and what memory that takes; nothing is colored.
 `page`: what a core needs to read an answer of S3 that lists 1,000 keys.
 `model`: a cluster on paper, from what these measured.
+
+What is printed is JSON; `--json FILE` keeps it, with where it comes from. Of `reliability`,
+docs/results/ROBUSTNESS.md has a sentence, and tests/test_numbers.py compares it with
+docs/results/reliability.json.
 """
 
 import argparse
@@ -30,9 +34,12 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from collection.driver import driver
 from collection.memory import memory
 from collection.model import model, page
-from collection.reliability import reliability
+from collection.reliability import reliability, sentence
 from collection.s3_server import serve
 from collection.speed import WAYS, speed
+from record import Origin
+
+from cyclecolor.files import write_json
 
 
 def main() -> None:
@@ -62,7 +69,9 @@ def main() -> None:
     parser.add_argument("--page", type=float, default=0.15)
     parser.add_argument("--parse", type=float, default=0.06)
     parser.add_argument("--lists", type=int, default=16)
+    parser.add_argument("--json", type=Path, help="a file for the figures")
     asked = parser.parse_args()
+    origin = Origin()
     if asked.what == "serve":
         serve()
     size = (asked.side, asked.side)
@@ -85,7 +94,11 @@ def main() -> None:
             asked.lists,
         ),
     }[asked.what]()
+    if asked.json:
+        write_json(origin() | result, asked.json)
     print(json.dumps(result, indent=2), flush=True)
+    if asked.what == "reliability":
+        print(sentence(result))
     failed = [key for key, value in result.items() if value is False]
     if failed:
         sys.exit(f"broken: {', '.join(failed)}")

@@ -1,6 +1,7 @@
 """Training speed beside the CycleGAN that everybody uses, in one run.
 
     python benchmarks/bench_train.py [--quick] [--threads N] [--plot FILE.svg] [--original FOLDER]
+                                     [--json docs/results/train.json]
 
 The reference (`reference.py`) is as plain as it is commonly run: float32, batches of 1, six generator passes.
 Against it stand `paper_cyclegan`, the same algorithm as `experiments/paper_cyclegan.toml` has it, and
@@ -10,23 +11,27 @@ pytorch-CycleGAN-and-pix2pix, whose own networks then take the place of the refe
 Contenders are processes that take turns, so that all see the same machine; their first step, whose arithmetic
 is counted, is not timed. A GPU is used if there is one, and then the same algorithm is also timed in batches
 of 16, as nobody gives a GPU single images by choice.
+
+docs/results/SPEED.md has the table that is printed last; tests/test_numbers.py compares it with the JSON.
 """
 
 import argparse
 import os
-import platform
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
-from contenders import GPU, PAPER, Contender, lines_of, memory_per_image, race, write_photos
+from contenders import GPU, PAPER, Contender, memory_per_image, race, write_photos
+from record import Origin, told
 from reference import Reference
 from step_time import growth
 
 from cyclecolor.config import load_experiment
+from cyclecolor.files import write_json
 from cyclecolor.hardware import pick_device, use_bfloat16
 from cyclecolor.methods import METHODS
 from cyclecolor.training.step import backward
@@ -41,31 +46,31 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--plot", type=Path, help="where to draw step times, as SVG")
     parser.add_argument("--original", default="", help="folder of a clone of pytorch-CycleGAN-and-pix2pix")
+    parser.add_argument("--json", type=Path, help="a file for the figures")
     options = parser.parse_args()
-    name = next((x for x in lines_of("/proc/cpuinfo") if x.startswith("model name")), platform.processor())
-    print(f"{name}, {os.cpu_count()} cores, {options.threads} threads, load {os.getloadavg()[0]:.1f}")
-    print(f"torch {torch.__version__}, python {platform.python_version()}, {pick_device()}")
+    origin = Origin()
     with tempfile.TemporaryDirectory() as folder:
         write_photos(Path(folder))
         difference = largest_difference(64)
         print(f"same losses from the same weights: to {difference:.1e} (at most {TOLERANCE:.0e})")
         if difference > TOLERANCE:
             sys.exit("reference and paper_cyclegan do not compute the same")
-        start = time.perf_counter(), waited_for_cores()
-        rows = []
+        rows = {}
         for what, ratio in measure(Path(folder), options):
-            print(f"  -> {what.strip()}: {ratio}", flush=True)
-            rows.append((what, ratio))
-    waited = (waited_for_cores() - start[1]) / (time.perf_counter() - start[0])
-    print(f"in {waited:.0%} of the time some process of this machine waited for a core\n")
-    for what, ratio in rows:
-        print(f"{what}: {ratio}")
+            print(f"  -> {what}: {ratio}", flush=True)
+            rows[what] = ratio
+    record = origin() | {"threads": options.threads, "difference": difference, "rows": rows}
+    if options.json:
+        write_json(record, options.json)
+    print(f"\n{table(record)}")
 
 
-def waited_for_cores() -> float:
-    """Seconds, since the start of the machine, in which some process could run and had no core (Linux)."""
-    lines = lines_of("/proc/pressure/cpu")
-    return int(lines[0].rsplit("=", 1)[1]) / 1e6 if lines else 0.0
+def table(record: dict[str, Any]) -> str:
+    """Where the figures come from, and a row a figure."""
+    same = f"the same losses from the same weights to {record['difference']:.1e}"
+    threads = f"{record['threads']} thread{'s' if record['threads'] > 1 else ''}"
+    rows = [f"| {what} | {ratio} |" for what, ratio in record["rows"].items()]
+    return "\n".join([f"{told(record)}; {threads}; {same}.", "", "| | |\n|---|--:|", *rows])
 
 
 def largest_difference(size: int) -> float:
@@ -106,13 +111,16 @@ def speed(common: dict, rounds: int, original: str) -> Iterator[tuple[str, str]]
         ours = [Contender("paper_cyclegan", **sized, batch_size=n) for n in ((1, 16) if GPU else (1,))]
         rivals = [Contender("default", **sized, batch_size=16)] if size == 256 else []
         race(plain, *ours, *rivals, rounds=rounds)
+        for one in (plain, *ours, *rivals):
+            name = f"{one.name}, batches of {one.batch_size}"
+            yield f"s a pair of images, {size} px, {name}", f"{one.seconds:.3g}"
         for one in ours:
             n = one.batch_size
             batch = "same batch" if n == 1 else f"batches of {n}"
             what = f"same algorithm, same networks, {batch}, {size} px, {place}"
             yield what, f"{plain.seconds / one.seconds:.2f} x"
             floor = one.operations / n / best
-            yield f"  {what}, images/s of each pile", f"{1 / one.seconds:.1f} of {1 / floor:.1f}"
+            yield f"{what}, images/s of each pile", f"{1 / one.seconds:.1f} of {1 / floor:.1f}"
         for rival in rivals:
             yield f"default to default, {size} px", f"{plain.seconds / rival.seconds:.1f} x"
         for one in (*([] if GPU else [plain]), *ours, *rivals):  # a GPU has more than one way of float32
@@ -135,9 +143,10 @@ def memory(common: dict, size: int) -> Iterator[tuple[str, str]]:
     print(f"memory, {size} px, batches of 2 and 6")
     names = ("reference", "paper_cyclegan", "paper_cyclegan, checkpointing", "default")
     each = {name: memory_per_image(name, size=size, **common) for name in names}
+    what = f"memory per image of the training step, {size} px"
+    yield f"{what}, reference", f"{each['reference'] / 1e6:.0f} MB"
     for name in names[1:]:
-        what = f"memory per image of the training step, {size} px, {name}"
-        yield what, f"{each[name] / each['reference']:.2f} x"
+        yield f"{what}, {name}", f"{each[name] / each['reference']:.2f} x"
 
 
 def two_processes_beside_one(root: Path) -> Iterator[tuple[str, str]]:

@@ -1,10 +1,13 @@
 """How fast `cyclecolor translate` is, beside the least that could be done: decode and encode the same files.
 
-    python benchmarks/bench_translate.py [--quick] [PART...]
+    python benchmarks/bench_translate.py [--quick] [PART...] [--json docs/results/translate.json]
 
 Parts: cold, stages, large, small, luma, growth, memory, scans. Pictures are made here (noise of all scales,
 much like film), no two alike, so that no color was met before by accident; rivals run in turns, and medians
 are printed with their ratio. Pin it to the cores to be measured: `taskset -c 0,1 python ...`.
+
+docs/results/TRANSLATE.md has the tables, docs/results/translate.json their figures; tests/test_numbers.py
+compares them.
 """
 
 import argparse
@@ -20,11 +23,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from PIL import Image
+from record import Origin
+from translate_tables import table
 
+from cyclecolor.files import write_json
 from cyclecolor.inference import load
 from cyclecolor.photos import Metadata, Photo, read_photo, write_photo
 from cyclecolor.translation import Job, Options
@@ -86,7 +93,7 @@ def translate_folder(source: Path, output: Path, colorizer, workers: int, **opti
     return time.perf_counter() - begun
 
 
-def throughput(work: Path, name: str, count: int, megapixels: float, goal: float, turns: int) -> None:
+def throughput(work: Path, name: str, count: int, megapixels: float, turns: int) -> dict[str, Any]:
     """Photos a second beside copying; each turn has photos of its own, and the first one is not counted."""
     colorizer, workers = load(), len(os.sched_getaffinity(0))
     copied, translated = [], []
@@ -95,16 +102,20 @@ def throughput(work: Path, name: str, count: int, megapixels: float, goal: float
         copied.append(count / copy_folder(source, work / f"{name}{turn}_copy", workers))
         seconds = translate_folder(source, work / f"{name}{turn}_color", colorizer, workers)
         translated.append(count / seconds)
-    ratios = [ours / theirs for ours, theirs in zip(translated, copied, strict=True)]
-    print(
-        f"{name}: {count} gray JPEGs of {megapixels:g} MP a turn, {workers} cores: copied "
-        f"{statistics.median(copied[1:]):.2f}/s, translated {statistics.median(translated[1:]):.2f}/s, "
-        f"ratio {statistics.median(ratios[1:]):.2f} (goal {goal}; first turn {ratios[0]:.2f}; "
-        f"{min(ratios[1:]):.2f} to {max(ratios[1:]):.2f})"
-    )
+    ratios = [ours / theirs for ours, theirs in zip(translated[1:], copied[1:], strict=True)]
+    return {
+        "photos": count,
+        "megapixels": megapixels,
+        "turns": turns,
+        "copied": statistics.median(copied[1:]),
+        "translated": statistics.median(translated[1:]),
+        "ratio": statistics.median(ratios),
+        "least": min(ratios),
+        "most": max(ratios),
+    }
 
 
-def luma(work: Path, count: int, megapixels: float, turns: int) -> None:
+def luma(work: Path, count: int, megapixels: float, turns: int) -> dict[str, dict[str, float]]:
     """Gray JPEGs encoded anew and with their luma kept: time, size, and how far lightness lies off."""
     workers = len(os.sched_getaffinity(0))
     ways = {
@@ -125,12 +136,17 @@ def luma(work: Path, count: int, megapixels: float, turns: int) -> None:
             rates[way].append(count / seconds)
             sizes[way].append(sum(path.stat().st_size for path in output.glob("*.jpg")) / count / MEGA)
             errors[way].append(lightness_error(source / f"{turn * count:05}.jpg", output))
+    found = {}
     for way in ways:
-        mean, most = (statistics.median(values) for values in zip(*errors[way], strict=True))
-        print(
-            f"{way}: {statistics.median(rates[way][1:]):.2f}/s, {statistics.median(sizes[way]):.2f} MB, "
-            f"lightness off by {mean:.2f} levels on average, by more than {most:.1f} in 1 of 1,000 pixels"
-        )
+        mean, exceeded = (statistics.median(values) for values in zip(*errors[way], strict=True))
+        rate, size = statistics.median(rates[way][1:]), statistics.median(sizes[way])
+        found[f"{megapixels:g} MP, {way}"] = {
+            "photos/s": rate,
+            "MB": size,
+            "mean": mean,
+            "exceeded": exceeded,
+        }
+    return found
 
 
 def lightness_error(scan: Path, output: Path) -> tuple[float, float]:
@@ -145,7 +161,7 @@ def lightness_error(scan: Path, output: Path) -> tuple[float, float]:
     return float(off.mean()), float(np.quantile(off, 0.999))
 
 
-def stages(work: Path, megapixels: float, count: int) -> None:
+def stages(work: Path, megapixels: float, count: int) -> dict[str, Any]:
     """Milliseconds of processor time that each part of a photo's way takes on one core."""
     source, colorizer = make_folder(work / "stages", range(count), megapixels), load()
     (work / "stages_copy").mkdir()
@@ -168,12 +184,12 @@ def stages(work: Path, megapixels: float, count: int) -> None:
         colored = replace(colored, metadata=Metadata())
         timed("write", lambda colored=colored: write_photo(colored, work / "out.jpg"))
         timed("sha256", lambda path=path: (file_sha256(path), file_sha256(work / "out.jpg")))
-    parts = (f"{name} {statistics.median(times[1:]):.0f}" for name, times in spent.items())
-    print(f"stages: ms of a {megapixels:g}-MP gray JPEG on one core: " + ", ".join(parts))
+    medians = {name: statistics.median(times[1:]) for name, times in spent.items()}
+    return {"megapixels": megapixels, "ms": medians}
 
 
-def cold(work: Path, turns: int) -> None:
-    """One photo from the shell beside `import torch`."""
+def cold(work: Path, turns: int) -> dict[str, float]:
+    """Seconds of one photo from the shell, and of `import torch`."""
     source = make_folder(work / "cold", range(1), 1) / "00000.jpg"
     rivals = {
         "import torch": [sys.executable, "-c", "import torch"],
@@ -185,11 +201,10 @@ def cold(work: Path, turns: int) -> None:
             begun = time.perf_counter()
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
             times[name].append(time.perf_counter() - begun)
-    torch, ours = (statistics.median(series[1:]) for series in times.values())  # the first reads the disk
-    print(f"cold: import torch {torch:.2f} s, translate {ours:.2f} s, ratio {ours / torch:.2f} (goal 2)")
+    return {name: statistics.median(series[1:]) for name, series in times.items()}  # the first reads the disk
 
 
-def memory(work: Path, count: int) -> None:
+def memory(work: Path, count: int) -> dict[str, Any]:
     """Resident memory along a folder of many small files."""
     (work / "many").mkdir()
     contents = [cv2.imencode(".jpg", film(0.02, i))[1].tobytes() for i in range(100)]
@@ -200,11 +215,10 @@ def memory(work: Path, count: int) -> None:
     for done, _ in enumerate(job.run(), 1):
         if done in marks:
             marks[done] = resident()
-    early, late = marks.values()
-    print(
-        f"memory: after {count // 10:,} files {early:.0f} MB, after {count:,} {late:.0f} MB, "
-        f"{100 * (late / early - 1):+.1f}% (goal 5%); {count / (time.perf_counter() - begun):.0f} files/s"
-    )
+    return {
+        "MB": {str(done): held for done, held in marks.items()},
+        "files/s": count / (time.perf_counter() - begun),
+    }
 
 
 def resident() -> float:
@@ -212,24 +226,24 @@ def resident() -> float:
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / MEGA
 
 
-def growth(work: Path, sizes: list[float], turns: int) -> None:
-    """Seconds a megapixel, one photo at a time, the first not counted."""
+def growth(work: Path, sizes: list[int], turns: int) -> dict[str, float]:
+    """Milliseconds a megapixel, one photo at a time, the first not counted."""
     colorizer, rates = load(), {}
     for size in sizes:
         runs = []
         for turn in range(turns + 1):
-            name = f"growth{size:g}_{turn}"
+            name = f"growth{size}_{turn}"
             source = make_folder(work / name, range(turn, turn + 1), size)
             runs.append(translate_folder(source, work / f"{name}_color", colorizer, 1))
-        rates[size] = statistics.median(runs[1:]) / size
+        rates[str(size)] = 1000 * statistics.median(runs[1:]) / size
         noise.cache_clear()
-    print("growth: ms a megapixel: " + ", ".join(f"{s:g} MP {1000 * r:.1f}" for s, r in rates.items()))
+    return rates
 
 
-def scans(work: Path, megapixels: float) -> None:
+def scans(work: Path, megapixels: float) -> dict[str, Any]:
     """Peak memory of the program on one large scan of each kind."""
     gray = film(megapixels, 0)
-    deep = gray.astype(np.uint16) * 257
+    deep, peaks = gray.astype(np.uint16) * 257, {}
     for kind in ("8-bit gray", "16-bit gray", "16-bit RGB"):
         pixels = {"8": gray[..., None], "1": deep[..., None]}[kind[0]]
         if "RGB" in kind:  # a toned print
@@ -237,10 +251,8 @@ def scans(work: Path, megapixels: float) -> None:
         path = work / f"{kind.replace(' ', '_')}.tif"
         write_photo(Photo(pixels), path)
         command = [sys.executable, "-m", "cyclecolor", "translate", str(path), "--overwrite"]
-        begun = time.perf_counter()
-        peak = peak_memory(command)
-        seconds = time.perf_counter() - begun
-        print(f"scans: {megapixels:g} MP {kind} TIFF: peak {peak:.2f} GB (goal 2.5), {seconds:.1f} s in all")
+        peaks[kind] = peak_memory(command)
+    return {"megapixels": megapixels, "GB": peaks}
 
 
 def peak_memory(command: list[str]) -> float:
@@ -254,30 +266,34 @@ def peak_memory(command: list[str]) -> float:
 
 
 def main() -> None:
-    """Run the parts that were asked for."""
+    """Run the parts that were asked for; write their figures, where they are asked for."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("parts", nargs="*", metavar="PART")
     parser.add_argument("--quick", action="store_true", help="Fewer and smaller files: does it run?")
+    parser.add_argument("--json", type=Path, help="a file for the figures")
     arguments = parser.parse_args()
-    quick = arguments.quick
+    quick, origin, found = arguments.quick, Origin(), {}
     cv2.setNumThreads(1)  # as `cyclecolor translate` has it
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         parts = {
             "cold": lambda: cold(work, 1 if quick else 5),
             "stages": lambda: stages(work, 1 if quick else 12, 2 if quick else 6),
-            "large": lambda: throughput(work, "large", 2 if quick else 16, 12, 0.6, 1 if quick else 5),
-            "small": lambda: throughput(work, "small", 8 if quick else 96, 1, 0.4, 1 if quick else 5),
+            "large": lambda: throughput(work, "large", 2 if quick else 16, 12, 1 if quick else 5),
+            "small": lambda: throughput(work, "small", 8 if quick else 96, 1, 1 if quick else 5),
             "luma": lambda: luma(work, 2 if quick else 8, 1 if quick else 12, 1 if quick else 3),
             "growth": lambda: growth(work, [1, 4] if quick else [1, 4, 12, 36, 100], 1 if quick else 3),
             "memory": lambda: memory(work, 100 if quick else 10_000),
             "scans": lambda: scans(work, 4 if quick else 100),
         }
         for name in arguments.parts or parts:
-            parts[name]()
-            sys.stdout.flush()
+            found[name] = parts[name]()
+            record = origin() | found
+            if arguments.json:
+                write_json(record, arguments.json)
+    print(table(record))
 
 
 if __name__ == "__main__":

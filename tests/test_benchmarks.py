@@ -71,6 +71,18 @@ def test_bench_train(script, tmp_path, capsys):
     assert "s an image of each pile" in capsys.readouterr().out
 
 
+def test_what_bench_train_keeps(script, monkeypatch, tmp_path, capsys):
+    bench = script("bench_train", "--threads", 1, "--json", tmp_path / "found.json")
+    monkeypatch.setattr(bench, "measure", lambda root, options: iter([("same algorithm", "2.00 x")]))
+    monkeypatch.setattr(bench, "largest_difference", lambda size: 1e-6)
+    bench.main()
+    record = json.loads((tmp_path / "found.json").read_text())
+    assert record["rows"] == {"same algorithm": "2.00 x"}
+    said = capsys.readouterr().out
+    assert said.endswith(f"\n\n{bench.table(record)}\n")
+    assert "; 1 thread; the same losses from the same weights to 1.0e-06." in said
+
+
 def test_step_time(script, monkeypatch, tmp_path):
     step_time = script("step_time")
     monkeypatch.setattr(step_time, "keep_memory", lambda: None)
@@ -82,11 +94,15 @@ def test_step_time(script, monkeypatch, tmp_path):
     assert (tmp_path / "plot.svg").read_text().count("<circle") == 2
 
 
-def test_bench_translate(script, capsys):
-    script("bench_translate", "--quick", "small", "stages").main()
+def test_bench_translate(script, tmp_path, capsys):
+    bench = script("bench_translate", "--quick", "small", "stages", "--json", tmp_path / "found.json")
+    bench.main()
     said = capsys.readouterr().out
-    assert "small: 8 gray JPEGs" in said
-    assert "stages: ms of a 1-MP gray JPEG" in said
+    assert "| 8 gray JPEGs of 1 MP (`small`) |" in said
+    assert "| a gray JPEG of 1 MP, processor time on one core: | |" in said
+    record = json.loads((tmp_path / "found.json").read_text())
+    assert said == bench.table(record) + "\n"
+    assert record["small"]["least"] <= record["small"]["ratio"] <= record["small"]["most"]
 
 
 def test_compare(script, photos, tmp_path, capsys):
@@ -96,9 +112,17 @@ def test_compare(script, photos, tmp_path, capsys):
     assert size_of(tmp_path / "sheet.jpg")[1] == 4 * 150  # gray, twice the checkpoint, truth
 
 
-def test_denoise(script, photos, capsys):
-    script("denoise", photos).main()
-    assert len(capsys.readouterr().out.splitlines()) == 1 + len(script("denoise").GRAIN)
+def test_denoise(script, photos, tmp_path, capsys):
+    """Grain that is too weak to be smoothed changes nothing."""
+    denoise = script("denoise", photos, "--json", tmp_path / "found.json")
+    denoise.main()
+    record = json.loads((tmp_path / "found.json").read_text())
+    assert capsys.readouterr().out == denoise.table(record) + "\n"
+    assert [float(grain) for grain in record["grain"]] == [*denoise.GRAIN]
+    plain, denoised = record["grain"]["0.0"]
+    assert plain == denoised
+    plain, denoised = record["grain"]["0.3"]
+    assert plain != denoised
 
 
 def test_faces(script, tmp_path, capsys):
@@ -309,6 +333,19 @@ def test_bench_collection(script, capsys):
     assert json.loads(capsys.readouterr().out)["coloring"] == 10.0
 
 
+def test_bench_collection_kills(script, tmp_path, capsys):
+    """Of processes that fork, with a folder as the store; no fewer images than are spoiled, twice."""
+    pytest.importorskip("pyarrow", reason="the extra `storage` is not installed")
+    tiny = ("--images", 120, "--kills", 1, "--every", 0.5, "--folder", "--forks")
+    bench = script("bench_collection", "reliability", *tiny, "--json", tmp_path / "found.json")
+    bench.main()  # a promise that is not kept would end it
+    record = json.loads((tmp_path / "found.json").read_text())
+    assert [record[name] for name in ("translated", "refused", "quarantined")] == [65, 50, 5]
+    assert capsys.readouterr().out.endswith(f"\n{bench.sentence(record)}\n")
+    assert bench.sentence(record).endswith(": 65 translated, 50 refused, 5 quarantined, all promises kept")
+    assert bench.sentence(record | {"all are": False}).endswith("BROKEN: all are")
+
+
 def test_bench_collection_watches_processes(script, capsys):
     pytest.importorskip("pyarrow", reason="the extra `storage` is not installed")
     small = ("--images", 4, "--side", 24, "--workers", 1)
@@ -341,9 +378,7 @@ def test_what_outlives_its_parent_is_seen(script, tmp_path):
 def test_bench_onnx(script, photos, tmp_path, monkeypatch, capsys):
     bench = script("bench_onnx", photos, photos, "--count", 2, "--json", tmp_path / "found.json")
     monkeypatch.setattr(bench, "CALIBRATED", 2)
-    there = (
-        "import pathlib, sys; sys.exit(not all(map(pathlib.Path.exists, map(pathlib.Path, sys.argv[1:]))))"
-    )
+    there = "import os, sys; [os.stat(name) for name in sys.argv[1:]]"
     monkeypatch.setattr(bench, "STARTS", {"nothing": ["-c", there, "network.onnx", "photo.png"]})
     threads = torch.get_num_threads()
     bench.main()
@@ -361,7 +396,7 @@ def test_bench_onnx(script, photos, tmp_path, monkeypatch, capsys):
 def test_every_script_is_here():
     """Scripts that are only imported by others aside."""
     tested = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
-    parts = {"reference", "contenders", "sampling", "calls", "record"}
+    parts = {"reference", "contenders", "sampling", "calls", "record", "translate_tables"}
     assert {path.stem for path in BENCHMARKS.glob("*.py")} - parts <= tested
 
 

@@ -23,8 +23,8 @@ TESTS = Path(__file__).parent.parent.parent / "tests"
 FORKS = b"forks_driver.py"
 
 
-def actors() -> list[int]:
-    """Process ids of our workers; those of other sessions of this machine are not."""
+def actors(forks: bool) -> list[int]:
+    """Process ids of our workers, of the kind that is asked for; none of other sessions of this machine."""
     found = []
     for pid in (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()):
         try:
@@ -34,7 +34,7 @@ def actors() -> list[int]:
             is_fork = FORKS in command and FORKS in Path(f"/proc/{parent}/cmdline").read_bytes()
         except OSError:
             continue
-        if is_fork or b"ray::RayWorker" in command:
+        if is_fork if forks else b"ray::RayWorker" in command:
             found.append(pid)
     return found
 
@@ -45,15 +45,15 @@ class Killer(threading.Thread):
     Times are an actor's own seconds of a processor, its start included: a busy machine kills no more of them.
     """
 
-    def __init__(self, count: int, every: float, rng: random.Random):
+    def __init__(self, count: int, every: float, rng: random.Random, forks: bool):
         super().__init__(daemon=True)
-        self.count, self.every, self.rng, self.done = count, every, rng, 0
+        self.count, self.every, self.rng, self.forks, self.done = count, every, rng, forks, 0
 
     def run(self) -> None:
         """Until it has."""
         while self.done < self.count:
             age = self.rng.uniform(0.5, 1.5) * self.every
-            while not (found := [pid for pid in actors() if cpu_seconds_of(pid) > age]):
+            while not (found := [pid for pid in actors(self.forks) if cpu_seconds_of(pid) > age]):
                 time.sleep(1)
             try:
                 os.kill(self.rng.choice(found), signal.SIGKILL)
@@ -86,6 +86,17 @@ def objects(client, address: str) -> dict[str, tuple]:
     return {name[start:]: tuple(map(one.get, keys)) for name, one in found.items()}
 
 
+def sentence(record: dict) -> str:
+    """What became of all images."""
+    broken = ", ".join(promise for promise, kept in record.items() if kept is False)
+    return (
+        f"{record['images']:,} images of seed {record['seed']} ({record['where']}), "
+        f"{record['kills of workers']} kills of workers and {record['kills of the driver']} of the driver: "
+        f"{record['translated']:,} translated, {record['refused']} refused, "
+        f"{record['quarantined']} quarantined, {f'BROKEN: {broken}' if broken else 'all promises kept'}"
+    )
+
+
 def reliability(images: int, kills: int, seed: int, every: float, local: bool, forks: bool) -> dict:
     """What became of all images, and each promise as true or false."""
     with tempfile.TemporaryDirectory() as name:
@@ -97,7 +108,7 @@ def reliability(images: int, kills: int, seed: int, every: float, local: bool, f
         program = TESTS / ("forks_driver.py" if forks else "ray_driver.py")
         ends = (program, f"{root}/in", "-o", f"{root}/out", "--workers", 2)
         begun = time.perf_counter()
-        killer = Killer(kills, every, random.Random(seed))
+        killer = Killer(kills, every, random.Random(seed), forks)
         killer.start()
         driver = drive(*ends)
         while len(objects(client, f"{root}/out")) < images // 2:
@@ -105,7 +116,8 @@ def reliability(images: int, kills: int, seed: int, every: float, local: bool, f
             if driver.poll() is not None:
                 driver = drive(*ends)  # Ray did not start, or died
         driver.send_signal(signal.SIGKILL)
-        driver.wait()
+        driver.communicate()
+        killed = driver.returncode == -signal.SIGKILL
         said = driven(*ends)
         seconds = time.perf_counter() - begun
         store = open_store(Address(f"{root}/out"))
@@ -130,7 +142,7 @@ def reliability(images: int, kills: int, seed: int, every: float, local: bool, f
             "seed": seed,
             "where": f"{'folder' if local else 'S3'}, {'forks' if forks else 'Ray'}",
             "kills of workers": killer.done,
-            "kills of the driver": 1,
+            "kills of the driver": int(killed),
             "seconds": round(seconds),
             "said": said,
             "again": again,
