@@ -21,7 +21,7 @@ from cyclecolor.files import write_json
 from cyclecolor.inference import load
 
 GRAIN = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3)  # standard deviation; white is 1
-SCORES = ("ciede2000_at_true_lightness", "hue_error")
+SCORES = ("ciede2000", "hue_error")
 
 
 def grainy(photo: np.ndarray, grain: float, rng: np.random.Generator) -> np.ndarray:
@@ -52,7 +52,7 @@ def main() -> None:
         rng = np.random.default_rng(0)
         grays = [grainy(photo, grain, rng) for photo in photos]
         scores = [evaluate(load(denoise=way), photos, grays, only=SCORES) for way in (False, True)]
-        found[str(grain)] = [[of_way[name]["ours"].value for name in SCORES] for of_way in scores]
+        found[str(grain)] = [[row["ours"].value for row in of_way.values()] for of_way in scores]
     record = {"folder": options.photos.name, "photos": len(photos), "grain": found} | origin()
     if options.json:
         write_json(record, options.json)

@@ -92,24 +92,55 @@ def test_the_table_of_default_is_that_of_its_record():
         assert f"| {label} | {' | '.join(cells)} |" in of_sets
 
 
-TABLES = [  # a page of results, the JSON beside it, and the script that writes that and the table
-    ("HINTS.md", "hints.json", "bench_hints"),
-    ("HINTS.md", "references.json", "bench_reference"),
-    ("AUDIT.md", "controls.json", "controls"),
-    ("RESULTS.md", "faces.json", "faces"),
-    ("RESULTS.md", "doubt.json", "reliability"),
-    ("MUTATION.md", "mutation.json", "mutation"),
+TABLES = [  # a page, the JSON in docs/results, and the script that writes that and prints the table
+    ("results/HINTS.md", "hints.json", "bench_hints"),
+    ("results/HINTS.md", "references.json", "bench_reference"),
+    ("results/AUDIT.md", "controls.json", "controls"),
+    ("results/RESULTS.md", "faces.json", "faces"),
+    ("results/RESULTS.md", "doubt.json", "reliability"),
+    ("results/MUTATION.md", "mutation.json", "mutation"),
+    ("results/TRANSLATE.md", "translate.json", "bench_translate"),
+    ("results/TRANSLATE.md", "denoise.json", "denoise"),
+    ("onnx.md", "onnx.json", "bench_onnx"),
 ]
+SENTENCES = [  # the same, of scripts that print one
+    ("results/ROBUSTNESS.md", "resume.json", "resume_grid"),
+    ("results/ROBUSTNESS.md", "torture.json", "torture"),
+    ("results/ROBUSTNESS.md", "fuzz.json", "fuzz_checkpoints"),
+    ("results/ROBUSTNESS.md", "mutants.json", "mutants"),
+]
+
+
+def measured(page, name, script, monkeypatch):
+    """The text of a page, a record, and the script that wrote it."""
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    record = json.loads(text_of(f"docs/results/{name}"))
+    return text_of(f"docs/{page}"), record, importlib.import_module(script)
 
 
 @pytest.mark.parametrize(("page", "name", "script"), TABLES, ids=lambda part: part.rpartition("/")[2])
 def test_tables_are_of_what_was_measured(page, name, script, monkeypatch):
-    """The page has the table that the script makes of its JSON, and names the commit."""
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    record, text = json.loads(text_of(f"docs/results/{name}")), text_of(f"docs/results/{page}")
-    assert importlib.import_module(script).table(record) in text
+    """The page has the table that the script makes of its JSON, names the commit, and has the command."""
+    text, record, module = measured(page, name, script, monkeypatch)
+    assert module.table(record) in text
     for run in record if isinstance(record, list) else [record]:
         assert f" {run['commit']}" in text
+        assert run.get("command", "") in text
+
+
+@pytest.mark.parametrize(("page", "name", "script"), SENTENCES, ids=lambda part: part.rpartition("/")[2])
+def test_counts_are_of_what_was_measured(page, name, script, monkeypatch):
+    """The page has the sentence that the script makes of its JSON, with the command and the commit."""
+    text, record, module = measured(page, name, script, monkeypatch)
+    assert module.sentence(record) in text
+    assert f"`{record['command']}` at {record['commit']}" in text
+
+
+@pytest.mark.parametrize("page", ["SPEED.md", "TRANSLATE.md", "ROBUSTNESS.md"])
+def test_measured_sections_name_a_commit(page):
+    for section in text_of(f"docs/results/{page}").split("\n## ")[1:]:
+        if "not measured" not in section.splitlines()[0].lower():
+            assert re.search(r"\b(?=[a-f]*\d)[0-9a-f]{7}\b", section), section.splitlines()[0]
 
 
 def test_the_released_checkpoints_pass_their_audits_and_the_control_does_not():
@@ -135,7 +166,7 @@ def test_skin_on_the_card_is_that_of_the_faces():
 
 def test_records_beside_the_results_are_on_a_page():
     records = {path.name for path in (ROOT / "docs/results").glob("*.json")}
-    assert records == {name for _, name, _ in TABLES}
+    assert records == {name for _, name, _ in [*TABLES, *SENTENCES]}
 
 
 def test_what_survives_mutation_is_spoken_of():
@@ -259,7 +290,8 @@ def test_the_readme_promises_what_was_measured():
 
 
 def test_payloads_are_as_many_as_said(tmp_path):
-    (count,) = set(re.findall(r"(\d+) payloads", text_of("SECURITY.md")))
+    pages = text_of("SECURITY.md") + text_of("docs/results/ROBUSTNESS.md")
+    (count,) = set(re.findall(r"(\d+) payloads", pages))
     assert len(payloads(tmp_path, tmp_path / "canary")) == int(count)
 
 

@@ -62,12 +62,15 @@ class Killer(threading.Thread):
                 continue
 
 
+def start(*words: object) -> subprocess.Popen:
+    """A new Python."""
+    command = [sys.executable, *map(str, words)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+
 def drive(driver: Path, *arguments: object) -> subprocess.Popen:
     """The command with workers whose decoders can crash."""
-    command = [sys.executable, driver, "translate", *arguments, "--engine", "ray"]
-    return subprocess.Popen(
-        [*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
+    return start(driver, "translate", *arguments, "--engine", "ray")
 
 
 def driven(*arguments: object) -> list[str]:
@@ -130,8 +133,7 @@ def reliability(images: int, kills: int, seed: int, every: float, local: bool, f
         again = driven(*ends)
         for path in crashing:
             (folder / "in" / path).unlink()
-        here = [sys.executable, "-m", "cyclecolor", "translate", folder / "in", "-o", folder / "out", "-q"]
-        subprocess.run([*map(str, here)], check=False, stderr=subprocess.DEVNULL)
+        start("-m", "cyclecolor", "translate", folder / "in", "-o", folder / "out", "-q").communicate()
         same = [
             name
             for name in by["translated"]
