@@ -1,5 +1,6 @@
 """Every script under benchmarks/ runs a tiny turn: what the pages of results say can be measured anew."""
 
+import contextlib
 import importlib
 import json
 import multiprocessing
@@ -10,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 
+from cyclecolor import load
 from cyclecolor.cli.main import main as cyclecolor
 from cyclecolor.data import render_scene
 from cyclecolor.photos import read_photo
@@ -367,6 +370,7 @@ def test_bench_collection_loses_nothing(script, tmp_path, monkeypatch, capsys):
     bench = script("bench_collection", "reliability", *tiny, "--json", tmp_path / "found.json")
     reliability = importlib.import_module("collection.reliability")
     monkeypatch.setattr(reliability, "start", lambda *words: Forked(tmp_path / "said", *words))
+    load()(Image.new("L", (32, 32)))  # what numba compiles, forks have then
     bench.main()  # a promise that is not kept would end it
     record = json.loads((tmp_path / "found.json").read_text())
     assert [record[name] for name in ("translated", "refused", "quarantined")] == [65, 50, 5]
@@ -377,21 +381,27 @@ def test_bench_collection_loses_nothing(script, tmp_path, monkeypatch, capsys):
 
 
 def test_bench_collection_kills_workers_alone(script):
-    """A driver lives on, and so does what is no worker of it."""
+    """Of a driver that forks its worker: neither the driver, nor workers of Ray beside it."""
     script("bench_collection")
     reliability = importlib.import_module("collection.reliability")
     busy = ["bash", "-c", "while :; do :; done & wait; echo killed"]
     driver, other = (
         subprocess.Popen([*busy, name], stdout=subprocess.PIPE, text=True, process_group=0)
-        for name in ("forks_driver.py", "another.py")
+        for name in ("forks_driver.py", "ray::RayWorker")
     )
-    try:
-        reliability.Killer(1, 0.1, random.Random(0), forks=True).run()
-        assert driver.communicate()[0] == "killed\n"
-        assert other.poll() is None
-    finally:
-        os.killpg(other.pid, signal.SIGKILL)
-        other.communicate()
+    with driver, other:
+        try:
+            while not (workers := reliability.actors(forks=True)):
+                time.sleep(0.01)
+            assert [int(reliability.fields_of(pid)[1]) for pid in workers] == [driver.pid]
+            assert other.pid in (others := reliability.actors(forks=False))
+            assert not {*workers} & {*others}
+            reliability.Killer(1, 0.1, random.Random(0), forks=True).run()
+            assert driver.stdout.read() == "killed\n"
+        finally:
+            for process in (driver, other):
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
 
 
 def test_bench_collection_watches_processes(script, capsys):
