@@ -14,7 +14,7 @@ from cyclecolor.cli.main import main
 from cyclecolor.photos import read_photo
 from cyclecolor.training import train
 
-LOOK = {"saturation", "emphasis", "balance"}  # of a checkpoint, when colors are made
+LOOK = {"working_size", "saturation", "emphasis", "balance"}  # of a checkpoint, when colors are made
 OPTIONS = {
     "train": {"experiment", "overrides", "run_dir", "fresh", "device", "allow_changed_data"},
     "translate": {

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 
 import pytest
@@ -82,7 +83,15 @@ def test_one_page_of_two_runs(runs, page):
     text = page(*runs)
     checker = checked(text)
     words = " ".join(checker.data)
-    for expected in (*map(str, runs), "5 of 5", "9.50 [9.00, 10.00]", "1.02, passes", "regression"):
+    assert str(runs[0].parent) not in words  # names are what tells runs apart
+    for expected in (
+        runs[0].name,
+        runs[1].name,
+        "5 of 5",
+        "9.50 [9.00, 10.00]",
+        "1.02, passes",
+        "regression",
+    ):
         assert expected in words
     sliders = [attributes for tag, attributes in checker.seen if tag == "input"]
     assert [slider["max"] for slider in sliders] == ["2", "2"]  # three checkpoints each
@@ -91,7 +100,7 @@ def test_one_page_of_two_runs(runs, page):
 
 
 def test_settings_are_a_diff(runs):
-    changes = RunRecord.of(runs[1]).changes
+    changes = RunRecord.of(runs[1])[0].changes
     assert changes["seed"] == (0, 1)
     assert changes["data.size"] == (64, 32)
     assert "space" not in changes
@@ -102,7 +111,7 @@ def test_a_log_that_is_no_log_costs_its_lines(runs, page):
         log.write(b'[1]\n{\xff\n{"step": 6, "regression": NaN}\n' + b"[" * 100_000 + b"\n")
     (runs[0] / "other.json").write_text('{"scores": [1]}')
     checked(page(*runs))
-    assert [step for step, _ in RunRecord.of(runs[0]).losses["regression"]] == [1, 2, 3, 4, 5, 6]
+    assert [step for step, _ in RunRecord.of(runs[0])[0].losses["regression"]] == [1, 2, 3, 4, 5, 6]
 
 
 def test_mistakes_are_one_line(runs, page, tmp_path):
@@ -111,13 +120,22 @@ def test_mistakes_are_one_line(runs, page, tmp_path):
     assert "name at most 6" in page(*many, code=2)
 
 
+def test_names_are_paths_from_the_folder_that_runs_share(runs, tmp_path):
+    far = tmp_path / "far" / runs[0].name
+    shutil.copytree(runs[0], far)
+    assert [record.name for record in RunRecord.of(*runs, runs[0])] == [run.name for run in runs]
+    names = [record.name for record in RunRecord.of(runs[0], far)]
+    assert len(set(names)) == 2
+    assert names[1].endswith(f"/far/{far.name}")
+
+
 # --- charts -------------------------------------------------------------------------------------
 
 
 def test_a_line_is_where_its_numbers_are():
     """From (0, 0), the lower left of the plot, to (10, 4), its upper right."""
     chart = line_chart("loss", {"a": [(0, 0.0), (5, float("nan")), (10, 4.0)]})
-    assert re.search(r'class="line" [^>]*d="M52\.0 178\.0L412\.0 8\.0"', chart)
+    assert re.search(r'class="line" [^>]*d="M52\.0 178\.0L402\.0 8\.0"', chart)
 
 
 def test_names_do_not_become_html():

@@ -7,14 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from conftest import tiny_experiment
 from PIL import Image
 
 from cyclecolor.checkpoint import average_checkpoint, export_checkpoint, read_checkpoint
+from cyclecolor.cli.main import main
 from cyclecolor.data import PairedDataset, ScenePile, UnpairedDataset, batches
 from cyclecolor.data.augment import Augment, Tones
 from cyclecolor.errors import CycleColorError
-from cyclecolor.inference import ChromaColorizer
+from cyclecolor.inference import ChromaColorizer, load
 from cyclecolor.networks import FusionGenerator
 from cyclecolor.training import Trainer, summarize, train
 from cyclecolor.training.ema import average_of
@@ -226,6 +228,15 @@ def test_exported_checkpoint_colors_alike(tmp_path):
     export_checkpoint(checkpoint, tmp_path / "vivid.safetensors", saturation=1.5)
     vivid = ChromaColorizer(read_checkpoint(tmp_path / "vivid.safetensors")).chroma(lightness)
     torch.testing.assert_close(vivid, 1.5 * theirs)
+
+
+def test_an_export_is_told_its_working_size(tmp_path):
+    run, output = train(tiny_experiment(num_steps=1), tmp_path / "run"), tmp_path / "large.safetensors"
+    result = CliRunner().invoke(main, ["export", str(run), str(output), "--size", "48"])
+    assert result.exit_code == 0, result.output
+    assert load(run).size == 32  # that of training
+    assert load(output).size == 48
+    assert load(output, size=64).size == 64  # a person has the last word
 
 
 def test_a_run_is_averaged_over_its_newest_checkpoints(tmp_path):

@@ -10,7 +10,7 @@ from .format import Checkpoint, save_checkpoint
 def export_checkpoint(checkpoint: Checkpoint, path: Path, **look: float | None) -> None:
     """Write the averaged generators alone, in half precision: what translation needs.
 
-    `saturation`, `emphasis` and `balance`, where given, take the place of the experiment's.
+    `working_size`, `saturation`, `emphasis` and `balance`, where given, take the place of the experiment's.
 
     Of what was trained on or started from, names are kept: where it lies is its owner's affair.
     """

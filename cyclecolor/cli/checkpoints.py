@@ -45,6 +45,12 @@ def info(checkpoint: Path) -> None:
 @click.argument("checkpoint", type=UserPath())
 @click.argument("output", type=UserPath())
 @click.option(
+    "--size",
+    "working_size",
+    type=click.IntRange(16),
+    help="Working size: short side of the copy that the network will see. [as its experiment says]",
+)
+@click.option(
     "--saturation",
     type=click.FloatRange(0, 4),
     help="How strong its colors will be by default. [as its experiment says]",

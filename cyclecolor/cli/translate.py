@@ -48,7 +48,7 @@ logger = logging.getLogger("cyclecolor")
 @click.option(
     "--size",
     type=click.IntRange(16),
-    help="Working size: short side, in pixels, of the copy that the network sees. [that of training]",
+    help="Working size: short side, in pixels, of the copy that the network sees. [the checkpoint's]",
 )
 @click.option(
     "--saturation",

@@ -133,6 +133,8 @@ class Experiment(Section):
     ema: float = Field(0.999, ge=0, lt=1)  # how slowly the averaged generators follow; these make the colors
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 where the hardware has it
     deterministic: bool = False  # on a GPU: the same bits every time, more slowly; on a CPU it is always so
+    # short side of the copy that the network sees when colors are made; data.size if not given
+    working_size: int | None = Field(None, ge=16)
     saturation: float = Field(1.0, ge=0, le=4)  # factor of all chroma when colors are made, not in training
     emphasis: float = Field(0.0, ge=0, le=2)  # how much stronger strong colors become when colors are made
     balance: float = Field(0.0, ge=0, le=1)  # share of a photo's mean color taken away when colors are made

@@ -5,7 +5,7 @@ from html import escape
 from math import floor, isfinite, log10
 
 WIDTH, HEIGHT = 420, 200  # units; the page scales them
-LEFT, RIGHT, TOP, BOTTOM = 52, 8, 8, 22
+LEFT, RIGHT, TOP, BOTTOM = 52, 18, 8, 22  # room for numbers, of which half the last stands right of its place
 MOST_POINTS = 200  # of a line; more are averaged
 TICKS = 4
 

@@ -71,7 +71,7 @@ class Colorizer(ABC):
         self.experiment = checkpoint.experiment
         self.method = METHODS[self.experiment.method]
         self.space = self.method.color_space(self.experiment)
-        self.size = size or self.experiment.data.size
+        self.size = size or self.experiment.working_size or self.experiment.data.size
         self.saturation = self.experiment.saturation if saturation is None else saturation
         self.denoise = denoise
         self.flip_average = flip_average

@@ -71,7 +71,7 @@ def save_folder(checkpoint: Checkpoint, folder: Path) -> None:
             step=checkpoint.step,
             direction=" and ".join(words for g, words in directions.items() if checkpoint.averaged(g)),
             data=_data_in_words(checkpoint.data),
-            size=experiment.data.size,
+            size=experiment.working_size or experiment.data.size,
             saturation=experiment.saturation,
             version=version("cyclecolor"),
         )

@@ -1,6 +1,7 @@
 """`RunRecord`: what a run's folder says of the run."""
 
 import json
+import os
 import re
 from collections import defaultdict
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ class RunRecord:
     ----------
     folder : Path
     experiment : Experiment
+    name : str
+        On the page.
     step : int
         Of the newest whole checkpoint.
 
@@ -33,19 +36,19 @@ class RunRecord:
     """
 
     folder: Path
+    name: str
     experiment: Experiment
     step: int
 
     @classmethod
-    def of(cls, folder: Path) -> "RunRecord":
-        """Of a run's folder."""
-        _, checkpoint = open_checkpoint(folder)
-        return cls(folder, checkpoint.experiment, checkpoint.step)
-
-    @property
-    def name(self) -> str:
-        """Where it lies."""
-        return str(self.folder)
+    def of(cls, *folders: Path) -> list["RunRecord"]:
+        """Of runs' folders, each once; a name is the path from the folder that they share."""
+        opened = {folder.resolve(): open_checkpoint(folder)[1] for folder in folders}
+        shared = os.path.commonpath([folder.parent for folder in opened])
+        return [
+            cls(folder, folder.relative_to(shared).as_posix(), checkpoint.experiment, checkpoint.step)
+            for folder, checkpoint in opened.items()
+        ]
 
     @cached_property
     def losses(self) -> dict[str, list[tuple[int, float]]]:

@@ -34,7 +34,8 @@ STYLE = """
   --line-1: #6fb1ff; --line-2: #ff8a98; --line-3: #67d39a;
   --line-4: #bd9cff; --line-5: #ffbe5c; --line-6: #bbb } }
 @media print { :root { --page: #fff; --text: #000 }
-  input { display: none } figure, tr { break-inside: avoid }
+  input { display: none } figure, tr { break-inside: avoid } div.wide { overflow-x: visible }
+  table { font-size: 11px } th, td { overflow-wrap: anywhere }
   i.key { print-color-adjust: exact } h2 { break-after: avoid } }
 body { font: 15px/1.45 system-ui, sans-serif; background: var(--page); color: var(--text); margin: 1rem auto;
   padding: 0 1rem; max-width: 72rem }
@@ -80,7 +81,7 @@ def write_run_report(
     if len(folders) > MOST_RUNS:
         message = f"{len(folders)} runs on one page are hard to tell apart; name at most {MOST_RUNS}"
         raise CycleColorError(message, exit_code=2)
-    records = [RunRecord.of(folder) for folder in dict.fromkeys(folders)]
+    records = RunRecord.of(*folders)
     parts = [_runs(records), _losses(records), _scores(records)]
     parts += [_samples(record) for record in progress(records)]
     parts.append(_settings(records))

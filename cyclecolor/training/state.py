@@ -24,6 +24,7 @@ FREE_SETTINGS: dict[str, bool | set[str]] = {
     "keep": True,
     "tensorboard": True,
     "on_trouble": True,
+    "working_size": True,
     "saturation": True,
     "emphasis": True,
     "balance": True,
