@@ -19,9 +19,8 @@ processor time is that of all processes, Ray's own among them.
 `page`: what a core needs to read an answer of S3 that lists 1,000 keys.
 `model`: a cluster on paper, from what these measured.
 
-What is printed is JSON; `--json FILE` keeps it, with where it comes from. Of `reliability`,
-docs/results/ROBUSTNESS.md has a sentence, and tests/test_numbers.py compares it with
-docs/results/reliability.json.
+What is printed is JSON; `--json FILE` keeps it, with where it comes from. docs/results/ROBUSTNESS.md and
+docs/cluster.md have what was found.
 """
 
 import argparse

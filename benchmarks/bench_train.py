@@ -12,7 +12,7 @@ Contenders are processes that take turns, so that all see the same machine; thei
 is counted, is not timed. A GPU is used if there is one, and then the same algorithm is also timed in batches
 of 16, as nobody gives a GPU single images by choice.
 
-docs/results/SPEED.md has the table that is printed last; tests/test_numbers.py compares it with the JSON.
+docs/results/SPEED.md has what was measured, each table with its commit.
 """
 
 import argparse

@@ -9,7 +9,7 @@ into it. Now and then the newest checkpoint is damaged, too. No kill may cost a 
 is to keep. When a run has come to its end, all its tensors, the watch's memory and its log must be those of
 a run that was left alone, and the next run begins, until there were N kills. Exit code 1 on any difference.
 
-docs/results/ROBUSTNESS.md has the sentence that is printed; tests/test_numbers.py compares it with the JSON.
+docs/results/ROBUSTNESS.md has what was found, with its commit.
 """
 
 import argparse
