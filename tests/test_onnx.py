@@ -100,11 +100,29 @@ def test_a_photo_is_colored_without_torch(network, checkpoint, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["film", "film_resnet"])
-def test_a_film_is_no_network(kind, tmp_path):
-    experiment = tiny_experiment(num_steps=1, G_gray={"type": kind})
+def test_a_film_takes_its_noise(kind, tmp_path, monkeypatch):
+    """Given the same noise, it makes the gray that training sees; without any, an even film without grain."""
+    monkeypatch.setattr(onnx_export, "CHECKED", ((1, 17, 23), (3, 64, 96)))
+    experiment = tiny_experiment(num_steps=1, match_steps=0, G_gray={"type": kind})
     colorizer = load(train(experiment, tmp_path / "run"))
-    with pytest.raises(CycleColorError, match="G_gray is a film"):
-        export_onnx(colorizer, "G_gray", tmp_path / "film.onnx")
+    film = colorizer.generators["G_gray"]
+    if kind == "film_resnet":
+        torch.nn.init.normal_(film.answer.weight)  # or it would be one film for all photos
+    assert export_onnx(colorizer, "G_gray", tmp_path / "film.onnx") <= 1e-4
+    session = onnxruntime.InferenceSession(tmp_path / "film.onnx")
+    names = [value.name for value in session.get_inputs()]
+    assert names == ["image", "scatter", "grain", "unevenness"]
+    for sizes in ((1, 16, 19), (2, 145, 31)):  # others than were checked
+        known = dict(zip(("batch", "height", "width"), sizes, strict=True))
+        shapes = [[known.get(side, side) for side in value.shape] for value in session.get_inputs()]
+        image, *noise = torch.rand(shapes[0]) * 2 - 1, *map(torch.randn, shapes[1:])
+        for drawn in (noise, [torch.zeros_like(values) for values in noise]):
+            by_shape = {values.shape: values for values in drawn}
+            with torch.inference_mode():
+                expected = film.train()(image, lambda shape, device, of=by_shape: of[shape]).numpy()
+            inputs = zip(names, (values.numpy() for values in (image, *drawn)), strict=True)
+            (made,) = session.run(None, dict(inputs))
+            np.testing.assert_allclose(made, expected, rtol=0, atol=1e-4)
 
 
 def test_a_file_that_differs_is_not_written(checkpoint, tmp_path, monkeypatch):

@@ -19,7 +19,9 @@ def by_blocks(convert: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]
     def piecewise(image: Tensor) -> Tensor:
         pixels = image.shape[0] * image.shape[2] * image.shape[3]
         asked = torch.is_grad_enabled() and image.requires_grad
-        if image.device.type != "cpu" or asked or pixels <= BLOCK_PIXELS:
+        # What `torch.export` follows must do for every size.
+        whole = torch.compiler.is_exporting() or pixels <= BLOCK_PIXELS
+        if image.device.type != "cpu" or asked or whole:
             return convert(image)
         rows, output = max(1, BLOCK_PIXELS // image.shape[3]), None
         for index in range(image.shape[0]):

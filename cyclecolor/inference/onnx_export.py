@@ -16,6 +16,7 @@ from ..color import RGBSpace
 from ..errors import CycleColorError, of_extra
 from ..files import atomic_write
 from ..networks import FilmGenerator
+from ..networks.film_generator import KNOTS, STARTS
 from ..ops.conv_by_rows import ConvFromFew, ConvToFew
 from ..ops.instance_norm import EPSILON, InstanceNorm
 from ..ops.winograd import WinogradConv2d
@@ -32,7 +33,8 @@ def export_onnx(colorizer: Colorizer, name: str, path: Path) -> float:
     """Write `G_color` or `G_gray` as ONNX; what a program must know to use it is in the file's metadata.
 
     Its input `image` is what the network sees, (batch, channels, height, width) in [-1, 1]; its output
-    `output` is what it makes. Saturation, emphasis, balance, guided lines and denoising are not in it.
+    `output` is what it makes. A film also takes its noise, as `_Film` has it. Saturation, emphasis, balance,
+    guided lines and denoising are not in it.
 
     Returns
     -------
@@ -50,17 +52,16 @@ def export_onnx(colorizer: Colorizer, name: str, path: Path) -> float:
         import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401
     network = _plain(colorizer.generator(name))
-    channels = _channels(network)
-    model = _followed(network, channels)
+    model = _followed(network)
     facts = {key: json.dumps(value) for key, value in _facts(colorizer, name).items()}
     onnx.helper.set_model_props(model, facts)
     onnx.checker.check_model(model, full_check=True)
-    _check_sizes(model.graph.input[0])
+    _check_sizes(model.graph.input)
     for axis, size in DYNAMIC.items():  # named by formulas of the exporter's
         made = f"output_{size}" if axis else size
         model.graph.output[0].type.tensor_type.shape.dim[axis].dim_param = made
     content = model.SerializeToString()
-    worst = _worst_difference(content, network, channels)
+    worst = _worst_difference(content, network)
     if not worst <= TOLERANCE:
         raise CycleColorError(f"{path}: not written, as it would differ from the network by {worst:.1e}")
     atomic_write(path, lambda file: file.write(content))
@@ -87,12 +88,6 @@ def _facts(colorizer: Colorizer, name: str) -> dict[str, Any]:
 
 def _plain(generator: nn.Module) -> nn.Module:
     """A copy on the CPU whose layers are PyTorch's own, not those that are quicker here."""
-    if isinstance(generator, FilmGenerator):
-        message = (
-            "this checkpoint's G_gray is a film, whose grain and unevenness are drawn by PyTorch: no other "
-            "program would make the same; `info` prints its numbers"
-        )
-        raise CycleColorError(message, exit_code=2)
     network = copy.deepcopy(generator).float().cpu().to(memory_format=torch.contiguous_format)
     for module in network.modules():
         if isinstance(module, WinogradConv2d | ConvFromFew | ConvToFew):
@@ -100,6 +95,10 @@ def _plain(generator: nn.Module) -> nn.Module:
         for child, layer in module.named_children():
             if isinstance(layer, InstanceNorm):
                 setattr(module, child, _PlainNorm(layer.slope))
+            elif isinstance(layer, nn.AdaptiveAvgPool2d):
+                setattr(module, child, _PlainMeans(layer.output_size))
+    if isinstance(network, FilmGenerator):
+        network = _Film(network)
     return network.eval().requires_grad_(False)
 
 
@@ -117,26 +116,71 @@ class _PlainNorm(nn.Module):
         return F.leaky_relu(normed, self.slope)
 
 
-def _channels(network: nn.Module) -> int:
+class _PlainMeans(nn.Module):
+    """`nn.AdaptiveAvgPool2d`, for images of any size, which the exporter takes to be of one."""
+
+    def __init__(self, side: int):
+        super().__init__()
+        self.side = side
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, C, side, side)."""
+        height, width = image.shape[-2:]
+        return self._shares(height) @ image @ self._shares(width).T
+
+    def _shares(self, length: int) -> Tensor:
+        """Of a row of pixels, the share of each in each mean: (side, length)."""
+        edges, places = torch.arange(self.side + 1)[:, None] * length, torch.arange(length)
+        within = (places >= edges[:-1] // self.side) & (places * self.side < edges[1:])
+        return within / within.sum(dim=1, keepdim=True)
+
+
+class _Film(nn.Module):
+    """A film whose random numbers are given, since every program draws its own."""
+
+    def __init__(self, film: FilmGenerator):
+        super().__init__()
+        self.film = film
+
+    def forward(self, image: Tensor, scatter: Tensor, grain: Tensor, unevenness: Tensor) -> Tensor:
+        """Gray (N, 1, H, W) of lightness and chroma (N, 3, H, W) and of the noise of `_inputs`."""
+        noise = iter((grain, unevenness))  # in the order in which a film asks for it
+        return self.film.shown(image, self.film.numbers(image, scatter), lambda shape, device: next(noise))
+
+
+def _inputs(network: nn.Module, count: int, height: int, width: int) -> dict[str, tuple[int, ...]]:
+    """The shape of each input, for a number of images of one size."""
+    if isinstance(network, _Film):
+        return {
+            "image": (count, 3, height, width),
+            "scatter": (count, len(STARTS)),
+            "grain": (count, 1, height, width),
+            "unevenness": (count, 1, KNOTS, KNOTS),
+        }
     first = next(module for module in network.modules() if isinstance(module, nn.Conv2d))
-    return first.in_channels
+    return {"image": (count, first.in_channels, height, width)}
 
 
-def _followed(network: nn.Module, channels: int) -> Any:
+def _dynamic(name: str) -> dict[int, str]:
+    return DYNAMIC if name in ("image", "grain") else {0: "batch"}
+
+
+def _followed(network: nn.Module) -> Any:
     """The network as an ONNX model (`onnx.ModelProto`)."""
-    count, height, width = TRACED
+    inputs = {name: torch.zeros(shape) for name, shape in _inputs(network, *TRACED).items()}
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
     before = [logger.level for logger in loggers]
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what the exporter does on its own behalf
         for logger in loggers:
             logger.setLevel(logging.ERROR)
+        network(*inputs.values())  # so that `constant` keeps numbers, none of what the exporter has for them
         program: Any = torch.onnx.export(
             network,
-            (torch.zeros(count, channels, height, width),),
+            tuple(inputs.values()),
             dynamo=True,
-            dynamic_shapes=(DYNAMIC,),
-            input_names=["image"],
+            dynamic_shapes=tuple(_dynamic(name) for name in inputs),
+            input_names=list(inputs),
             output_names=["output"],
             verbose=False,
         )
@@ -145,24 +189,28 @@ def _followed(network: nn.Module, channels: int) -> Any:
     return program.model_proto
 
 
-def _check_sizes(image: Any) -> None:
-    """The input (`onnx.ValueInfoProto`) must take any number of images of any size."""
-    fixed = [name for axis, name in DYNAMIC.items() if not image.type.tensor_type.shape.dim[axis].dim_param]
-    if fixed:
-        raise CycleColorError(f"not written, as the file would have one {' and '.join(fixed)} only")
+def _check_sizes(inputs: Any) -> None:
+    """Inputs (of `onnx.ValueInfoProto`) must take any number of images of any size."""
+    for value in inputs:
+        sides = value.type.tensor_type.shape.dim
+        fixed = [name for axis, name in _dynamic(value.name).items() if sides[axis].dim_param != name]
+        if fixed:
+            raise CycleColorError(f"not written, as the file would have one {' and '.join(fixed)} only")
 
 
-def _worst_difference(content: bytes, network: nn.Module, channels: int) -> float:
+def _worst_difference(content: bytes, network: nn.Module) -> float:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     random, worst = np.random.default_rng(0), 0.0
-    for count, height, width in CHECKED:
-        image = random.uniform(-1, 1, (count, channels, height, width)).astype(np.float32)
-        (ours,) = session.run(["output"], {"image": image})
+    for size in CHECKED:
+        shapes = _inputs(network, *size)
+        given = {name: random.standard_normal(shape, np.float32) for name, shape in shapes.items()}
+        given["image"] = random.uniform(-1, 1, shapes["image"]).astype(np.float32)
+        (ours,) = session.run(["output"], given)
         with torch.inference_mode():
-            theirs = network(torch.from_numpy(image)).numpy()
+            theirs = network(*map(torch.from_numpy, given.values())).numpy()
         if ours.shape != theirs.shape:
-            raise CycleColorError(f"not written, as the file makes {ours.shape} of {image.shape}")
+            raise CycleColorError(f"not written, as the file makes {ours.shape} of {shapes['image']}")
         worst = max(worst, float(np.abs(ours - theirs).max()))
     return worst
