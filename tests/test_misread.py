@@ -91,6 +91,10 @@ def test_whole_jpegs_that_end_flat_or_with_more_behind_are_read(tmp_path, coded,
 
 # --- PNG ------------------------------------------------------------------------------------------
 
+ADAM7 = (
+    (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2),
+)  # fmt: skip
+
 
 def png(path, rows, depth, color_type, *, interlaced=0, height=H):
     def chunk(name, data):
@@ -117,7 +121,7 @@ def test_a_png_without_its_last_rows_is_refused(tmp_path, capfd, depth, color_ty
 
 def test_an_interlaced_png_without_its_last_pass_is_refused(tmp_path):
     data, ramp = b"", RAMP[:-1]  # so that the last row comes in other passes
-    for x, y, dx, dy in ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2)):
+    for x, y, dx, dy in ADAM7[:-1]:
         data += np.insert(ramp[y::dy, x::dx], 0, 0, axis=1).tobytes()
     path = png(tmp_path / "a.png", data, 8, 0, interlaced=1, height=H - 1)
     assert refusal(path).reason == "truncated"
@@ -139,6 +143,26 @@ def test_odd_chunks_around_16_bits_are_no_news(tmp_path, capfd, odd):
     """Another reader, which is asked for the low bytes, has its own say about them."""
     write_rgb_png(tmp_path / "a.png", DEEP, *odd)
     np.testing.assert_array_equal(read_photo(tmp_path / "a.png").pixels, DEEP)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+@pytest.mark.parametrize(("color_type", "channels"), [(4, 2), (2, 3), (6, 4)])
+def test_both_bytes_of_16_bits_and_no_word_of_what_is_behind(
+    tmp_path, capfd, rng, color_type, channels, interlaced
+):
+    """Data behind the picture, packed with it or not, are nothing to speak of, as with 8 bits."""
+    samples = rng.integers(0, 65536, (H, W, channels), dtype=np.uint16)
+    rows = b""
+    for x, y, dx, dy in ADAM7 if interlaced else ((0, 0, 1, 1),):
+        part = samples[y::dy, x::dx].astype(">u2")
+        rows += np.insert(part.view(np.uint8).reshape(len(part), -1), 0, 0, axis=1).tobytes()
+    path = png(tmp_path / "a.png", rows + bytes(99), 16, color_type, interlaced=interlaced)
+    photo = read_photo(path)
+    colors = channels - (channels in (2, 4))
+    np.testing.assert_array_equal(photo.pixels, samples[..., :colors])
+    if colors < channels:
+        np.testing.assert_array_equal(photo.alpha, samples[..., -1])
     assert capfd.readouterr() == ("", "")
 
 

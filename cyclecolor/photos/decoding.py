@@ -9,7 +9,7 @@ from PIL.PpmImagePlugin import PpmImageFile
 
 from ..files import shown
 from . import jp2, metadata, png, profiles
-from .deep import read_deep, read_ppm16
+from .deep import read_deep, read_png16, read_ppm16
 from .exif import orientation_of, stored_orientation, upright
 from .guard import Refused, refusing
 from .metadata import Found
@@ -171,11 +171,11 @@ def _planes(
     if image.mode.startswith(("I", "F")):
         return _wide_gray_planes(image, found.icc), ()
     if image.format == "PNG" and ";16" in raw_mode and file is not None:
-        deep = read_deep(file, image, 16, opencv=True)
-        # Pillow opens gray with alpha as RGBA.
-        colors = deep[..., :1] if raw_mode.startswith("LA") else deep[..., :3]
+        deep = read_png16(file, image, raw_mode)
+        colors = deep[..., :1] if deep.shape[2] == 2 else deep[..., :3]
         key = image.info.get("transparency")
-        alpha = deep[..., 3] if deep.shape[2] == 4 else None if key is None else _keyed_alpha(deep, key)
+        alpha = None if key is None else _keyed_alpha(deep, key)
+        alpha = deep[..., -1] if deep.shape[2] in (2, 4) else alpha
         return _deep_planes(colors, alpha, found.icc)
     gray = raw_mode.startswith("LA;16")
     return _shallow_planes(image.convert("LA") if gray else image, raw_mode, found.icc), ()

@@ -1,8 +1,8 @@
 """The 16-bit pictures that Pillow has no mode for: RGB, RGBA and gray with alpha, in PNG, JPEG 2000 and PPM.
 
-Pillow reads them, but keeps the high bytes only. So it stays the judge of what is sound, another decoder
-reads the same bytes again, and what that one says is believed where its high bytes are the ones that Pillow
-saw.
+Pillow reads them, but keeps the high bytes only. Of PNG it can be made to read the low ones too. Of JPEG 2000
+it stays the judge of what is sound, another decoder reads the same bytes again, and what that one says is
+believed where its high bytes are the ones that Pillow saw.
 """
 
 import re
@@ -11,19 +11,51 @@ from typing import BinaryIO
 
 import cv2
 import numpy as np
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, PngImagePlugin
 from PIL.PpmImagePlugin import PpmImageFile
 
-from . import png
 from .extras import INSTALL, archive, installed
 from .guard import Refused
 
 _BAND_ROWS = 64
 _COMMENT = re.compile(rb"#[^\r\n]*")
+# Modes of PNG, and those in which Pillow takes the other byte of a sample; of gray with alpha, all four of a
+# pixel.
+_LOW_BYTES = {"RGB;16B": "RGB;16L", "RGBA;16B": "RGBA;16L", "LA;16B": "RGBA"}
+_NOT_HERE = "its bits cannot all be read here; save it as TIFF in another program"
+
+
+def read_png16(file: BinaryIO, image: Image.Image, raw_mode: str) -> np.ndarray:
+    """Read a PNG of 16 bits again, for the low bytes: (H, W, 2 to 4) uint16.
+
+    Parameters
+    ----------
+    image : PIL image
+        The same file, loaded by Pillow.
+    raw_mode : str
+        How it stores its samples: a key of `_LOW_BYTES`.
+
+    Raises
+    ------
+    Refused
+        `image` is not the first of several frames.
+    """
+    if image.tell():
+        raise Refused("unsupported", _NOT_HERE)
+    file.seek(0)
+    again = PngImagePlugin.PngImageFile(file, "")
+    again.tile = [tile._replace(args=_LOW_BYTES[raw_mode]) for tile in again.tile]
+    channels = 2 if raw_mode.startswith("LA") else len(image.getbands())
+    deep = np.empty((image.height, image.width, channels), np.uint16)
+    for number, band in enumerate(_bands(deep)):
+        top = number * _BAND_ROWS
+        high, low = (np.asarray(i.crop((0, top, i.width, top + len(band)))) for i in (image, again))
+        band[:] = low.view(">u2") if channels == 2 else high.astype(np.uint16) << 8 | low
+    return deep
 
 
 def read_deep(file: BinaryIO, image: Image.Image, bits: int, *, opencv: bool) -> np.ndarray:
-    """Read `file` again with all its bits.
+    """Read a JPEG 2000 again with all its bits.
 
     Parameters
     ----------
@@ -32,7 +64,7 @@ def read_deep(file: BinaryIO, image: Image.Image, bits: int, *, opencv: bool) ->
     bits : int
         Of a sample, 9 to 16.
     opencv : bool
-        Whether OpenCV may try: of JPEG 2000 that does not say sRGB it complains on the standard error.
+        Whether OpenCV may try: of what does not say sRGB it complains on the standard error.
 
     Returns
     -------
@@ -43,12 +75,9 @@ def read_deep(file: BinaryIO, image: Image.Image, bits: int, *, opencv: bool) ->
     Refused
         No decoder here reads the same picture.
     """
-    if image.format == "PNG":
-        content = png.bare(file)
-    else:
-        file.seek(0)
-        content = file.read()
-    for deep in _decoded(content, image, opencv):
+    file.seek(0)
+    content = file.read()
+    for deep in _decoded(content, opencv):
         if (
             deep is not None
             and deep.dtype == np.uint16
@@ -56,7 +85,7 @@ def read_deep(file: BinaryIO, image: Image.Image, bits: int, *, opencv: bool) ->
             and _high_bytes_match(deep, image, bits)
         ):
             return deep
-    text = "its bits cannot all be read here; save it as TIFF in another program"
+    text = _NOT_HERE
     if not installed("imagecodecs"):
         text += f", or {INSTALL} brings another decoder"
     raise Refused("unsupported", text)
@@ -82,13 +111,12 @@ def read_ppm16(file: BinaryIO, image: PpmImageFile) -> np.ndarray | None:
     return scaled[samples].reshape(image.height, image.width, 3)
 
 
-def _decoded(content: bytes, image: Image.Image, opencv: bool) -> Iterator[np.ndarray | None]:
+def _decoded(content: bytes, opencv: bool) -> Iterator[np.ndarray | None]:
     """What other decoders make of it, one after the other."""
     if opencv:
         yield _opencvs(content)
     if installed("imagecodecs"):
-        codecs = archive("imagecodecs", "this picture")
-        yield (codecs.png_decode if image.format == "PNG" else codecs.jpeg2k_decode)(content)
+        yield archive("imagecodecs", "this picture").jpeg2k_decode(content)
 
 
 def _opencvs(content: bytes) -> np.ndarray | None:
@@ -105,8 +133,8 @@ def _bands(pixels: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _high_bytes_match(deep: np.ndarray, image: Image.Image, bits: int) -> bool:
-    """Whether Pillow saw the same; of JPEG 2000 it rounds, and 255.5 and more comes out as 0."""
-    half = 1 << (bits - 9) if image.format == "JPEG2000" else 0
+    """Whether Pillow saw the same; it rounds, and 255.5 and more comes out as 0."""
+    half = 1 << (bits - 9)
     channels = len(image.getbands())
     if deep.shape[:2] != image.size[::-1] or deep.shape[2] < channels:
         return False

@@ -32,9 +32,10 @@ _SRGB_GAMMA = 0.45455
 _ADAM7 = (
     (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2),
 )  # fmt: skip
-_PICTURE = (b"IHDR", b"IDAT", b"IEND")
 _KNOWN = (
-    *_PICTURE,
+    b"IHDR",
+    b"IDAT",
+    b"IEND",
     b"PLTE",
     b"tRNS",
     b"gAMA",
@@ -86,19 +87,6 @@ def chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
         if file.read(4) != struct.pack(">L", zlib.crc32(name + data)):
             return
         yield name, data
-
-
-def bare(file: BinaryIO) -> bytes:
-    """A PNG, gray or RGB, without all but its picture: libpng complains of the rest on the standard error."""
-    file.seek(0)
-    parts = [file.read(len(SIGNATURE))]
-    while len(head := file.read(8)) == 8:
-        size, name = struct.unpack(">L4s", head)
-        if name in _PICTURE:
-            parts += [head, file.read(size + 4)]
-        else:
-            file.seek(size + 4, 1)
-    return b"".join(parts)
 
 
 def is_cut_short(image: Image.Image, file: BinaryIO) -> bool:
