@@ -14,7 +14,7 @@ from test_formats import CODED, COLORS, RAMP, H, W, jpeg_of
 from test_metadata import box, encoded, write_rgb_png
 from test_tiff import raw_tiff
 
-from cyclecolor.photos import PhotoError, read_photo, read_rgb8
+from cyclecolor.photos import PhotoError, decode_image, read_photo, read_rgb8
 
 DEEP = COLORS.astype(np.uint16) * 257 - 3 * (COLORS > 9).astype(np.uint16)
 
@@ -96,10 +96,11 @@ ADAM7 = (
 )  # fmt: skip
 
 
-def png(path, rows, depth, color_type, *, interlaced=0, height=H):
-    def chunk(name, data):
-        return struct.pack(">L", len(data)) + name + data + struct.pack(">L", zlib.crc32(name + data))
+def chunk(name, data):
+    return struct.pack(">L", len(data)) + name + data + struct.pack(">L", zlib.crc32(name + data))
 
+
+def png(path, rows, depth, color_type, *, interlaced=0, height=H):
     head = struct.pack(">2L5B", W, height, depth, color_type, 0, 0, interlaced)
     parts = chunk(b"IHDR", head), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
@@ -164,6 +165,22 @@ def test_both_bytes_of_16_bits_and_no_word_of_what_is_behind(
     if colors < channels:
         np.testing.assert_array_equal(photo.alpha, samples[..., -1])
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_later_frame_of_16_bits_is_refused(tmp_path):
+    """The second reading would be of the first one."""
+    content = png(tmp_path / "a.png", bytes(H * (1 + 6 * W)), 16, 2).read_bytes()
+    frames = [struct.pack(">5L2H2B", number, W, H, 0, 0, 1, 1, 0, 0) for number in (0, 1)]
+    more = struct.pack(">L", 2) + zlib.compress((b"\0" + b"\x70" * 6 * W) * H)
+    start, end = content[:33], chunk(b"IEND", b"")
+    behind = chunk(b"fcTL", frames[1]) + chunk(b"fdAT", more) + end
+    ahead = chunk(b"acTL", struct.pack(">2L", 2, 0)) + chunk(b"fcTL", frames[0])
+    (tmp_path / "a.png").write_bytes(start + ahead + content[33:].removesuffix(end) + behind)
+    assert read_photo(tmp_path / "a.png").pixels.max() == 0
+    with Image.open(tmp_path / "a.png") as image:
+        image.seek(1)
+        with pytest.raises(PhotoError, match="cannot all be read here"):
+            decode_image(image)
 
 
 def test_cicp_overrules_all_else(tmp_path):

@@ -94,6 +94,9 @@ def is_cut_short(image: Image.Image, file: BinaryIO, draft: tuple[int, int] | No
     Where coded data end too early at a marker, it goes on with flat blocks. Where a download broke off, and
     the rest of its file is zeros, it takes these for data.
 
+    Where no more than the last few bytes are missing, so that the last block shows something, and something
+    wrong, nothing is noticed: to tell, every JPEG would have to be decoded twice.
+
     Parameters
     ----------
     image : PIL image
