@@ -1,13 +1,16 @@
 """What people try without reading on: several paths, patterns, `~`, streams, the same thing twice."""
 
+import errno
 import io
 import multiprocessing
 import os
+import re
 import shlex
 import signal
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -208,9 +211,41 @@ def test_streams(desk, translate):
     assert Image.open(io.BytesIO(result.stdout_bytes)).format == "PNG"
     translate("-", "-o", "out/x.tif", input=content)
     assert Path("out/x.tif").read_bytes()[:2] in (b"II", b"MM")
-    result = translate("-", input=b"no photo", code=1)
+
+
+@pytest.mark.parametrize(("content", "said"), [(b"no photo", "not a picture"), (b"", "is empty")])
+def test_what_is_wrong_with_standard_input_is_said_of_it(desk, translate, content, said):
+    result = translate("-", input=content, code=1)
     assert result.stdout_bytes == b""
-    assert "refused" in result.stderr
+    assert re.match(rf"refused: - \(standard input\): .*{said}", result.stderr)
+    assert len(result.stderr.splitlines()) == 1
+
+
+def no_more(size):
+    raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+
+
+@pytest.mark.parametrize(
+    ("stream", "cause"),
+    [(None, "it is closed"), (SimpleNamespace(buffer=SimpleNamespace(read=no_more)), "Is a directory")],
+    ids=["closed", "folder"],
+)
+def test_standard_input_that_cannot_be_read(desk, checkpoint, monkeypatch, capsys, stream, cause):
+    monkeypatch.setattr(sys, "stdin", stream)
+    with pytest.raises(SystemExit) as left:
+        main(["translate", "-", "-o", "made.jpg", "-c", str(checkpoint)])
+    assert left.value.code == 1
+    assert f"- (standard input): cannot be read: {cause}; " in capsys.readouterr().err
+    assert not Path("made.jpg").exists()
+
+
+def test_no_room_for_standard_input(desk, translate, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    result = translate("-", input=b"a photo", code=1)
+    assert "standard input: cannot be written: No space left on device; " in result.stderr
 
 
 def test_quiet_says_nothing_but_what_went_wrong(desk, translate):

@@ -1,6 +1,5 @@
 """A photo from standard input, or to standard output, by way of a temporary file."""
 
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -8,19 +7,40 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import CycleColorError
+from ..files import atomic_write, standing_for
 
 STREAM = Path("-")
 SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "WEBP": ".webp", "AVIF": ".avif", "BMP": ".bmp"}
+_INPUT = "- (standard input)"
+_PIECE = 1 << 20  # bytes
 
 
 @contextmanager
 def standard_input() -> Iterator[Path]:
-    """A file of what comes, its suffix that of its format."""
+    """A file of what comes, its suffix that of its format.
+
+    Raises
+    ------
+    CycleColorError
+        If nothing can be read, or there is no room for it.
+    """
     with _folder() as folder:
         path = folder / "standard input"
-        with path.open("wb") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)
-        yield path.rename(path.with_suffix(_suffix(path)))
+        atomic_write(path, lambda file: file.writelines(_pieces()))
+        path = path.rename(path.with_suffix(_suffix(path)))
+        with standing_for(path, _INPUT):
+            yield path
+
+
+def _pieces() -> Iterator[bytes]:
+    try:
+        while piece := sys.stdin.buffer.read(_PIECE):
+            yield piece
+    except (OSError, AttributeError) as error:  # the latter where it is closed
+        cause = getattr(error, "strerror", None) or "it is closed"
+        raise CycleColorError(
+            f"{_INPUT}: cannot be read: {cause}; check what is before the command"
+        ) from None
 
 
 @contextmanager
