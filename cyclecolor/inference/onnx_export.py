@@ -96,6 +96,7 @@ def _plain(generator: nn.Module) -> nn.Module:
             if isinstance(layer, InstanceNorm):
                 setattr(module, child, _PlainNorm(layer.slope))
             elif isinstance(layer, nn.AdaptiveAvgPool2d):
+                assert isinstance(layer.output_size, int)
                 setattr(module, child, _PlainMeans(layer.output_size))
     if isinstance(network, FilmGenerator):
         network = _Film(network)
