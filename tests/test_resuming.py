@@ -473,17 +473,15 @@ def test_loader_processes_that_die_are_started_anew(tmp_path, said):
     class Killing(Trainer):
         def advance(self, *batches):
             if self.step == 2:
-                for pid in children():
-                    os.kill(pid, signal.SIGKILL)
+                loaders = multiprocessing.active_children()
+                assert len(loaders) == 2
+                for process in loaders:
+                    process.kill()
             return super().advance(*batches)
 
     path = Killing(experiment, tmp_path / "run").run()
     assert same(whole, path)
     assert said[-1] == "loader processes that died and were started again: 1"
-
-
-def children() -> list[int]:
-    return [int(p) for p in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
 
 
 def test_photos_that_cannot_be_read_are_listed_once_in_one_table(tmp_path, photo_folder, said):
