@@ -120,13 +120,12 @@ def test_mistakes_are_one_line(runs, page, tmp_path):
     assert "name at most 6" in page(*many, code=2)
 
 
-def test_names_are_paths_from_the_folder_that_runs_share(runs, tmp_path):
+def test_names_are_the_shortest_ends_of_paths_that_differ(runs, tmp_path):
     far = tmp_path / "far" / runs[0].name
     shutil.copytree(runs[0], far)
     assert [record.name for record in RunRecord.of(*runs, runs[0])] == [run.name for run in runs]
     names = [record.name for record in RunRecord.of(runs[0], far)]
-    assert len(set(names)) == 2
-    assert names[1].endswith(f"/far/{far.name}")
+    assert names == [f"{runs[0].parent.name}/{runs[0].name}", f"far/{far.name}"]
 
 
 # --- charts -------------------------------------------------------------------------------------

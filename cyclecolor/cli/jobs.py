@@ -49,8 +49,11 @@ def jobs_of(
     return jobs
 
 
-def do_jobs(jobs: "list[Job]", *, report: bool) -> int:
-    """Run jobs, say what became of their photos, and return the exit code."""
+def do_jobs(jobs: "list[Job]", names: Mapping[str, str], *, report: bool) -> int:
+    """Run jobs, say what became of their photos, and return the exit code.
+
+    `names` has what a message calls a file in place of its path.
+    """
     counts, lumas, notes = {"translated": 0, "skipped": 0, "refused": 0}, Counter[str](), Counter[str]()
     total = sum(len(job.tasks) for job in jobs)
     with stoppable() as stopped, progress_bar(total=total, unit=" photos", leave=total > 1) as bar:
@@ -64,7 +67,10 @@ def do_jobs(jobs: "list[Job]", *, report: bool) -> int:
             bar.set_postfix(refused=counts["refused"], refresh=False)
             bar.update()
             if outcome.status == "refused":
-                bar.write(f"refused: {outcome.reason}", file=sys.stderr)
+                reason = f"refused: {outcome.reason}"
+                for path, name in names.items():
+                    reason = reason.replace(path, name)
+                bar.write(reason, file=sys.stderr)
     for job in jobs:
         _say_what_else(job, report=report)
     for kind, words in (("lost", "that lost some metadata"), ("warnings", "read with a warning")):

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import CycleColorError
-from ..files import atomic_write, standing_for
+from ..files import atomic_write, shown
 
 STREAM = Path("-")
 SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "WEBP": ".webp", "AVIF": ".avif", "BMP": ".bmp"}
-_INPUT = "- (standard input)"
+INPUT = "- (standard input)"  # what messages call it
 _PIECE = 1 << 20  # bytes
 
 
@@ -28,8 +28,11 @@ def standard_input() -> Iterator[Path]:
         path = folder / "standard input"
         atomic_write(path, lambda file: file.writelines(_pieces()))
         path = path.rename(path.with_suffix(_suffix(path)))
-        with standing_for(path, _INPUT):
+        try:
             yield path
+        except CycleColorError as error:
+            message = str(error).replace(shown(path), INPUT)
+            raise CycleColorError(message, exit_code=error.exit_code) from None
 
 
 def _pieces() -> Iterator[bytes]:
@@ -38,9 +41,7 @@ def _pieces() -> Iterator[bytes]:
             yield piece
     except (OSError, AttributeError) as error:  # the latter where it is closed
         cause = getattr(error, "strerror", None) or "it is closed"
-        raise CycleColorError(
-            f"{_INPUT}: cannot be read: {cause}; check what is before the command"
-        ) from None
+        raise CycleColorError(f"{INPUT}: cannot be read: {cause}; check what is before the command") from None
 
 
 @contextmanager

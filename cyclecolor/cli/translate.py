@@ -10,13 +10,14 @@ from typing import Any
 import click
 
 from ..errors import CycleColorError
+from ..files import shown
 from ..storage import Address, Location
 from .collection import Ways, collection_of, do_collection, is_of_tars, places
 from .destinations import files_for
 from .group import Command, device_option
 from .jobs import do_jobs, jobs_of
 from .paths import OutputLocation, UserLocation, UserPath, found
-from .streams import STREAM, standard_input, standard_output
+from .streams import INPUT, STREAM, standard_input, standard_output
 
 FORMATS = {name: name for name in ("jpg", "png", "tif", "webp", "avif", "jxl", "bmp")}
 FORMATS |= {"jpeg": "jpg", "tiff": "tif"}
@@ -197,7 +198,8 @@ def translate(
             code = do_collection(collection_of(ends, ways, colorizer, settings, hints))
         else:
             jobs = jobs_of(photos, target, colorizer, settings, hints, report=report)
-            code = do_jobs(jobs, report=report)
+            names = {shown(photos[0]): INPUT} if sources[0] == STREAM else {}
+            code = do_jobs(jobs, names, report=report)
     sys.exit(code)
 
 

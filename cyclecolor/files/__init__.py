@@ -2,7 +2,7 @@
 
 from .atomic import TEMPORARY, atomic_write
 from .locks import Busy, hold_file, hold_folder
-from .names import quoted, shown, standing_for
+from .names import quoted, shown
 from .tables import csv_bytes, json_bytes, write_csv, write_json
 
 __all__ = [
@@ -15,7 +15,6 @@ __all__ = [
     "json_bytes",
     "quoted",
     "shown",
-    "standing_for",
     "write_csv",
     "write_json",
 ]

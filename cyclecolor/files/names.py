@@ -3,25 +3,11 @@
 import os
 import shlex
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-_stand_ins: dict[str, str] = {}
-
-
-@contextmanager
-def standing_for(path: str | os.PathLike[str], name: str) -> Iterator[None]:
-    """Within it, messages call the file at `path`, which stands for something else, by `name`."""
-    _stand_ins[os.fspath(path)] = name
-    try:
-        yield
-    finally:
-        del _stand_ins[os.fspath(path)]
 
 
 def shown(path: str | os.PathLike[str]) -> str:
     """Name of `path` for a one-line message: newlines and bytes that are not UTF-8 are escaped."""
-    name = _stand_ins.get(os.fspath(path), os.fspath(path))
+    name = os.fspath(path)
     if name.isprintable():
         return name
     return name.encode("unicode_escape").decode()

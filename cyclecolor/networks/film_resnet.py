@@ -35,7 +35,7 @@ class FilmResnet(FilmGenerator):
 
     def __init__(self, to_linear: Callable[[Tensor], Tensor]):
         super().__init__(to_linear)
-        self.look = nn.AdaptiveAvgPool2d(SEEN)
+        self.pool = nn.AdaptiveAvgPool2d(SEEN)
         self.stem, self.stages, channels = ENCODERS["resnet10"](1, STAGES)
         self.hidden = nn.Linear(channels[-1] + len(STARTS), HIDDEN)
         self.answer = nn.Linear(HIDDEN, len(STARTS))
@@ -48,7 +48,7 @@ class FilmResnet(FilmGenerator):
 
     def moved(self, color: Tensor, scatter: Tensor) -> Tensor:
         """f: how far photos (N, 3, H, W) and noise (N, 12) move the numbers (N, 12), within `LEEWAY`."""
-        features = self.stem(self.look(color[:, :1]))
+        features = self.stem(self.pool(color[:, :1]))
         for stage in self.stages:
             features = stage(features)
         hidden = F.relu(self.hidden(torch.cat([features.mean(dim=(2, 3)), scatter], dim=1)))

@@ -1,11 +1,11 @@
 """`RunRecord`: what a run's folder says of the run."""
 
 import json
-import os
 import re
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,9 @@ class RunRecord:
     Attributes
     ----------
     folder : Path
-    experiment : Experiment
     name : str
         On the page.
+    experiment : Experiment
     step : int
         Of the newest whole checkpoint.
 
@@ -42,12 +42,13 @@ class RunRecord:
 
     @classmethod
     def of(cls, *folders: Path) -> list["RunRecord"]:
-        """Of runs' folders, each once; a name is the path from the folder that they share."""
+        """Of runs' folders, each once; names are the shortest ends of their paths that differ."""
         opened = {folder.resolve(): open_checkpoint(folder)[1] for folder in folders}
-        shared = os.path.commonpath([folder.parent for folder in opened])
+        ends = (["/".join(folder.parts[-length:]) for folder in opened] for length in count(1))
+        names = next(names for names in ends if len(set(names)) == len(opened))
         return [
-            cls(folder, folder.relative_to(shared).as_posix(), checkpoint.experiment, checkpoint.step)
-            for folder, checkpoint in opened.items()
+            cls(folder, name, checkpoint.experiment, checkpoint.step)
+            for name, (folder, checkpoint) in zip(names, opened.items(), strict=True)
         ]
 
     @cached_property
