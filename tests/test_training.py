@@ -239,6 +239,14 @@ def test_an_export_is_told_its_working_size(tmp_path):
     assert load(output, size=64).size == 64  # a person has the last word
 
 
+def test_how_colors_are_made_may_change_when_a_run_goes_on(tmp_path):
+    train(tiny_experiment(num_steps=1), tmp_path)
+    look = {"working_size": 48, "saturation": 1.5, "emphasis": 0.5, "balance": 0.5}
+    changed = read_checkpoint(train(tiny_experiment(num_steps=2, **look), tmp_path))
+    assert changed.step == 2
+    assert {name: getattr(changed.experiment, name) for name in look} == look
+
+
 def test_a_run_is_averaged_over_its_newest_checkpoints(tmp_path):
     newest = read_checkpoint(train(tiny_experiment(save_every=2, keep=3), tmp_path / "run"))
     last, before, first = (

@@ -19,9 +19,7 @@ def by_blocks(convert: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]
     def piecewise(image: Tensor) -> Tensor:
         pixels = image.shape[0] * image.shape[2] * image.shape[3]
         asked = torch.is_grad_enabled() and image.requires_grad
-        # What `torch.export` follows must do for every size.
-        whole = torch.compiler.is_exporting() or pixels <= BLOCK_PIXELS
-        if image.device.type != "cpu" or asked or whole:
+        if image.device.type != "cpu" or asked or pixels <= BLOCK_PIXELS:
             return convert(image)
         rows, output = max(1, BLOCK_PIXELS // image.shape[3]), None
         for index in range(image.shape[0]):
