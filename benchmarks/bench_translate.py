@@ -32,6 +32,7 @@ from record import Origin
 from translate_tables import table
 
 from cyclecolor.files import write_json
+from cyclecolor.hardware import keep_memory
 from cyclecolor.inference import load
 from cyclecolor.photos import Metadata, Photo, read_photo, write_photo
 from cyclecolor.translation import Job, Options
@@ -165,7 +166,6 @@ def stages(work: Path, megapixels: float, count: int) -> dict[str, Any]:
     """Milliseconds of processor time that each part of a photo's way takes on one core."""
     source, colorizer = make_folder(work / "stages", range(count), megapixels), load()
     (work / "stages_copy").mkdir()
-    cv2.setNumThreads(1)
     spent: dict[str, list[float]] = {}
 
     def timed(name: str, work: Callable) -> object:
@@ -210,9 +210,8 @@ def memory(work: Path, count: int) -> dict[str, Any]:
     contents = [cv2.imencode(".jpg", film(0.02, i))[1].tobytes() for i in range(100)]
     for i in range(count):
         (work / "many" / f"{i:05}.jpg").write_bytes(contents[i % 100])
-    job = Job(work / "many", work / "many_color", load(), Options())
     marks, begun = {count // 10: 0.0, count: 0.0}, time.perf_counter()
-    for done, _ in enumerate(job.run(), 1):
+    for done, _ in enumerate(Job(work / "many", work / "many_color", load(), Options()).run(), 1):
         if done in marks:
             marks[done] = resident()
     return {
@@ -275,7 +274,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="a file for the figures")
     arguments = parser.parse_args()
     quick, origin, found = arguments.quick, Origin(), {}
-    cv2.setNumThreads(1)  # as `cyclecolor translate` has it
+    cv2.setNumThreads(1)  # this and memory as `cyclecolor translate` has them
+    keep_memory()
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         parts = {

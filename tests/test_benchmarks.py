@@ -103,8 +103,9 @@ def test_step_time(script, monkeypatch, tmp_path):
     assert (tmp_path / "plot.svg").read_text().count("<circle") == 2
 
 
-def test_bench_translate(script, tmp_path, capsys):
+def test_bench_translate(script, monkeypatch, tmp_path, capsys):
     bench = script("bench_translate", "--quick", "small", "stages", "--json", tmp_path / "found.json")
+    monkeypatch.setattr(bench, "keep_memory", lambda: None)
     bench.main()
     said = capsys.readouterr().out
     assert "| 8 gray JPEGs of 1 MP (`small`) |" in said
@@ -112,6 +113,17 @@ def test_bench_translate(script, tmp_path, capsys):
     record = json.loads((tmp_path / "found.json").read_text())
     assert said == bench.table(record) + "\n"
     assert record["small"]["least"] <= record["small"]["ratio"] <= record["small"]["most"]
+
+
+def test_bench_network(script, tmp_path, capsys):
+    bench = script("bench_network", "--turns", 1, "--json", tmp_path / "found.json")
+    threads = torch.get_num_threads()
+    bench.main()
+    torch.set_num_threads(threads)
+    record = json.loads((tmp_path / "found.json").read_text())
+    assert capsys.readouterr().out == bench.table(record) + "\n"
+    assert list(record["ms"][bench.FIRST]) == ["96"]
+    assert list(record["ms"]["`default`"]) == ["128", "160"]
 
 
 def test_compare(script, photos, tmp_path, capsys):

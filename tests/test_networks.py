@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from cyclecolor.networks import ENCODERS, FusionGenerator, PatchDiscriminator, ResnetGenerator, fold_norms
+from cyclecolor.networks.efficientnet_lite import SameConv2d
 from cyclecolor.ops.conv_by_rows import ConvFromFew, ConvToFew
 from cyclecolor.ops.instance_norm import InstanceNorm
 from cyclecolor.ops.padding import pad_to_multiple
@@ -53,6 +54,20 @@ def test_folded_norms_change_nothing_but_time(encoder):
     assert not any(isinstance(module, nn.BatchNorm2d) for module in generator.modules())
     assert before.std() > 0.01
     torch.testing.assert_close(after, before, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("learns", [True, False])
+@pytest.mark.parametrize(
+    ("side", "stride", "before", "after"), [(3, 1, 1, 1), (5, 1, 2, 2), (3, 2, 0, 1), (5, 2, 1, 2)]
+)
+@pytest.mark.parametrize("groups", [1, 4])
+def test_padding_is_that_of_tensorflow(groups, side, stride, before, after, learns):
+    """SAME: (out - 1) * stride + side - in pixels of zeros in all, of which an odd one comes last."""
+    convolution = SameConv2d(4, 4, side, stride=stride, groups=groups)
+    image = torch.randn(2, 4, 12, 18)
+    expected = F.conv2d(F.pad(image, (before, after) * 2), convolution.weight, stride=stride, groups=groups)
+    with torch.set_grad_enabled(learns):
+        torch.testing.assert_close(convolution(image), expected)
 
 
 def test_global_features_reach_every_place():

@@ -1,11 +1,11 @@
 """Whole folders: every file accounted for, nothing done twice, nothing written elsewhere."""
 
 import errno
+import importlib
 import json
 import multiprocessing
 import os
 import re
-import runpy
 import signal
 import subprocess
 from dataclasses import replace
@@ -712,12 +712,13 @@ def test_lists_and_reports_replace_nothing_of_others(scans, call, tmp_path):
 # --- damaged pictures (I1 of the promises; the long run is benchmarks/mutants.py) ---------------
 
 
-def test_mutants_are_translated_or_refused(checkpoint, tmp_path):
-    script = runpy.run_path(str(Path(__file__).parent.parent / "benchmarks/mutants.py"))
-    script["write_batch"](tmp_path / "in", script["base_pictures"](), range(300), seed=1)
+def test_mutants_are_translated_or_refused(checkpoint, monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(Path(__file__).parent.parent / "benchmarks"))
+    mutants = importlib.import_module("mutants")
+    mutants.write_batch(tmp_path / "in", mutants.base_pictures(), range(300), seed=1)
     job = Job(tmp_path / "in", tmp_path / "out", load(checkpoint), Options(max_pixels=10**6, workers=1))
     outcomes = list(job.run())
-    kinds, _ = script["check"](tmp_path / "in", tmp_path / "out", 1)
+    kinds, _ = mutants.check(tmp_path / "in", tmp_path / "out", 1)
     assert len(outcomes) == 300
     assert kinds["translated"] > 50
     assert {"broken", "truncated"} <= set(kinds)

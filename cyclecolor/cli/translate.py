@@ -160,7 +160,7 @@ def translate(
     """
     import cv2
 
-    from ..hardware import pick_device
+    from ..hardware import keep_memory, pick_device
     from ..inference import load
     from ..translation import Options, Shard, collect_hints, provenance_of, read_reference
 
@@ -181,6 +181,7 @@ def translate(
         if (hint_texts or hints_path) and len(photos) > 1:
             raise CycleColorError("hints are for one photo or one folder; leave the others out", exit_code=2)
         hints = collect_hints(photos[0], hint_texts, hints_path) if len(photos) == 1 else {}
+        keep_memory()
         cv2.setNumThreads(1)  # cores are kept busy by photos side by side
         look = {name: options.pop(name) for name in ("size", "saturation", "denoise", "flip_average")}
         colorizer = load(checkpoint, device=pick_device("cpu" if engine == "ray" else device), **look)

@@ -4,7 +4,7 @@ import ctypes
 import sys
 
 # glibc's mallopt: keys of <malloc.h>.
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
+M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8
 
 
 def keep_memory() -> None:
@@ -16,3 +16,4 @@ def keep_memory() -> None:
     if sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "mallopt"):
         library.mallopt(M_MMAP_MAX, 0)
         library.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+        library.mallopt(M_ARENA_MAX, 1)  # the arenas of other threads give large blocks back all the same

@@ -35,22 +35,21 @@ class SameConv2d(nn.Conv2d):
     The odd one of the zeros then comes last: at the right and at the bottom.
     """
 
-    padding: tuple[int, int]
-
     def __init__(self, in_channels: int, out_channels: int, side: int, *, stride: int = 1, groups: int = 1):
         super().__init__(in_channels, out_channels, side, stride, groups=groups, bias=False)
         self.before, self.after = (side - stride) // 2, (side - stride + 1) // 2
-        if self.before == self.after:
-            self.padding = (self.before, self.before)
         nn.init.kaiming_normal_(self.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, image: Tensor) -> Tensor:
         """(N, C, H, W) to (N, out_channels, H / stride, W / stride)."""
-        if self.before != self.after:
-            image = F.pad(image, (self.before, self.after) * 2)
+        weight, padding, uneven = self.weight, self.after, self.after - self.before
+        if uneven and torch.is_grad_enabled():
+            image, padding = F.pad(image, (self.before, self.after) * 2), 0
+        elif uneven:  # taps of zeros before the others: the same sums, and no copy of the image
+            weight = F.pad(weight, (uneven, 0, uneven, 0))
         if self.groups == 1 or not torch.is_grad_enabled():
-            return super().forward(image)
-        return depthwise(image, self.weight, stride=self.stride[0], padding=self.padding[0])
+            return F.conv2d(image, weight, self.bias, self.stride, padding, groups=self.groups)
+        return depthwise(image, weight, stride=self.stride[0], padding=padding)
 
 
 class InvertedResidual(nn.Module):
