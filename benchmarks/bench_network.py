@@ -19,6 +19,7 @@ import torch
 from record import Origin, told
 
 from cyclecolor.files import write_json
+from cyclecolor.hardware import keep_memory
 from cyclecolor.inference import load
 from cyclecolor.networks import FusionGenerator, fold_norms
 
@@ -34,7 +35,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="a file for the figures")
     options = parser.parse_args()
     origin = Origin()
-    torch.set_num_threads(1)
+    torch.set_num_threads(1)  # this and memory as `cyclecolor translate` has them
+    keep_memory()
     record = {"turns": options.turns, "ms": measured(options.turns)} | origin()
     if options.json:
         write_json(record, options.json)

@@ -115,8 +115,9 @@ def test_bench_translate(script, monkeypatch, tmp_path, capsys):
     assert record["small"]["least"] <= record["small"]["ratio"] <= record["small"]["most"]
 
 
-def test_bench_network(script, tmp_path, capsys):
+def test_bench_network(script, monkeypatch, tmp_path, capsys):
     bench = script("bench_network", "--turns", 1, "--json", tmp_path / "found.json")
+    monkeypatch.setattr(bench, "keep_memory", lambda: None)
     threads = torch.get_num_threads()
     bench.main()
     torch.set_num_threads(threads)
