@@ -36,7 +36,7 @@ def main() -> None:
     options = parser.parse_args()
     origin = Origin()
     torch.set_num_threads(1)  # this and memory as `cyclecolor translate` has them
-    keep_memory()
+    keep_memory(giant_blocks=False)
     record = {"turns": options.turns, "ms": measured(options.turns)} | origin()
     if options.json:
         write_json(record, options.json)

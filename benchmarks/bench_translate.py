@@ -275,7 +275,7 @@ def main() -> None:
     arguments = parser.parse_args()
     quick, origin, found = arguments.quick, Origin(), {}
     cv2.setNumThreads(1)  # this and memory as `cyclecolor translate` has them
-    keep_memory()
+    keep_memory(giant_blocks=False)
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         parts = {

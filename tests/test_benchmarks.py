@@ -60,7 +60,7 @@ def size_of(path):
 def test_bench_color(script, monkeypatch, capsys):
     bench = script("bench_color", "--threads", 1, "--rounds", 1)
     monkeypatch.setattr(bench, "CASES", {"tiny": (1, 16, 16)})
-    monkeypatch.setattr(bench, "keep_memory", lambda: None)  # of this process are other tests, too
+    monkeypatch.setattr(bench, "keep_memory", lambda **_: None)  # of this process are other tests, too
     bench.main()
     said = capsys.readouterr().out
     assert "tiny, to lab: ours" in said
@@ -94,7 +94,7 @@ def test_what_bench_train_keeps(script, monkeypatch, tmp_path, capsys):
 
 def test_step_time(script, monkeypatch, tmp_path):
     step_time = script("step_time")
-    monkeypatch.setattr(step_time, "keep_memory", lambda: None)
+    monkeypatch.setattr(step_time, "keep_memory", lambda **_: None)
     found = step_time.scaling([(64, 1), (64, 2)], threads=1)
     assert [case[:2] for case in found] == [(64, 1), (64, 2)]
     assert all(seconds > 0 for *_, seconds in found)
@@ -105,7 +105,7 @@ def test_step_time(script, monkeypatch, tmp_path):
 
 def test_bench_translate(script, monkeypatch, tmp_path, capsys):
     bench = script("bench_translate", "--quick", "small", "stages", "--json", tmp_path / "found.json")
-    monkeypatch.setattr(bench, "keep_memory", lambda: None)
+    monkeypatch.setattr(bench, "keep_memory", lambda **_: None)
     bench.main()
     said = capsys.readouterr().out
     assert "| 8 gray JPEGs of 1 MP (`small`) |" in said
@@ -117,7 +117,7 @@ def test_bench_translate(script, monkeypatch, tmp_path, capsys):
 
 def test_bench_network(script, monkeypatch, tmp_path, capsys):
     bench = script("bench_network", "--turns", 1, "--json", tmp_path / "found.json")
-    monkeypatch.setattr(bench, "keep_memory", lambda: None)
+    monkeypatch.setattr(bench, "keep_memory", lambda **_: None)
     threads = torch.get_num_threads()
     bench.main()
     torch.set_num_threads(threads)

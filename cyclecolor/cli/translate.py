@@ -181,7 +181,7 @@ def translate(
         if (hint_texts or hints_path) and len(photos) > 1:
             raise CycleColorError("hints are for one photo or one folder; leave the others out", exit_code=2)
         hints = collect_hints(photos[0], hint_texts, hints_path) if len(photos) == 1 else {}
-        keep_memory()
+        keep_memory(giant_blocks=False)
         cv2.setNumThreads(1)  # cores are kept busy by photos side by side
         look = {name: options.pop(name) for name in ("size", "saturation", "denoise", "flip_average")}
         colorizer = load(checkpoint, device=pick_device("cpu" if engine == "ray" else device), **look)
