@@ -100,6 +100,7 @@ TABLES = [  # a page, the JSON in docs/results, and the script that writes that 
     ("results/RESULTS.md", "doubt.json", "reliability"),
     ("results/MUTATION.md", "mutation.json", "mutation"),
     ("results/TRANSLATE.md", "translate.json", "bench_translate"),
+    ("results/SPEED.md", "train.json", "bench_train"),
     ("results/TRANSLATE.md", "network.json", "bench_network"),
     ("results/TRANSLATE.md", "denoise.json", "denoise"),
     ("onnx.md", "onnx.json", "bench_onnx"),
