@@ -11,6 +11,7 @@ from cyclecolor.methods import METHODS
 from cyclecolor.methods.bottleneck import bottleneck
 from cyclecolor.methods.image_pool import ImagePool
 from cyclecolor.methods.losses import chroma_l1, discriminator_loss, generator_loss
+from cyclecolor.methods.method import make_generator
 from cyclecolor.training import TrainingStep
 
 CPU = torch.device("cpu")
@@ -43,6 +44,18 @@ def test_every_combination_trains(method, generator, space):
     for name, network in trained.networks.items():
         pairs = zip(before[name], network.parameters(), strict=True)
         assert any(not torch.equal(old, new) for old, new in pairs), name
+
+
+def test_settings_of_a_generator_reach_it():
+    """Each in a way that is seen from outside: sides of the output, channels, depth, and the rate."""
+    settings = {"encoder": "resnet18", "stages": 2, "width": 8, "stride": 2, "pretrained": True}
+    generator = make_generator(tiny_experiment(G_color={**settings, "encoder_rate": 0.3}).G_color, 1, 2)
+    assert generator(torch.zeros(1, 1, 32, 48)).shape == (1, 2, 16, 24)
+    assert generator.features(torch.zeros(1, 1, 32, 48)).shape == (1, 8, 16, 24)
+    assert (len(generator.stages), generator.encoder_name, generator.encoder_rate) == (2, "resnet18", 0.3)
+    resnet = {"type": "resnet", "width": 8, "blocks": 3}
+    generator = make_generator(tiny_experiment(G_color=resnet).G_color, 1, 2)
+    assert len(generator.blocks) == 3
 
 
 @pytest.mark.parametrize("space", ["lab", "luv"])
