@@ -1,7 +1,7 @@
 """The film gap: how much of it is closed without pairs.
 
     python benchmarks/film_gap.py PHOTOS TEST OUTPUT [--film NAME]... [--seed N]... [--set KEY=VALUE]...
-        [--start CHECKPOINT]
+        [--start CHECKPOINT] [--json docs/results/film_gap.json]
 
 PHOTOS (color) are laid out as unpaired piles of each film, or box of films; five experiments, film_*.toml,
 are trained on them from each seed and scored on that film's rendering of TEST (other color photos), and on
@@ -12,23 +12,28 @@ With --start, all five set out from that checkpoint, whose networks --set must d
 it is: is an archive worth training on, once colors are known?
 
 Equal in the five: photos in color, network, seed, steps. Closed = (floor - unpaired) / (floor - oracle).
+docs/results/RESULTS.md has the tables; tests/test_numbers.py compares them.
 """
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
 import torch
+from record import Origin, told
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from cyclecolor.evaluation.inputs import read_inputs
 from cyclecolor.evaluation.paired import paired_difference, photo_by_photo
 from cyclecolor.evaluation.pictures import STATISTICS
-from cyclecolor.evaluation.scores import Score, score
+from cyclecolor.evaluation.scores import score
+from cyclecolor.files import write_json
 from cyclecolor.film import BOXES
 from cyclecolor.inference import load
 
@@ -43,6 +48,7 @@ METRICS = {
 PAIRED = ("ciede2000", "hue_error")  # metrics of which differences are told
 
 Measured = dict[str, Tensor]  # metric to what it takes from each photo (N, k)
+Scores = dict[str, dict[str, Any]]  # run to metric to a score: value, low, high
 
 
 def run(*arguments: str | Path) -> None:
@@ -78,45 +84,62 @@ def measured_on(film: str, test: Path) -> Callable[[Path, Path], Measured]:
     return measured
 
 
-def table(film: str, measured: dict[int, dict[str, Measured]]) -> str:
-    """Markdown: a row a metric and seed, with intervals over photos, and the mean over seeds."""
-    names = list(next(iter(measured.values())))
-    lines = [
-        f"| {film} | seed | {' | '.join(names)} | closed |",
-        "|---|--:" + "|--:" * (len(names) + 1) + "|",
-    ]
-    for metric, title in METRICS.items():
-        rows = []
-        for seed, runs in measured.items():
-            scores = {name: score(runs[name][metric], STATISTICS[metric]) for name in names}
-            rows.append({name: found.value for name, found in scores.items()})
-            lines.append(row(title, seed, [cell(found) for found in scores.values()], closed(rows[-1])))
-        means = {name: np.mean([values[name] for values in rows]) for name in names}
-        lines.append(row(title, "mean", [f"{mean:.2f}" for mean in means.values()], closed(means)))
-    return "\n".join(lines)
+def scores_of(runs: dict[str, Measured]) -> Scores:
+    """Of the runs of a seed."""
+    return {
+        name: {metric: asdict(score(measured[metric], STATISTICS[metric])) for metric in METRICS}
+        for name, measured in runs.items()
+    }
 
 
-def differences(measured: dict[int, dict[str, Measured]]) -> str:
+def less_than_others(measured: dict[int, dict[str, Measured]]) -> Scores:
     """What unpaired has less than the others, photo by photo, all seeds of a photo together."""
-    lines = [
-        "| unpaired less | " + " | ".join(METRICS[m] for m in PAIRED) + " |",
-        "|---" + "|--:" * len(PAIRED) + "|",
-    ]
+    found: Scores = {}
     for name in (other for other in next(iter(measured.values())) if other != "unpaired"):
-        cells = []
         for metric in PAIRED:
             ours, theirs = (
                 torch.stack([runs[run][metric] for runs in measured.values()]).mean(dim=0)
                 for run in ("unpaired", name)
             )
-            cells.append(cell(paired_difference(ours, theirs, metric)))
-        lines.append(f"| {name} | {' | '.join(cells)} |")
+            found.setdefault(name, {})[metric] = asdict(paired_difference(ours, theirs, metric))
+    return found
+
+
+def table(record: dict[str, Any]) -> str:
+    """Where the figures come from, and the tables of each film."""
+    return "\n\n".join([f"{told(record)}.", *(tables(*film) for film in record["films"].items())])
+
+
+def tables(film: str, of: dict[str, Any]) -> str:
+    """Two tables of a film: a row a metric and seed, with the mean over seeds; and the differences."""
+    names = list(next(iter(of["seeds"].values())))
+    lines = [
+        f"| {film} | seed | {' | '.join(names)} | closed |",
+        "|---|--:" + "|--:" * (len(names) + 1) + "|",
+    ]
+    for metric in METRICS:
+        lines += rows_of(
+            metric, {seed: {n: scores[n][metric] for n in names} for seed, scores in of["seeds"].items()}
+        )
+    lines += ["", "| unpaired less | " + " | ".join(METRICS[m] for m in PAIRED) + " |"]
+    lines.append("|---" + "|--:" * len(PAIRED) + "|")
+    for name, less in of["less"].items():
+        lines.append(f"| {name} | {' | '.join(cell(less[metric]) for metric in PAIRED)} |")
     return "\n".join(lines)
 
 
-def cell(found: Score) -> str:
+def rows_of(metric: str, seeds: dict[str, Scores]) -> Iterator[str]:
+    """The rows of a metric, of each seed and of their mean."""
+    values = [{name: score["value"] for name, score in scores.items()} for scores in seeds.values()]
+    for (seed, scores), of_seed in zip(seeds.items(), values, strict=True):
+        yield row(METRICS[metric], seed, [cell(score) for score in scores.values()], closed(of_seed))
+    means = {name: float(np.mean([of_seed[name] for of_seed in values])) for name in values[0]}
+    yield row(METRICS[metric], "mean", [f"{mean:.2f}" for mean in means.values()], closed(means))
+
+
+def cell(found: dict[str, Any]) -> str:
     """A score and its interval."""
-    return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
+    return "{value:.2f} [{low:.2f}, {high:.2f}]".format(**found)
 
 
 def closed(errors: dict[str, float]) -> float:
@@ -138,8 +161,10 @@ def row(title: str, seed: object, cells: list[str], share: float) -> str:
 @click.option("--seed", "seeds", multiple=True, type=int, default=(0, 1, 2))
 @click.option("--set", "settings", multiple=True)
 @click.option("--start", type=click.Path(path_type=Path))
-def main(photos, test, output, films, seeds, settings, start):
-    """Lay out, train, score; print tables after each seed."""
+@click.option("--json", "path", type=click.Path(path_type=Path), help="A file for the figures.")
+def main(photos, test, output, films, seeds, settings, start, path):
+    """Lay out, train, score; print the tables of a film after each seed."""
+    origin = Origin()
     for film in films:
         if not (output / "piles" / film).exists():
             run("prepare", photos, "--output", output / "piles" / film, "--film", film)
@@ -149,13 +174,18 @@ def main(photos, test, output, films, seeds, settings, start):
     if start:
         as_it_is.mkdir(exist_ok=True)
         settings = (f"init={start}", *settings)
+    found: dict[str, Any] = {}
     for seed in seeds:
         for (film, shown), measured in scored.items():
             run_dirs = {name: train(name, film, seed, output, list(settings)) for name in RUNS}
             measured[seed] = {"start": measure[shown](start, as_it_is)} if start else {}
             measured[seed] |= {name: measure[shown](run_dir, run_dir) for name, run_dir in run_dirs.items()}
             title = shown if shown == film else f"{shown}, of {film}"
-            print(table(title, measured), differences(measured), sep="\n\n", end="\n\n", flush=True)
+            of_seeds = {str(seed): scores_of(runs) for seed, runs in measured.items()}
+            found[title] = {"seeds": of_seeds, "less": less_than_others(measured)}
+            print(tables(title, found[title]), end="\n\n", flush=True)
+    if path:
+        write_json({"films": found} | origin(), path)
 
 
 if __name__ == "__main__":
