@@ -1,6 +1,6 @@
 """Outputs of any colorizers beside each other: a table of what their users compare them by.
 
-    python benchmarks/beside_others.py TRUTH NAME=FOLDER...
+    python benchmarks/beside_others.py TRUTH NAME=FOLDER... [--json FILE]
 
 Each FOLDER holds what one program made of the gray versions of the photos in TRUTH, under the same names;
 suffixes may differ. Ours come from `cyclecolor translate GRAYS --output FOLDER`. An output of
@@ -8,18 +8,25 @@ another size is resized.
 
 The first two columns are CIEDE2000: of the picture as it is, and with the truth's lightness in place of its
 own, so that colors alone are judged. Intervals are 95%, over photos.
+
+docs/results/RESULTS.md has the table, docs/results/beside_others.json its figures; tests/test_numbers.py
+compares them.
 """
 
-import sys
+import argparse
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
+from record import Origin
 from torch import Tensor
 
 from cyclecolor.color import lab_to_rgb, rgb_to_lightness
 from cyclecolor.evaluation.inputs import read_inputs, same_size_batches, to_tensor
 from cyclecolor.evaluation.pictures import STATISTICS, judge, measure
 from cyclecolor.evaluation.scores import score
+from cyclecolor.files import write_json
 
 AT_TRUE = "at_true_lightness"
 COLUMNS = {
@@ -33,8 +40,8 @@ COLUMNS = {
 }
 
 
-def row(truth: Path, folder: Path | None) -> list[str]:
-    """The cells of one program, or without a folder those of leaving photos gray."""
+def scores_of(truth: Path, folder: Path | None) -> dict[str, Any]:
+    """Of one program: value, low and high of each column. Without a folder, of leaving photos gray."""
     inputs = read_inputs(truth, folder)
     measured: dict[str, list[Tensor]] = {name: [] for name in COLUMNS}
     for batch in same_size_batches(inputs.photos):
@@ -49,11 +56,11 @@ def row(truth: Path, folder: Path | None) -> list[str]:
         )
         for name in COLUMNS:
             measured[name].append(at_true["ciede2000"] if name == AT_TRUE else own[name])
-    cells = []
-    for name, values in measured.items():
-        found = score(torch.cat(values), STATISTICS.get(name, STATISTICS["ciede2000"]))
-        cells.append(f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]" if found else "")
-    return cells
+    found = {
+        name: score(torch.cat(values), STATISTICS.get(name, STATISTICS["ciede2000"]))
+        for name, values in measured.items()
+    }
+    return {name: of and asdict(of) for name, of in found.items()}
 
 
 def gray_of(lightness: Tensor) -> Tensor:
@@ -61,15 +68,38 @@ def gray_of(lightness: Tensor) -> Tensor:
     return lab_to_rgb(torch.cat([lightness, torch.zeros_like(lightness).expand(-1, 2, -1, -1)], dim=1))
 
 
-def main(truth: Path, programs: dict[str, Path]) -> None:
-    """Print the table."""
-    print(f"| | {' | '.join(COLUMNS.values())} |\n|---|{'--:|' * len(COLUMNS)}")
-    print(f"| left gray | {' | '.join(row(truth, None))} |")
-    for name, folder in programs.items():
-        print(f"| {name} | {' | '.join(row(truth, folder))} |", flush=True)
+def main() -> None:
+    """Print the table; write its figures, where they are asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("truth", type=Path)
+    parser.add_argument("programs", nargs="+", type=program, metavar="NAME=FOLDER")
+    parser.add_argument("--json", type=Path, help="a file for the figures")
+    options = parser.parse_args()
+    origin = Origin()
+    programs = {"left gray": None, **dict(options.programs)}
+    record = {"programs": {name: scores_of(options.truth, folder) for name, folder in programs.items()}}
+    record |= origin()
+    if options.json:
+        write_json(record, options.json)
+    print(table(record))
+
+
+def program(text: str) -> tuple[str, Path]:
+    """NAME=FOLDER."""
+    name, equals, folder = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text} is not NAME=FOLDER")
+    return name, Path(folder)
+
+
+def table(record: dict[str, Any]) -> str:
+    """A row a program."""
+    lines = [f"| | {' | '.join(COLUMNS.values())} |", f"|---|{'--:|' * len(COLUMNS)}"]
+    for name, scores in record["programs"].items():
+        cells = ("{value:.2f} [{low:.2f}, {high:.2f}]".format(**of) if of else "" for of in scores.values())
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 3 or not all("=" in argument for argument in sys.argv[2:]):
-        sys.exit(__doc__)
-    main(Path(sys.argv[1]), {n: Path(f) for n, f in (a.split("=", 1) for a in sys.argv[2:])})
+    main()

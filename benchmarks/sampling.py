@@ -20,13 +20,13 @@ ROOT = Path(__file__).resolve().parent.parent
 TESTS = {
     "checkpoint": "tensor_files imported trust statistics pretrained training resuming",
     "color": "color metrics painting audit film hints",
-    "evaluation": "metrics distributions content audit evaluate doctor perceptual paper_cyclegan",
+    "evaluation": "metrics distributions content audit evaluate doctor perceptual plots report systems",
     "files": "files photos formats trust translate",
     "film": "film any_film matching content doctor",
     "inference": "painting hints imported pretrained onnx systems encoders translate",
     "methods": "losses methods matching any_film content paper_cyclegan seeds",
     "photos": "tiff pages metadata misread makers photos luma formats",
-    "training": "training losses seeds statistics watch resuming processes",
+    "training": "training losses seeds statistics watch copies event_files report resuming processes",
     "translation": "translate pages tars luma",
 }
 

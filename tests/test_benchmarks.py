@@ -627,9 +627,16 @@ def test_the_lines_that_mutation_breaks_are_there(script):
         compile(mutation.broken(mutation.ROOT, line).source, line.path, "exec")
 
 
-def test_beside_others(script, photos, capsys):
-    script("beside_others").main(photos, {"the truth itself": photos})
-    _, _, gray, truth = capsys.readouterr().out.splitlines()
+def test_beside_others(script, photos, tmp_path, capsys):
+    bench = script("beside_others", photos, f"the truth itself={photos}", "--json", tmp_path / "found.json")
+    bench.main()
+    said = capsys.readouterr().out
+    assert said == bench.table(json.loads((tmp_path / "found.json").read_text())) + "\n"
+    _, _, gray, truth = said.splitlines()
     cells = truth.split(" | ")
     assert cells[:4] == ["| the truth itself", *2 * ["0.00 [0.00, 0.00]"], "1.00 [1.00, 1.00]"]
     assert float(gray.split("|")[2].split()[0]) > 5
+    script("beside_others", photos, photos)
+    with pytest.raises(SystemExit, match="2"):
+        bench.main()
+    assert "is not NAME=FOLDER" in capsys.readouterr().err

@@ -4,13 +4,14 @@ import pytest
 import torch
 from conftest import tiny_experiment
 
-from cyclecolor.data import render_scene
+from cyclecolor.data import UNREADABLE, render_scene
 from cyclecolor.errors import CycleColorError
 from cyclecolor.methods import METHODS, cyclegan, pix2pix, regression
 from cyclecolor.training import Trainer
 from cyclecolor.training.snapshot import Snapshot
 from cyclecolor.training.state import state_tensors
 from cyclecolor.training.step import backward
+from cyclecolor.training.unreadable import Unreadable
 from cyclecolor.training.watch import GIVE_UP, Watch
 
 NETWORK = {"type": "resnet", "width": 4, "blocks": 1}
@@ -197,3 +198,20 @@ def test_a_run_that_leaves_out_every_step_stops(good):
     assert not watch.hopeless
     watch.bad_step({"x": float("nan")}, {})
     assert watch.hopeless
+
+
+def test_what_went_missing_is_said_again_in_the_end(tmp_path, caplog):
+    """Each photo once, each death counted."""
+    missing = Unreadable({}, tmp_path)
+    batches = [{UNREADABLE: ["", "b.png: gone"]}, {UNREADABLE: ["b.png: gone", "a.png: broken"]}]
+    assert list(missing.noting(iter(batches))) == [{}, {}]
+    for _ in range(2):
+        missing.worker_died("a loader process died")
+    caplog.clear()
+    missing.summarize()
+    assert [record.getMessage() for record in caplog.records] == [
+        "photos that became unreadable during the training: 2",
+        "  a.png: broken",
+        "  b.png: gone",
+        "loader processes that died and were started again: 2",
+    ]
