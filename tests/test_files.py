@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,14 @@ def test_who_comes_second_is_told_by_whom_a_file_is_held(system, tmp_path, note,
     release()
     assert told(path, "another") == "held"
     assert path.read_text() == "another"
+
+
+def test_another_thread_may_end_a_hold(system, tmp_path):
+    release = hold_file(tmp_path / "run.lock", "")
+    thread = threading.Thread(target=release)
+    thread.start()
+    thread.join()
+    assert told(tmp_path / "run.lock", "another") == "held"
 
 
 def test_a_note_that_is_no_text_is_shown_as_far_as_it_is(system, tmp_path):
