@@ -11,7 +11,7 @@ from test_metadata import block, dataset, jpeg_with, packet, segment, with_chunk
 from cyclecolor.photos import exif, iptc, read_photo, write_photo, xmp
 from cyclecolor.photos.ours import provenance_in
 from cyclecolor.photos.photo import Metadata, Photo
-from cyclecolor.photos.tiff.fields import Field
+from cyclecolor.photos.tiff.fields import Field, numbers
 
 RAMP = np.add.outer(np.arange(40), np.arange(56)).astype(np.uint8)
 BYLINE = dataset(80, "somebody")
@@ -81,6 +81,24 @@ def test_exif_as_imagemagick_keeps_it_in_png(tmp_path, name):
     assert photo.metadata.exif == exif.cleaned(said, orientation)
     np.testing.assert_array_equal(photo.pixels[..., 0], exif.upright(RAMP, orientation))
     assert orientation > 1
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_resolution_stays_in_exif_where_width_stays_width(orientation):
+    """Of a picture that lay on its side, it is kept apart: both its numbers change places."""
+    said = exif.block_of([numbers(282, 5, 300, 1), numbers(283, 5, 150, 1), numbers(296, 3, 2)])
+    cleaned = Image.Exif()
+    cleaned.load(exif.cleaned(said, orientation))
+    assert dict(cleaned) == ({282: 300, 283: 150, 296: 2} if orientation < 5 else {})
+
+
+def test_xmp_as_imagemagick_keeps_it_in_png(tmp_path):
+    said = packet()
+    text = f"\nxmp\n{len(said):8}\n{said.hex()}\n".encode()
+    chunk = (b"zTXt", b"Raw profile type xmp\0\0" + zlib.compress(text))
+    with_chunks(tmp_path / "a.png", Image.fromarray(RAMP), chunk)
+    metadata = read_photo(tmp_path / "a.png").metadata
+    assert (metadata.xmp, metadata.text) == (said, ())
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp", "avif"])

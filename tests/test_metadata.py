@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, IptcImagePlugin, PngImagePlugin
 
-from cyclecolor.photos import Metadata, Photo, decode_image, exif, iptc, read_photo, write_photo, xmp
+from cyclecolor.photos import Metadata, Photo, decode_image, exif, iptc, png, read_photo, write_photo, xmp
 from cyclecolor.photos.ours import provenance_in
 from cyclecolor.photos.tiff.fields import Field, numbers, packed
 
@@ -232,10 +232,17 @@ def test_an_extension_joins_its_packet(tmp_path):
     assert read_photo(cut).metadata.lost == ("XMP's extension (damaged)",)
 
 
+def test_chunks_of_the_picture_itself_are_passed_over(tmp_path):
+    GRAY.save(tmp_path / "a.png")
+    with open(tmp_path / "a.png", "rb") as file:
+        found = dict(png.chunks(file))
+    assert (len(found[b"IHDR"]), found[b"IDAT"], found[b"IEND"]) == (13, b"", b"")
+
+
 def test_ours_are_known_by_their_provenance(tmp_path):
     for suffix in ("jpg", "png", "tif", "webp", "avif"):
         said = Metadata(xmp=packet(), provenance="Colors are inferred, not recorded: cyclecolor 0.1.0 & x")
-        noise = np.random.default_rng(0).integers(0, 255, (300, 400, 3), np.uint8)
+        noise = np.random.default_rng(0).integers(0, 255, (600, 800, 3), np.uint8)
         write_photo(Photo(noise, None, said), tmp_path / f"a.{suffix}")
         assert provenance_in(tmp_path / f"a.{suffix}") == said.provenance, suffix
         write_photo(Photo(noise, None, Metadata(xmp=packet())), tmp_path / f"b.{suffix}")
@@ -433,6 +440,14 @@ def test_jpeg_2000_says_as_much_as_other_formats(tmp_path):
     said = photo.metadata
     assert (said.xmp, said.iptc) == (packet(), RECORDS)
     assert exif.opened(said.exif).raw(270) == b"A barn\0"
+
+
+@pytest.mark.parametrize("name", [b"resc", b"resd"])
+def test_resolution_of_jpeg_2000(tmp_path, name):
+    """As scanned, or as to be shown: 30,000 pixels in 254 cm across, a tenth of that down."""
+    said = struct.pack(">4H2b", 30_000, 254, 30_000, 254, 2, 1)
+    path = jp2_with(tmp_path / "a.jp2", RAMP, box(b"res ", box(name, said)))
+    assert read_photo(path).metadata.dpi == pytest.approx((30, 300))
 
 
 @pytest.mark.parametrize("bits", [8, 10, 12, 16])

@@ -94,6 +94,22 @@ def test_pages_need_a_format_for_them(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_other_formats_are_not_written(tmp_path):
+    with pytest.raises(PhotoError) as refused:
+        write_pages([Photo(GRAY8)], tmp_path / "a.gif")
+    start = f"{tmp_path / 'a.gif'}: photos are not written as .gif; use one of "
+    assert str(refused.value).startswith(start)
+
+
+@pytest.mark.parametrize("alpha", [None, np.full((8, 8), 200, np.uint8)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_tiff_says_that_its_last_channel_is_alpha(tmp_path, channels, alpha):
+    write_pages([Photo(np.full((8, 8, channels), 9, np.uint8), alpha)], tmp_path / "a.tif")
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        said = file.pages[0].extrasamples
+    assert said == (() if alpha is None else (tifffile.EXTRASAMPLE.UNASSALPHA,))
+
+
 def test_photos_are_known_by_their_first_bytes(tmp_path):
     Image.new("L", (4, 4)).save(tmp_path / "a.png")
     (tmp_path / "b.png").write_bytes(b"text")
