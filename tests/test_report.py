@@ -38,7 +38,7 @@ def page(tmp_path):
 
 
 class Checker(HTMLParser):
-    """Every element is closed, and none asks for anything."""
+    """Every element is closed, none asks for anything, and what tables say is in their cells."""
 
     VOID = ("meta", "input", "img")
 
@@ -61,6 +61,7 @@ class Checker(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
+        assert not (data.strip() and self.open[-1] in ("table", "tr"))
         self.data.append(data)
 
 
