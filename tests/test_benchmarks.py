@@ -124,7 +124,7 @@ def test_bench_network(script, monkeypatch, tmp_path, capsys):
     record = json.loads((tmp_path / "found.json").read_text())
     assert capsys.readouterr().out == bench.table(record) + "\n"
     assert list(record["ms"][bench.FIRST]) == ["96"]
-    assert list(record["ms"]["`default`"]) == ["128", "160"]
+    assert list(record["ms"][bench.RELEASED]) == ["128", "160"]
 
 
 def test_compare(script, photos, tmp_path, capsys):
