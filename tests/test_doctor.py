@@ -1,6 +1,7 @@
 """What is found in piles, and how far apart they are."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from scipy.stats import mannwhitneyu
 
 from cyclecolor.color import rgb_to_lab
 from cyclecolor.errors import CycleColorError
+from cyclecolor.evaluation import folders
 from cyclecolor.evaluation.doctor import Gap, Pile, diagnose, domain_gap, examine
 from cyclecolor.evaluation.domain_gap import area_under_curve, describe, separability
 from cyclecolor.evaluation.hashes import dhash, same_pictures
@@ -169,3 +171,36 @@ def test_nothing_readable_is_an_error(tmp_path):
     (tmp_path / "a.png").write_bytes(b"no image")
     with pytest.raises(CycleColorError, match="none of its 1 photos can be used"):
         examine(tmp_path)
+
+
+def test_all_findings_are_said_in_their_order(monkeypatch):
+    """Piles, twins, gap, contents, film, advice."""
+    pile = {name: [] for findings in folders.FINDINGS.values() for name in findings}
+    found = {
+        "gray": {"photos": 5, "folder": "scans", **pile, "tinted": ["scans/a.png"]},
+        "color": {"photos": 1200, "folder": "photos", **pile},
+        "twins": ["scans/b.png = photos/b.png"],
+        "gap": {"auc": 0.9, "low": 0.8, "high": 1.0},
+        "content": {
+            "alike": 0.5, "alike_halves": 0.75, "words": "streets are missing",
+            "lacking": ["scans/c.png"], "wanted": ["photos/d.png"],
+            "film_gap": {"auc": 0.7, "low": 0.6, "high": 0.8},
+        },
+        "advice": "train without pairs",
+    }  # fmt: skip
+    monkeypatch.setattr(folders, "examine", lambda folder, progress: folder)
+    monkeypatch.setattr(folders, "diagnose", lambda gray, color, encoder: found)
+    monkeypatch.setattr(folders, "_encoder", lambda: None)
+    lines = folders.doctor_folders(Path("scans"), Path("photos")).splitlines()
+    starts = (
+        "gray pile: 5 photos in scans", "      1 are toned, which", "        scans/a.png",
+        "color pile: 1,200 photos in photos", "      1 pictures are in both", "        scans/b.png = ",
+        "gap: a small classifier tells a scan from a color photo turned to gray 90.0% of the time [80.0%, 1",
+        "content: 50% alike, where halves of the color pile, one of them on film, are 75%: streets are",
+        "      1 scans show what no color photo does", "        scans/c.png",
+        "      1 color photos come nearest to most scans", "        photos/d.png",
+        "film: among photos that show like things, the gap is 70.0% [60.0%, 80.0%]", "train without pairs",
+    )  # fmt: skip
+    assert len(lines) == len(starts)
+    for line, start in zip(lines, starts, strict=True):
+        assert line.startswith(start)

@@ -495,7 +495,28 @@ def write_with_profile(path, samples, icc):
     path.write_bytes(encode_png16(*page) if path.suffix == ".png" else encode_tiff([page]))
 
 
-@pytest.mark.parametrize("curve", ["gamma", "table", "para"])
+def test_black_and_white_alone_are_one_channel(tmp_path):
+    Image.fromarray(RAMP).convert("1").save(tmp_path / "a.png")
+    photo = read_photo(tmp_path / "a.png")
+    assert photo.pixels.shape == (*RAMP.shape[:2], 1)
+    assert set(np.unique(photo.pixels)) == {0, 255}
+
+
+# Curves by a formula, of each type of ICC.1:2022, 10.18: its parameters, and what it makes of x.
+FORMULAS = {
+    "type 0": ((1.8,), lambda x: x**1.8),
+    "type 1": ((2, 0.8, 0.2), lambda x: (0.8 * x + 0.2) ** 2),
+    "type 1, flat at first": ((2, 1.25, -0.25), lambda x: np.where(x < 0.2, 0, (1.25 * x - 0.25) ** 2)),
+    "type 2": ((2, 0.6, 0.2, 0.1), lambda x: (0.6 * x + 0.2) ** 2 + 0.1),
+    "type 3": ((2, 1, 0, 0.25, 0.25), lambda x: np.where(x < 0.25, 0.25 * x, x**2)),
+    "type 4": (
+        (2, 0.9, 0, 0.3, 0.5, 0.1, 0.05),
+        lambda x: np.where(x < 0.5, 0.3 * x + 0.05, (0.9 * x) ** 2 + 0.1),
+    ),
+}
+
+
+@pytest.mark.parametrize("curve", ["gamma", "table", *FORMULAS])
 def test_tone_curves_at_16_bits(tmp_path, curve):
     x = np.arange(65536) / 65535
     curves = {
@@ -504,8 +525,10 @@ def test_tone_curves_at_16_bits(tmp_path, curve):
             b"curv\0\0\0\0" + struct.pack(">L3H", 3, 0, 16384, 65535),
             np.interp(x, [0, 0.5, 1], [0, 16384 / 65535, 1]),
         ),
-        "para": (b"para\0\0\0\0\0\0\0\0" + icc_format.fixed(1.8), x**1.8),
     }
+    for kind, (parameters, formula) in FORMULAS.items():
+        head = b"para\0\0\0\0" + struct.pack(">HH", int(kind[5]), 0)
+        curves[kind] = head + icc_format.fixed(*parameters), formula(x)
     tag, linear = curves[curve]
     expected = np.rint(65535 * srgb_encoded(linear)).reshape(256, 256)
     samples = np.dstack([RAMP16] * 3)

@@ -446,6 +446,8 @@ def test_of_many_or_large_fields_some_are_carried_and_the_others_named():
     assert descriptive(page_of([Field(50000, 1, bytes(65_001))])) == ([], [50000])
     said = metadata.of_page(page_of([numbers(50000 + i, 4, 8) for i in range(25)])).lost
     assert said == (*(f"tag {50000 + i}" for i in range(20)), "5 more tags")
+    said = metadata.of_page(page_of([numbers(50000 + i, 4, 8) for i in range(20)])).lost
+    assert said == tuple(f"tag {50000 + i}" for i in range(20))
 
 
 def test_metadata_of_pages_go_out_and_come_back(tmp_path):
