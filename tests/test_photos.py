@@ -740,6 +740,12 @@ def test_jpeg_is_decoded_small(tmp_path, monkeypatch):
     assert sizes[0] == (160, 120)
 
 
+def test_the_smallest_short_side_is_a_pixel(tmp_path):
+    for name, size in (("wide", (40, 3)), ("high", (3, 40))):
+        path = save(Image.new("L", size, 9), tmp_path / f"{name}.png")
+        assert min(read_rgb8(path, short_side=1).shape[:2]) == 1
+
+
 def test_rgb8_flattens_what_training_cannot_use(tmp_path):
     image = Image.fromarray(np.dstack([RAMP * 0 + 10, RAMP * 0]))  # gray, fully transparent
     np.testing.assert_array_equal(read_rgb8(save(image, tmp_path / "a.png")), 255)
