@@ -80,13 +80,15 @@ def unknown_of(out, colors, indices):
 def fill_in(out, colors):
     """Colors in place of the indices that `look_up` left in `out`."""
     for y in range(out.shape[0]):
-        for left in range(0, out.shape[1], SEGMENT):
-            segment = out[y, left : left + SEGMENT]
-            if not _holds_unknown(segment):
-                continue
-            for x in range(len(segment)):
-                if segment[x] >= 0:
-                    segment[x] = colors[segment[x]]
+        _fill_in_row(out[y], colors)
+
+
+@compiled
+def _fill_in_row(row, colors):
+    """`fill_in` of (W): a color is looked up for each, needed or not, which makes it a vector instruction."""
+    for x in range(len(row)):
+        color = colors[max(row[x], 0)]
+        row[x] = row[x] if row[x] < 0 else color
 
 
 @compiled
