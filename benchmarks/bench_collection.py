@@ -94,7 +94,9 @@ def main() -> None:
         ),
     }[asked.what]()
     if asked.json:
-        write_json(origin() | result, asked.json)
+        spoken = ("said", "again")  # last lines of what commands said, Ray's own words among them: not kept
+        kept = {name: found for name, found in result.items() if name not in spoken}
+        write_json(origin() | kept, asked.json)
     print(json.dumps(result, indent=2), flush=True)
     if asked.what == "reliability":
         print(sentence(result))

@@ -111,6 +111,7 @@ SENTENCES = [  # the same, of scripts that print one
     ("results/ROBUSTNESS.md", "resume.json", "resume_grid"),
     ("results/ROBUSTNESS.md", "fuzz.json", "fuzz_checkpoints"),
     ("results/ROBUSTNESS.md", "mutants.json", "mutants"),
+    ("results/ROBUSTNESS.md", "reliability.json", "bench_collection"),
 ]
 
 
