@@ -109,6 +109,7 @@ TABLES = [  # a page, the JSON in docs/results, and the script that writes that 
 ]
 SENTENCES = [  # the same, of scripts that print one
     ("results/ROBUSTNESS.md", "resume.json", "resume_grid"),
+    ("results/ROBUSTNESS.md", "torture.json", "torture"),
     ("results/ROBUSTNESS.md", "fuzz.json", "fuzz_checkpoints"),
     ("results/ROBUSTNESS.md", "mutants.json", "mutants"),
     ("results/ROBUSTNESS.md", "reliability.json", "bench_collection"),
