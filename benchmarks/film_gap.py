@@ -107,7 +107,28 @@ def less_than_others(measured: dict[int, dict[str, Measured]]) -> Scores:
 
 def table(record: dict[str, Any]) -> str:
     """Where the figures come from, and the tables of each film."""
-    return "\n\n".join([f"{told(record)}.", *(tables(*film) for film in record["films"].items())])
+    whole = {film: of for film, of in record["films"].items() if not is_part(film)}
+    parts = {film: of for film, of in record["films"].items() if is_part(film)}
+    summary = [table_of_parts(parts)] if parts else []
+    return "\n\n".join([f"{told(record)}.", *(tables(*film) for film in whole.items()), *summary])
+
+
+def is_part(film: str) -> bool:
+    """Whether a film stands for its share of a box."""
+    return ", of " in film
+
+
+def table_of_parts(parts: dict[str, Any]) -> str:
+    """A row for each film in a box: how much is closed on it, and the differences; means over seeds."""
+    others = [(name, metric) for name in ("augmented", "one_film") for metric in PAIRED]
+    titles = [f"{METRICS[metric]}, closed" for metric in PAIRED]
+    titles += [f"{METRICS[metric]}, less {name}" for name, metric in others]
+    lines = [f"| unpaired, on | {' | '.join(titles)} |", "|---" + "|--:" * len(titles) + "|"]
+    for film, of in parts.items():
+        cells = [f"{closed(means(of['seeds'], metric)):.0%}" for metric in PAIRED]
+        cells += [cell(of["less"][name][metric]) for name, metric in others]
+        lines.append(f"| {film} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def tables(film: str, of: dict[str, Any]) -> str:
@@ -118,9 +139,7 @@ def tables(film: str, of: dict[str, Any]) -> str:
         "|---|--:" + "|--:" * (len(names) + 1) + "|",
     ]
     for metric in METRICS:
-        lines += rows_of(
-            metric, {seed: {n: scores[n][metric] for n in names} for seed, scores in of["seeds"].items()}
-        )
+        lines += rows_of(metric, of["seeds"])
     lines += ["", "| unpaired less | " + " | ".join(METRICS[m] for m in PAIRED) + " |"]
     lines.append("|---" + "|--:" * len(PAIRED) + "|")
     for name, less in of["less"].items():
@@ -130,11 +149,19 @@ def tables(film: str, of: dict[str, Any]) -> str:
 
 def rows_of(metric: str, seeds: dict[str, Scores]) -> Iterator[str]:
     """The rows of a metric, of each seed and of their mean."""
-    values = [{name: score["value"] for name, score in scores.items()} for scores in seeds.values()]
-    for (seed, scores), of_seed in zip(seeds.items(), values, strict=True):
-        yield row(METRICS[metric], seed, [cell(score) for score in scores.values()], closed(of_seed))
-    means = {name: float(np.mean([of_seed[name] for of_seed in values])) for name in values[0]}
-    yield row(METRICS[metric], "mean", [f"{mean:.2f}" for mean in means.values()], closed(means))
+    for seed, scores in seeds.items():
+        values = {name: of_run[metric]["value"] for name, of_run in scores.items()}
+        yield row(METRICS[metric], seed, [cell(of_run[metric]) for of_run in scores.values()], closed(values))
+    mean = means(seeds, metric)
+    yield row(METRICS[metric], "mean", [f"{value:.2f}" for value in mean.values()], closed(mean))
+
+
+def means(seeds: dict[str, Scores], metric: str) -> dict[str, float]:
+    """Of each run, the mean of a metric over seeds."""
+    names = next(iter(seeds.values()))
+    return {
+        name: float(np.mean([scores[name][metric]["value"] for scores in seeds.values()])) for name in names
+    }
 
 
 def cell(found: dict[str, Any]) -> str:
