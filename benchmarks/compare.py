@@ -1,55 +1,103 @@
 """Several checkpoints side by side: a table, and a contact sheet with a row for each.
 
-    python benchmarks/compare.py TRUTH SHEET CHECKPOINT...
+    python benchmarks/compare.py TRUTH SHEET CHECKPOINT... [--json FILE]
 
 TRUTH is a folder of color photos. The sheet (gray, each checkpoint in the order given, truth) shows ten of
-them, spread evenly over the names. Checkpoints are files, or folders of runs.
+them, spread evenly over the names. Checkpoints are files, or folders of runs, whose steps and minutes are in
+the table: minutes from the oldest checkpoint to the newest, as if all steps had gone at their pace.
+
+docs/results/RESULTS.md has two such tables, methods.json and paper.json their figures; tests/test_numbers.py
+compares them.
 """
 
-import sys
+import argparse
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
+from record import Origin, told
 
-from cyclecolor.evaluation import Score, contact_sheet, evaluate
+from cyclecolor.evaluation import contact_sheet, evaluate
 from cyclecolor.evaluation.inputs import read_inputs
+from cyclecolor.files import write_json
 from cyclecolor.inference import load
+from cyclecolor.training.run_record import RunRecord
 
 COLUMNS = {
     "ciede2000": "CIEDE2000",
     "ab_rmse": "ab RMSE",
-    "hue_error": "hue error",
+    "hue_error": "hue error, degrees",
     "colorfulness_ratio": "colorfulness ratio",
+    "cast_ratio": "cast ratio",
+    "lightness_error_max": "lightness error, worst, 8-bit levels",
+    "checkerboard_peak": "checkerboard peak",
 }
+BESIDE = {"do_nothing": "left gray", "mean_color": "mean color", "truth": "truth"}
 SHOWN, HEIGHT = 10, 150
 
 
-def line(name: str, scores: list[Score | None]) -> str:
-    """A row of the table."""
-    cells = (f"{s.value:.2f} [{s.low:.2f}, {s.high:.2f}]" if s else "" for s in scores)
-    return f"| {name} | {' | '.join(cells)} |"
-
-
-def main(truth: Path, sheet: Path, checkpoints: list[Path]) -> None:
-    """Score, print, draw."""
-    photos = read_inputs(truth).photos
+def main() -> None:
+    """Score, draw, print; write the figures, where they are asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("truth", type=Path)
+    parser.add_argument("sheet", type=Path)
+    parser.add_argument("checkpoints", type=Path, nargs="+")
+    parser.add_argument("--json", type=Path, help="a file for the figures")
+    options = parser.parse_args()
+    origin = Origin()
+    photos = read_inputs(options.truth).photos
     shown = [photos[i] for i in np.linspace(0, len(photos) - 1, SHOWN).round().astype(int)]
-    print(f"| {len(photos)} photos | {' | '.join(COLUMNS.values())} |\n|---|{'--:|' * len(COLUMNS)}")
-    rows: list[np.ndarray] = []
-    for path in checkpoints:
+    rows: dict[str, dict[str, Any]] = {}
+    pictures: list[np.ndarray] = []
+    for path in options.checkpoints:
         colorizer = load(path)
         scores = evaluate(colorizer, photos, only=tuple(COLUMNS))
-        if not rows:
-            for name in ("do_nothing", "mean_color"):
-                print(line(name.replace("_", " "), [scores[metric][name] for metric in COLUMNS]))
-        print(line(path.stem, [scores[metric]["ours"] for metric in COLUMNS]), flush=True)
+        for column, name in (BESIDE if not rows else {}).items():
+            rows[name] = {"scores": of_column(scores, column)}
+        rows[path.stem] = training_of(path) | {"scores": of_column(scores, "ours")}
         gray, ours, true = np.split(np.array(contact_sheet(colorizer, shown, height=HEIGHT)), 3)
-        rows = [gray, *rows[1:-1], ours, true]
-    Image.fromarray(np.concatenate(rows)).save(sheet, quality=92)
+        pictures = [gray, *pictures[1:-1], ours, true]
+    Image.fromarray(np.concatenate(pictures)).save(options.sheet, quality=92)
+    record = {"photos": len(photos), "rows": rows} | origin()
+    if options.json:
+        write_json(record, options.json)
+    print(table(record))
+
+
+def of_column(scores: dict[str, Any], column: str) -> dict[str, Any]:
+    """Of each metric, value, low and high; None where it is undefined."""
+    return {metric: of[column] and asdict(of[column]) for metric, of in scores.items()}
+
+
+def training_of(path: Path) -> dict[str, float | None]:
+    """Steps and minutes of a run; nothing of a file."""
+    if not path.is_dir():
+        return {}
+    (run,) = RunRecord.of(path)
+    pace = run.images_per_second
+    images = run.step * run.experiment.batch_size * run.experiment.accumulate
+    return {"steps": run.step, "minutes": pace and images / pace / 60}
+
+
+def table(record: dict[str, Any]) -> str:
+    """Where the figures come from, and a row a checkpoint."""
+    lines = [
+        f"{told(record)}.",
+        "",
+        f"| {record['photos']} photos | steps | minutes | {' | '.join(COLUMNS.values())} |",
+        f"|---{'|--:' * (2 + len(COLUMNS))}|",
+    ]
+    for name, row in record["rows"].items():
+        cells = [f"{row[of]:,.0f}" if row.get(of) else "" for of in ("steps", "minutes")]
+        cells += [
+            "{value:.2f} [{low:.2f}, {high:.2f}]".format(**found) if found else ""
+            for found in row["scores"].values()
+        ]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 4:
-        sys.exit(__doc__)
-    main(Path(sys.argv[1]), Path(sys.argv[2]), [Path(name) for name in sys.argv[3:]])
+    main()

@@ -18,12 +18,14 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from conftest import tiny_experiment
 from PIL import Image
 
 from cyclecolor import load
 from cyclecolor.cli.main import main as cyclecolor
 from cyclecolor.data import render_scene
 from cyclecolor.photos import read_photo
+from cyclecolor.training import train
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
@@ -128,10 +130,23 @@ def test_bench_network(script, monkeypatch, tmp_path, capsys):
 
 
 def test_compare(script, photos, tmp_path, capsys):
-    script("compare").main(photos, tmp_path / "sheet.jpg", [Path("default"), Path("default")])
-    first, second = (line for line in capsys.readouterr().out.splitlines() if "| default |" in line)
-    assert first == second
-    assert size_of(tmp_path / "sheet.jpg")[1] == 4 * 150  # gray, twice the checkpoint, truth
+    """A file, a copy of it and a run: equal rows, steps and minutes, and a row of pictures each."""
+    copy, run, found = (tmp_path / name for name in ("copy.safetensors", "run", "found.json"))
+    sheet = tmp_path / "sheet.jpg"
+    shutil.copy(Path(__file__).parent.parent / "checkpoints" / "default.safetensors", copy)
+    train(tiny_experiment(num_steps=4, save_every=2, method="regression"), run)
+    for minute, step in enumerate((2, 4)):
+        os.utime(run / "checkpoints" / f"step_{step:08}.safetensors", (60 * minute, 60 * minute))
+    compare = script("compare", photos, sheet, "default", copy, run, "--json", found)
+    compare.main()
+    record = json.loads(found.read_text())
+    assert capsys.readouterr().out == compare.table(record) + "\n"
+    rows = record["rows"]
+    assert list(rows) == [*compare.BESIDE.values(), "default", "copy", "run"]
+    assert rows["default"] == rows["copy"]
+    assert (rows["run"]["steps"], rows["run"]["minutes"]) == (4, 2)
+    assert rows["truth"]["scores"]["ciede2000"]["value"] == 0
+    assert size_of(sheet)[1] == 5 * 150  # gray, the three, truth
 
 
 def test_denoise(script, photos, tmp_path, capsys):
