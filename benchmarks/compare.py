@@ -1,13 +1,15 @@
 """Several checkpoints side by side: a table, and a contact sheet with a row for each.
 
-    python benchmarks/compare.py TRUTH SHEET CHECKPOINT... [--json FILE]
+    python benchmarks/compare.py TRUTH SHEET CHECKPOINT... [--gray GRAYS] [--json FILE]
 
-TRUTH is a folder of color photos. The sheet (gray, each checkpoint in the order given, truth) shows ten of
-them, spread evenly over the names. Checkpoints are files, or folders of runs, whose steps and minutes are in
-the table: minutes from the oldest checkpoint to the newest, as if all steps had gone at their pace.
+TRUTH is a folder of color photos, GRAYS one of scans of the same names, on which colors are judged at the
+truth's lightness; without it, what is colored is the photos' own lightness. The sheet (gray, each checkpoint
+in the order given, truth) shows ten photos, spread evenly over the names. Checkpoints are files, or folders
+of runs, whose steps and minutes are in the table: minutes from the oldest checkpoint to the newest, as if all
+steps had gone at their pace.
 
-docs/results/RESULTS.md has two such tables, methods.json and paper.json their figures; tests/test_numbers.py
-compares them.
+docs/results/RESULTS.md has such tables, and names the files of their figures; tests/test_numbers.py compares
+them.
 """
 
 import argparse
@@ -20,6 +22,7 @@ from PIL import Image
 from record import Origin, told
 
 from cyclecolor.evaluation import contact_sheet, evaluate
+from cyclecolor.evaluation.evaluate import AT_TRUE_LIGHTNESS
 from cyclecolor.evaluation.inputs import read_inputs
 from cyclecolor.files import write_json
 from cyclecolor.inference import load
@@ -27,14 +30,15 @@ from cyclecolor.training.run_record import RunRecord
 
 COLUMNS = {
     "ciede2000": "CIEDE2000",
-    "ab_rmse": "ab RMSE",
+    "ciede2000_gain": "gain over gray, paired",
     "hue_error": "hue error, degrees",
     "colorfulness_ratio": "colorfulness ratio",
     "cast_ratio": "cast ratio",
     "lightness_error_max": "lightness error, worst, 8-bit levels",
     "checkerboard_peak": "checkerboard peak",
 }
-BESIDE = {"do_nothing": "left gray", "mean_color": "mean color", "truth": "truth"}
+ALONE = ("lightness_error_max", "checkerboard_peak")  # extremes, whose bootstrap intervals lie beside them
+BESIDE = {"do_nothing": "left gray", "mean_color": "mean color"}
 SHOWN, HEIGHT = 10, 150
 
 
@@ -44,20 +48,23 @@ def main() -> None:
     parser.add_argument("truth", type=Path)
     parser.add_argument("sheet", type=Path)
     parser.add_argument("checkpoints", type=Path, nargs="+")
+    parser.add_argument("--gray", type=Path, help="scans of the photos")
     parser.add_argument("--json", type=Path, help="a file for the figures")
     options = parser.parse_args()
     origin = Origin()
-    photos = read_inputs(options.truth).photos
-    shown = [photos[i] for i in np.linspace(0, len(photos) - 1, SHOWN).round().astype(int)]
+    inputs = read_inputs(options.truth, options.gray)
+    photos, grays = inputs.photos, inputs.grays
+    places = np.linspace(0, len(photos) - 1, SHOWN).round().astype(int)
+    shown = [photos[i] for i in places], grays and [grays[i] for i in places]
     rows: dict[str, dict[str, Any]] = {}
     pictures: list[np.ndarray] = []
     for path in options.checkpoints:
         colorizer = load(path)
-        scores = evaluate(colorizer, photos, only=tuple(COLUMNS))
+        scores = evaluate(colorizer, photos, grays, only=tuple(COLUMNS))
         for column, name in (BESIDE if not rows else {}).items():
             rows[name] = {"scores": of_column(scores, column)}
         rows[path.stem] = training_of(path) | {"scores": of_column(scores, "ours")}
-        gray, ours, true = np.split(np.array(contact_sheet(colorizer, shown, height=HEIGHT)), 3)
+        gray, ours, true = np.split(np.array(contact_sheet(colorizer, *shown, height=HEIGHT)), 3)
         pictures = [gray, *pictures[1:-1], ours, true]
     Image.fromarray(np.concatenate(pictures)).save(options.sheet, quality=92)
     record = {"photos": len(photos), "rows": rows} | origin()
@@ -67,8 +74,13 @@ def main() -> None:
 
 
 def of_column(scores: dict[str, Any], column: str) -> dict[str, Any]:
-    """Of each metric, value, low and high; None where it is undefined."""
-    return {metric: of[column] and asdict(of[column]) for metric, of in scores.items()}
+    """Of each metric, value, low and high; None where it is undefined. Gains are ours alone."""
+    found = {}
+    for metric, of in scores.items():
+        name = metric.removesuffix(AT_TRUE_LIGHTNESS)
+        score = of[column] if name != "ciede2000_gain" else of["do_nothing"] if column == "ours" else None
+        found[name] = score and asdict(score)
+    return found
 
 
 def training_of(path: Path) -> dict[str, float | None]:
@@ -91,12 +103,18 @@ def table(record: dict[str, Any]) -> str:
     ]
     for name, row in record["rows"].items():
         cells = [f"{row[of]:,.0f}" if row.get(of) else "" for of in ("steps", "minutes")]
-        cells += [
-            "{value:.2f} [{low:.2f}, {high:.2f}]".format(**found) if found else ""
-            for found in row["scores"].values()
-        ]
+        cells += [cell(metric, row["scores"][metric]) for metric in COLUMNS]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def cell(metric: str, score: dict[str, float] | None) -> str:
+    """A score and its interval, if it has one."""
+    if not score:
+        return ""
+    return f"{score['value']:.2f}" + (
+        "" if metric in ALONE else f" [{score['low']:.2f}, {score['high']:.2f}]"
+    )
 
 
 if __name__ == "__main__":

@@ -145,7 +145,9 @@ def test_compare(script, photos, tmp_path, capsys):
     assert list(rows) == [*compare.BESIDE.values(), "default", "copy", "run"]
     assert rows["default"] == rows["copy"]
     assert (rows["run"]["steps"], rows["run"]["minutes"]) == (4, 2)
-    assert rows["truth"]["scores"]["ciede2000"]["value"] == 0
+    gain = rows["default"]["scores"].pop("ciede2000_gain")["value"]
+    gray, ours = (rows[name]["scores"]["ciede2000"]["value"] for name in ("left gray", "default"))
+    assert gain == pytest.approx(gray - ours, abs=1e-5)
     assert size_of(sheet)[1] == 5 * 150  # gray, the three, truth
 
 
