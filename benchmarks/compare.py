@@ -1,14 +1,14 @@
 """Several checkpoints side by side: a table, and a contact sheet with a row for each.
 
-    python benchmarks/compare.py TRUTH SHEET CHECKPOINT... [--gray GRAYS] [--json FILE]
+    python benchmarks/compare.py TRUTH SHEET CHECKPOINT... [--gray GRAYS | --film FILM] [--json FILE]
 
-TRUTH is a folder of color photos, GRAYS one of scans of the same names, on which colors are judged at the
-truth's lightness; without it, what is colored is the photos' own lightness. The sheet (gray, each checkpoint
-in the order given, truth) shows ten photos, spread evenly over the names. Checkpoints are files, or folders
-of runs, whose steps and minutes are in the table: minutes from the oldest checkpoint to the newest, as if all
-steps had gone at their pace.
+TRUTH is a folder of color photos. What is colored is their own lightness, scans of the same names in GRAYS,
+or what a built-in film makes of them; on scans and film, colors are judged at the truth's lightness. The
+sheet (gray, each checkpoint in the order given, truth) shows ten photos, spread evenly over the names.
+Checkpoints are files, or folders of runs, whose steps and minutes are in the table: minutes from the oldest
+checkpoint to the newest, as if all steps had gone at their pace.
 
-docs/results/RESULTS.md has such tables, and names the files of their figures; tests/test_numbers.py compares
+docs/results/RESULTS.md has such tables, docs/results/compared/ their figures; tests/test_numbers.py compares
 them.
 """
 
@@ -48,11 +48,13 @@ def main() -> None:
     parser.add_argument("truth", type=Path)
     parser.add_argument("sheet", type=Path)
     parser.add_argument("checkpoints", type=Path, nargs="+")
-    parser.add_argument("--gray", type=Path, help="scans of the photos")
+    seen = parser.add_mutually_exclusive_group()
+    seen.add_argument("--gray", type=Path, help="scans of the photos")
+    seen.add_argument("--film", help="a built-in film, or box of films")
     parser.add_argument("--json", type=Path, help="a file for the figures")
     options = parser.parse_args()
     origin = Origin()
-    inputs = read_inputs(options.truth, options.gray)
+    inputs = read_inputs(options.truth, options.gray, film=options.film)
     photos, grays = inputs.photos, inputs.grays
     places = np.linspace(0, len(photos) - 1, SHOWN).round().astype(int)
     shown = [photos[i] for i in places], grays and [grays[i] for i in places]
@@ -95,16 +97,13 @@ def training_of(path: Path) -> dict[str, float | None]:
 
 def table(record: dict[str, Any]) -> str:
     """Where the figures come from, and a row a checkpoint."""
-    lines = [
-        f"{told(record)}.",
-        "",
-        f"| {record['photos']} photos | steps | minutes | {' | '.join(COLUMNS.values())} |",
-        f"|---{'|--:' * (2 + len(COLUMNS))}|",
-    ]
+    of_runs = [name for name in ("steps", "minutes") if any(name in row for row in record["rows"].values())]
+    titles = [f"{record['photos']} photos", *of_runs, *COLUMNS.values()]
+    lines = [f"{told(record)}.", "", f"| {' | '.join(titles)} |", f"|---{'|--:' * (len(titles) - 1)}|"]
     for name, row in record["rows"].items():
-        cells = [f"{row[of]:,.0f}" if row.get(of) else "" for of in ("steps", "minutes")]
+        cells = [name, *(f"{row[of]:,.0f}" if row.get(of) else "" for of in of_runs)]
         cells += [cell(metric, row["scores"][metric]) for metric in COLUMNS]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -92,6 +92,7 @@ def test_the_table_of_default_is_that_of_its_record():
         assert f"| {label} | {' | '.join(cells)} |" in of_sets
 
 
+COMPARED = sorted((ROOT / "docs" / "results" / "compared").glob("*.json"))
 TABLES = [  # a page, the JSON in docs/results, and the script that writes that and prints the table
     ("results/HINTS.md", "hints.json", "bench_hints"),
     ("results/HINTS.md", "references.json", "bench_reference"),
@@ -106,6 +107,7 @@ TABLES = [  # a page, the JSON in docs/results, and the script that writes that 
     ("results/TRANSLATE.md", "network.json", "bench_network"),
     ("results/TRANSLATE.md", "denoise.json", "denoise"),
     ("onnx.md", "onnx.json", "bench_onnx"),
+    *(("results/RESULTS.md", f"compared/{path.name}", "compare") for path in COMPARED),
 ]
 SENTENCES = [  # the same, of scripts that print one
     ("results/ROBUSTNESS.md", "resume.json", "resume_grid"),
