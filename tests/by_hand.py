@@ -162,7 +162,7 @@ class ByHand:
 
     def cyclegan(self, gray: np.ndarray, color: np.ndarray) -> dict[str, float]:
         """Of two piles."""
-        real_gray, _ = self.read(gray)
+        real_gray = self.damage(self.read(gray)[0])
         lightness, chroma = self.read(color)
         fake_gray = self.damage(mixed(self.weights["G_gray"], np.concatenate([lightness, chroma], axis=1)))
         seen_gray = np.clip(fake_gray, -1, 1)
@@ -185,7 +185,7 @@ class ByHand:
             "identity_color": chroma_l1(self.G_color(lightness), truth, self.emphasis),
             "D_color": discriminator_loss(D_color(real_color), D_color(past_color), self.objective),
             "D_gray": discriminator_loss(
-                D_gray(with_detail(self.damage(real_gray))), D_gray(with_detail(past_gray)), self.objective
+                D_gray(with_detail(real_gray)), D_gray(with_detail(past_gray)), self.objective
             ),
         }
 

@@ -78,7 +78,7 @@ def run_translate(*arguments, code: int = 0) -> str:
 
 @pytest.fixture
 def photo_folder(tmp_path):
-    """Six colour photos in two formats, one of them in a subfolder."""
+    """Six color photos in two formats, one of them in a subfolder."""
     folder = tmp_path / "photos"
     (folder / "sub").mkdir(parents=True)
     for i in range(6):

@@ -1,4 +1,4 @@
-"""Generators made by hand: one pair hides colour in what the eye does not see, the other does not."""
+"""Generators made by hand: one pair hides color in what the eye does not see, the other does not."""
 
 import numpy as np
 import pytest
@@ -81,7 +81,7 @@ def test_an_honest_pair_passes(photos):
     assert figures["R_8_bit"].score.value == pytest.approx(1, abs=0.01)
 
 
-def test_a_pair_that_hides_colour_fails(photos):
+def test_a_pair_that_hides_color_fails(photos):
     figures = audit(Pair(Reading(), Hiding()), photos)
     found = verdicts(figures)
     assert found["R_swap"] == found["R_noise_0.005"] == found["R_8_bit"] == "fails"

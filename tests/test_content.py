@@ -10,12 +10,12 @@ from PIL import Image
 from cyclecolor.data import render_scene
 from cyclecolor.evaluation import content_gap as gap
 from cyclecolor.evaluation import doctor, evaluate
+from cyclecolor.evaluation.content import alike, chances, lacking, nearest
 from cyclecolor.evaluation.doctor import diagnose, examine
 from cyclecolor.evaluation.paired import paired_difference, photo_by_photo
 from cyclecolor.evaluation.scores import score
 from cyclecolor.film import render, tone
 from cyclecolor.inference import load
-from cyclecolor.methods.content import alike, chances, lacking, nearest
 from cyclecolor.networks import FusionGenerator
 from cyclecolor.networks.content import content_of, evened
 from cyclecolor.networks.encoder import Encoder

@@ -108,7 +108,7 @@ def test_a_description_is_that_of_scipy_and_numpy(rng):
 
 @pytest.fixture(scope="module")
 def piles(tmp_path_factory):
-    """30 colour scenes; grays of other scenes as lightness and as film; some mistakes among them."""
+    """30 color scenes; grays of other scenes as lightness and as film; some mistakes among them."""
     root = tmp_path_factory.mktemp("piles")
     for name in ("color", "lightness", "film"):
         (root / name).mkdir()

@@ -41,7 +41,7 @@ def hub(tmp_path, monkeypatch):
 
 
 def tiny() -> Perceptual:
-    """Root mean square differences as distance, and mean colours as features."""
+    """Root mean square differences as distance, and mean colors as features."""
     return Perceptual(
         lambda rgb, true_rgb: (rgb - true_rgb).pow(2).mean(dim=(1, 2, 3)).sqrt(),
         lambda images: (images.float().mean(dim=(2, 3)),),

@@ -1,4 +1,4 @@
-"""Generated scenes: pure, all different, strong in colour, and unreadable from lightness alone."""
+"""Generated scenes: pure, all different, strong in color, and unreadable from lightness alone."""
 
 import hashlib
 
@@ -49,8 +49,8 @@ def test_another_size_shows_the_same_scene():
     assert abs(shrunk - small).mean() < 1.0
 
 
-def test_lightness_alone_says_nothing_of_colour(lab):
-    """The best guess from a pixel's lightness, its bin's mean chroma, hardly beats no colour at all."""
+def test_lightness_alone_says_nothing_of_color(lab):
+    """The best guess from a pixel's lightness, its bin's mean chroma, hardly beats no color at all."""
     bins, chroma = lab[:, 0].round().long(), lab[:, 1:].movedim(1, -1)
     ones = torch.ones(FITTED * 64 * 64)
     count = torch.zeros(101).index_add(0, bins[:FITTED].flatten(), ones)
@@ -59,7 +59,7 @@ def test_lightness_alone_says_nothing_of_colour(lab):
     assert rmse(guess - chroma[FITTED:]) > 0.85 * rmse(chroma[FITTED:])
 
 
-def test_colours_are_strong(lab):
+def test_colors_are_strong(lab):
     assert 25 < lab[:, 1:].norm(dim=1).mean() < 40
 
 
@@ -67,7 +67,7 @@ def test_no_pixel_is_left_bare(lab):
     assert lab[:, 0].min() > 15
 
 
-def test_colours_fit_srgb(lab):
+def test_colors_fit_srgb(lab):
     composed = np.array([compose_scene(SEED, i) for i in range(FITTED)])
     difference = (lab[:FITTED] - torch.from_numpy(composed)).norm(dim=1)
     assert (difference > 2).float().mean() < 0.02

@@ -23,7 +23,8 @@ def info(checkpoint: Path) -> None:
     path, loaded = open_checkpoint(checkpoint)
     experiment, colorizer = loaded.experiment, colorizer_of(loaded)
     click.echo(f"{path}: {experiment.method} in {colorizer.space.name}, step {loaded.step:,}")
-    click.echo(f"images seen   {loaded.step * experiment.batch_size:,} of each pile")
+    images = loaded.step * experiment.accumulate * experiment.batch_size
+    click.echo(f"images seen   {images:,} of each pile")
     click.echo(f"data          {json.dumps(loaded.data)}")
     for name in ("G_color", "G_gray"):
         tensors = loaded.averaged(name).values()
@@ -67,7 +68,7 @@ def info(checkpoint: Path) -> None:
 )
 @click.option(
     "--statistics",
-    type=click.Path(path_type=Path),
+    type=UserPath(),
     help="Take the batch norms' statistics anew on this folder of photos, for example the gray pile.",
 )
 @click.option(
@@ -98,13 +99,16 @@ def export(
     from ..checkpoint import average_checkpoint, export_checkpoint, open_checkpoint
 
     path, loaded = open_checkpoint(checkpoint)
+    onnx = output.suffix.lower() == ".onnx"
+    if generator != "G_color" and not onnx:
+        raise click.UsageError("--generator is for an .onnx file; others hold both generators")
     if average:
         loaded = average_checkpoint(checkpoint, average)
     if statistics:
         from ..training.statistics import renew_statistics
 
         loaded = renew_statistics(loaded, statistics)
-    if output.suffix.lower() == ".onnx":
+    if onnx:
         from ..inference import colorizer_of
         from ..inference.onnx_export import export_onnx
 

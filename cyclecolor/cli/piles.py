@@ -29,7 +29,11 @@ from .progress import progress_bar, waiting
     help="Share of the other photos that goes to the gray pile.",
 )
 @click.option(
-    "--seed", type=int, default=0, show_default=True, help="Another number splits the photos differently."
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Another number splits the photos differently.",
 )
 @click.option("--film", help="Make the grays look like this built-in film. [plain lightness]")
 def prepare(

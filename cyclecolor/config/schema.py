@@ -28,8 +28,9 @@ class Data(Section):
     """What is trained on. With neither `root` nor `gray` and `color`: generated scenes."""
 
     root: str | None = None  # folder with gray_train/ and color_train/, or trainA/ and trainB/
-    gray: str | None = None  # folder of gray photos; as the others, it may be an address (s3://bucket/gray)
-    color: str | None = None  # folder of color photos
+    # folder of gray photos, in place of that in `root`; as the others, it may be an address (s3://bucket/gray)
+    gray: str | None = None
+    color: str | None = None  # folder of color photos, in place of that in `root`
     copy_gb: float = Field(100.0, ge=0)  # GB of disk that the copy of what lies at an address may take
     size: int = Field(64, ge=16, le=4096)  # pixels: side of the square crops that networks see
     load_size: int = Field(160, ge=16)  # pixels: short side at which photos are kept in memory
@@ -64,6 +65,8 @@ class Generator(Section):
 
     @model_validator(mode="after")
     def _weights_exist(self) -> Self:
+        if self.pretrained and self.type == "resnet":
+            raise ValueError("pretrained = true is for type = 'fusion'")
         if self.pretrained and self.encoder == "resnet10":
             others = "'resnet18', 'resnet34', 'resnet50', 'efficientnet_lite0' or 'efficientnet_lite2'"
             raise ValueError(f"pretrained = true is for encoder = {others}")
@@ -85,8 +88,8 @@ class Discriminator(Section):
 class Weights(Section):
     """Loss weights; chroma losses are absolute differences of scaled chroma.
 
-    What has weight 0 is not computed. A film's fading and grain cannot be taken back, so `cycle_gray` and the
-    identity are for a `G_gray` that is no film.
+    A film's fading and grain cannot be taken back, so `cycle_gray` and the identity are for a `G_gray` that
+    is no film. `cyclegan` does not compute them where their weight is 0.
     """
 
     lambda_gan: float = Field(0.01, ge=0)  # of gan_color and gan_gray
@@ -163,7 +166,10 @@ class Experiment(Section):
 
     @model_validator(mode="after")
     def _films(self) -> Self:
-        if self.data.film and self.method == "cyclegan":
+        unpaired = self.method in ("cyclegan", "paper_cyclegan")
+        if self.data.tones and unpaired:
+            raise ValueError("data.tones is for paired methods: pix2pix, regression, distillation")
+        if self.data.film and unpaired:
             raise ValueError(
                 f"data.film = {self.data.film!r} makes pairs, for pix2pix and regression; for a gray pile "
                 "of that film: cyclecolor prepare PHOTOS --output DIR --film NAME"

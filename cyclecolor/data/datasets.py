@@ -5,6 +5,7 @@ import signal
 import warnings
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -131,27 +132,30 @@ def batches(
     while start < stop:
         firsts = range(start * batch_size + rank * each, stop * batch_size, batch_size)
         loader = _loader(dataset, (range(first, first + each) for first in firsts), workers)
-        while start < stop:
-            try:
-                batch = next(loader)
-            except RuntimeError as error:
-                if "exited unexpectedly" not in str(error):
-                    raise
-                deaths += 1
-                if deaths == DEATHS:
-                    raise CycleColorError(
-                        f"loader processes died {DEATHS} times in a row ({error}); "
-                        "if memory is short, lower data.workers"
-                    ) from None
-                worker_died(f"a loader process died at batch {start:,}")
-                break
-            yield batch
-            start, deaths = start + 1, 0
+        try:
+            while start < stop:
+                yield next(loader)
+                start, deaths = start + 1, 0
+        except CycleColorError as error:  # a loader process puts its traceback before the words
+            raise CycleColorError(str(error).rpartition("CycleColorError: ")[2].strip()) from None
+        except RuntimeError as error:
+            if "exited unexpectedly" not in str(error):
+                raise
+            deaths += 1
+            if deaths == DEATHS:
+                raise CycleColorError(
+                    f"loader processes died {DEATHS} times in a row ({error}); "
+                    "if memory is short, lower data.workers"
+                ) from None
+            worker_died(f"a loader process died at batch {start:,}")
+        finally:
+            if workers:  # a traceback may hold the loader, whose processes would hold up the end of this one
+                loader._shutdown_workers()
 
 
 def _loader(
     dataset: Dataset[Sample], positions: Iterator[range], workers: int
-) -> Iterator[dict[str, Tensor]]:
+) -> Any:  # an iterator of batches, which PyTorch gives no public name
     # Its own generator: the loader takes nothing from the one that training uses.
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "This DataLoader will create")  # more workers than cores: asked for

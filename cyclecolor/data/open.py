@@ -67,16 +67,17 @@ def open_dataset(
 
 
 def _folders(data: Data) -> dict[str, Path]:
-    if data.root is None:
-        return {
-            name: Path(expanduser(folder))
-            for name, folder in (("gray", data.gray), ("color", data.color))
-            if folder is not None
-        }
+    given = {
+        name: Path(expanduser(folder))
+        for name, folder in (("gray", data.gray), ("color", data.color))
+        if folder is not None
+    }
+    if data.root is None or len(given) == 2:
+        return given
     root = Path(expanduser(data.root))
     for gray, color in LAYOUTS:
         if (root / gray).is_dir() and (root / color).is_dir():
-            return {"gray": root / gray, "color": root / color}
+            return {"gray": root / gray, "color": root / color} | given
     raise CycleColorError(
         f"{root}: has no folders gray_train/ and color_train/ (or trainA/ and trainB/); "
         f"make them with: cyclecolor prepare PHOTOS --output {quoted(root)}",

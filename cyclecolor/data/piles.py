@@ -54,7 +54,8 @@ class FolderPile:
         self.short_sides: list[int] = []  # in pixels, of the photos as they are kept
         self._shapes: list[tuple[int, ...]] = []
         self._starts: list[int] = []
-        parts, used = [], 0
+        parts: list[np.ndarray] = []
+        sizes, used = [], 0
         found = find_photos(self.root)
         with ThreadPoolExecutor(2) as readers:
             for path, image in zip(progress(found), readers.map(self._try, found), strict=True):
@@ -62,6 +63,7 @@ class FolderPile:
                     self.refused.append(image)
                     continue
                 self.paths.append(path)
+                sizes.append(_bytes_of(path))
                 self.short_sides.append(min(image.shape[:2]))
                 fits = used + image.size <= cache_bytes
                 self._shapes.append(image.shape if fits else ())
@@ -71,9 +73,15 @@ class FolderPile:
                     used += image.size
         if not self.paths:
             raise CycleColorError(f"{root}: none of its {len(found)} photos can be read", exit_code=2)
-        # One flat tensor in shared memory serves every loader process without copies.
-        flat = np.concatenate(parts) if parts else np.empty(0, np.uint8)
-        self._cache = torch.from_numpy(flat).share_memory_()
+        names = [f"{p.relative_to(self.root).as_posix()}:{n}" for p, n in zip(self.paths, sizes, strict=True)]
+        self._names = sha256("\n".join(names).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        # One flat tensor serves every loader process without copies: forked ones see it as it is, to others
+        # PyTorch sends it through shared memory. Each photo is dropped when it is in there.
+        self._cache = torch.empty(used, dtype=torch.uint8)
+        while parts:
+            part = parts.pop()
+            self._cache[used - len(part) : used] = torch.from_numpy(part)
+            used -= len(part)
 
     def _try(self, path: Path) -> np.ndarray | PhotoError:
         try:
@@ -92,10 +100,16 @@ class FolderPile:
         return self._cache[start : start + int(np.prod(shape))].numpy().reshape(shape)
 
     def fingerprint(self) -> dict[str, str | int]:
-        """What this pile is, for the checkpoint: how many photos, and a hash of names and sizes."""
-        names = [f"{p.relative_to(self.root).as_posix()}:{p.stat().st_size}" for p in self.paths]
-        digest = sha256("\n".join(names).encode("utf-8", "surrogateescape")).hexdigest()[:16]
-        return {"folder": self.root.name, "photos": len(self.paths), "names_sha256": digest}
+        """What this pile was when it was opened, for the checkpoint: a count, a hash of names and sizes."""
+        return {"folder": self.root.name, "photos": len(self.paths), "names_sha256": self._names}
+
+
+def _bytes_of(path: Path) -> int:
+    """Of a file, which may be gone since it was read."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 Pile = ScenePile | FolderPile

@@ -20,9 +20,11 @@ from ..photos import (
     read_rgb8,
     write_photo,
 )
+from ..photos.decoding import flattened
 
 NEAR_GRAY = 4.0  # mean chroma in Lab below which a photo teaches no color
 THUMBNAIL = 64  # pixels, enough to tell gray from color
+PARTIAL = ".partial"  # all is made in this folder first: what was cut short is no pile
 
 
 @dataclass(frozen=True)
@@ -60,13 +62,13 @@ def prepare(
     """
     if film is not None:
         film_of(film, 0)  # to say at once if there is none
-    if output.exists() and any(output.iterdir()):
+    if output.exists() and any(path.name != PARTIAL for path in output.iterdir()):
         raise CycleColorError(f"{output}: exists and is not empty; choose another --output", exit_code=2)
     kept, set_aside = _sort(find_photos(photos), progress)
     if len(kept) < 4:
         raise CycleColorError(f"{photos}: only {len(kept)} color photos; at least 4 are needed")
     shuffled = [kept[i] for i in np.random.default_rng(seed).permutation(len(kept))]
-    tests = max(1, round(test_share * len(kept)))
+    tests = min(max(1, round(test_share * len(kept))), len(kept) - 2)
     test, train = shuffled[:tests], shuffled[tests:]
     grays = min(max(1, int(gray_share * len(train))), len(train) - 1)
     piles = {
@@ -75,21 +77,28 @@ def prepare(
         "gray_test": test,
         "color_test": test,
     }
+    making = output / PARTIAL
+    shutil.rmtree(making, ignore_errors=True)
     for name, paths in piles.items():
         for number, path in enumerate(paths):
-            target = output / name / path.relative_to(photos)
+            target = making / name / path.relative_to(photos)
             target.parent.mkdir(parents=True, exist_ok=True)
             if name.startswith("gray"):
                 photo = film_photo(path, film, number) if film else lightness_photo(read_photo(path))
                 write_photo(photo, _as_png(target))
             else:
                 shutil.copyfile(path, target)
-    write_csv([("file", "reason"), *set_aside], output / "set_aside.csv")
+    write_csv([("file", "reason"), *set_aside], making / "set_aside.csv")
+    for made in sorted(making.iterdir()):
+        made.rename(output / made.name)
+    making.rmdir()
     return Prepared({name: len(paths) for name, paths in piles.items()}, set_aside)
 
 
 def lightness_photo(photo: Photo) -> Photo:
-    """The gray photo of equal lightness, one channel, same depth."""
+    """The gray photo of equal lightness, one channel, same depth; what has alpha is laid on white, 8 bits."""
+    if photo.alpha is not None:
+        photo = Photo(flattened(photo), metadata=photo.metadata)
     levels = int(np.iinfo(photo.pixels.dtype).max)
     samples = torch.from_numpy(photo.pixels.astype(np.float32) / levels).permute(2, 0, 1)[None]
     lab = rgb_to_lab(samples.expand(-1, 3, -1, -1))

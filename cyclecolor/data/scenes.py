@@ -1,4 +1,4 @@
-"""Generated scenes: the embedded default. Unlimited, seeded, no download, no licence, known truth.
+"""Generated scenes: the embedded default. Unlimited, seeded, no download, no license, known truth.
 
 Every material has its own hue, texture, shape and place, and all draw their lightness from one range: a
 gray level says nothing of the color, what stands where and how it is grained says it all.

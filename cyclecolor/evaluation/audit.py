@@ -40,7 +40,7 @@ GRAYS = ("gray that G_gray makes", "gray that is swapped in")
 
 @dataclass(frozen=True)
 class Figure:
-    """A score, the most that it may be (None: not judged), and whether it is within that."""
+    """A score (None: undefined), the most that it may be (None: not judged), and whether it is within."""
 
     score: Score | None
     limit: float | None
@@ -48,9 +48,9 @@ class Figure:
     @property
     def verdict(self) -> str:
         """`passes`, `fails`, or `not judged`."""
-        if self.limit is None or self.score is None:
+        if self.limit is None:
             return "not judged"
-        return "passes" if self.score.value <= self.limit else "fails"
+        return "passes" if self.score and self.score.value <= self.limit else "fails"
 
 
 def audit(
@@ -61,7 +61,7 @@ def audit(
     progress: Callable[[Any], Iterable[Any]] = iter,
     look: Callable[[Mapping[str, Tensor]], object] | None = None,
 ) -> dict[str, Figure]:
-    """Audit the cycle of a checkpoint, at the size at which its networks were trained.
+    """Audit the cycle of a checkpoint, at its working size.
 
     Parameters
     ----------

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from ..color import rgb_to_lightness
 from ..film import render
-from ..methods.content import alike, chances, lacking, nearest
 from ..networks.content import content_of
 from ..networks.encoder import Encoder
 from ..photos import read_rgb8
+from .content import alike, chances, lacking, nearest
 from .inputs import to_tensor
 
 SIDE = 64  # pixels: of the copy whose content is looked at
@@ -54,10 +54,7 @@ class ContentGap:
     def words(self) -> str:
         """One sentence."""
         if self.alike < UNLIKE * self.alike_halves:
-            return (
-                "the piles show other things: add color photos of what the scans show; "
-                "those that come nearest are drawn more often where G_color starts from a trained encoder"
-            )
+            return "the piles show other things: add color photos of what the scans show"
         return "the piles show much the same things"
 
 

@@ -41,10 +41,10 @@ def describe(gray: np.ndarray) -> np.ndarray:
     blocks = finest[:height, :width].reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK)
     flat = np.log(np.percentile(blocks.std(axis=(1, 3)), (5, 10, 25, 50)) + TINY)
     power = (finest**2).mean() + TINY**2
-    neighbours = [(finest[1:] * finest[:-1]).mean() / power, (finest[:, 1:] * finest[:, :-1]).mean() / power]
+    neighbors = [(finest[1:] * finest[:-1]).mean() / power, (finest[:, 1:] * finest[:, :-1]).mean() / power]
     tones = [(gray >= low) & (gray < high) for low, high in ((0, 1 / 3), (1 / 3, 2 / 3), (2 / 3, 1.01))]
     by_tone = [np.log(abs(finest[t]).mean() + TINY) if t.any() else np.log(TINY) for t in tones]
-    parts = (histogram, np.percentile(gray, PERCENTILES), *contrasts, skews, flat, neighbours, by_tone)
+    parts = (histogram, np.percentile(gray, PERCENTILES), *contrasts, skews, flat, neighbors, by_tone)
     return np.concatenate(parts)
 
 

@@ -45,7 +45,7 @@ def evaluate(
     pile : iterable of (H, W, 3) uint8 arrays
         Color photos to which the set's colors are compared.
     only : sequence of str
-        The metrics to compute: keys of `STATISTICS`.
+        The metrics to return: keys of `STATISTICS`.
     perceptual : Perceptual, optional
         Measures LPIPS, FID and KID too.
     look : callable, optional

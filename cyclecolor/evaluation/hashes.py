@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-SIDE = 16  # bits are signs of differences between neighbours on a grid of 16 x 17
+SIDE = 16  # bits are signs of differences between neighbors on a grid of 16 x 17
 # Bits of 256 in which hashes of one picture may differ. Of 1,200 landscapes without duplicates no two were
 # nearer than 46; a photo and a grainy film of it differ in 29 to 44 (medians of four films), so of twins of
 # that kind about half are found.

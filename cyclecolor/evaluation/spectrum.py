@@ -5,12 +5,12 @@ from torch import Tensor
 
 TILE = 32  # pixels a side
 LOWEST = TILE // 8  # bins: below an eighth of a cycle a pixel, photographs have peaks of their own
-NEAR, FAR = 3, 5  # bins: neighbours with which a peak is compared; a Hann window blurs over two
+NEAR, FAR = 3, 5  # bins: neighbors with which a peak is compared; a Hann window blurs over two
 FINE = 0.25  # cycles a pixel, from which detail counts as fine
 
 
 def checkerboard_contrast(chroma: Tensor) -> Tensor:
-    """How far each frequency stands out of its neighbours in the chroma of images.
+    """How far each frequency stands out of its neighbors in the chroma of images.
 
     Networks that enlarge by strides leave periodic patterns (Odena et al., 2016): points in the spectrum,
     the same ones in every image. Edges make lines, so a frequency must stand out both along its row and
@@ -24,16 +24,16 @@ def checkerboard_contrast(chroma: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        (N, 2 * frequencies): log power minus that of the neighbours in the row, and in the column. Means
+        (N, 2 * frequencies): log power minus that of the neighbors in the row, and in the column. Means
         over images, then the smaller of the two, then the largest over frequencies: see `checkerboard_peak`.
     """
     log_power = torch.log(_tile_power(chroma) + 1e-6).mean(dim=1)
-    contrasts = [log_power - _neighbours(log_power, dim) for dim in (1, 2)]
+    contrasts = [log_power - _neighbors(log_power, dim) for dim in (1, 2)]
     return torch.stack([c[:, _above_lowest()] for c in contrasts], dim=1).flatten(1)
 
 
 def checkerboard_peak(contrast: Tensor) -> Tensor:
-    """Power of the highest peak over that of its neighbours, from means of `checkerboard_contrast`.
+    """Power of the highest peak over that of its neighbors, from means of `checkerboard_contrast`.
 
     (..., 2 * frequencies) to (...); 1 is none.
     """
@@ -71,7 +71,7 @@ def _tile_power(image: Tensor) -> Tensor:
     return torch.fft.fft2(tiles * window).abs() ** 2 / (TILE**2 * (window**2).sum())
 
 
-def _neighbours(log_power: Tensor, dim: int) -> Tensor:
+def _neighbors(log_power: Tensor, dim: int) -> Tensor:
     """Mean over the bins 3 to 5 away on either side, along one dimension of the (cyclic) spectrum."""
     shifts = [s for n in range(NEAR, FAR + 1) for s in (n, -n)]
     return torch.stack([log_power.roll(s, dim) for s in shifts]).mean(dim=0)

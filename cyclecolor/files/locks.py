@@ -41,10 +41,12 @@ def hold_file(path: Path, note: str) -> Release:
     try:
         # A record lock, not `flock`: loader processes, which may outlive a killed trainer, do not inherit it.
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except (BlockingIOError, PermissionError):
         holder = os.read(descriptor, 200).decode(errors="replace").strip()
         os.close(descriptor)
         raise Busy(holder) from None
+    except OSError:
+        pass  # a file system without locks
     os.truncate(descriptor, 0)
     os.write(descriptor, note.encode())
     return partial(os.close, descriptor)

@@ -93,7 +93,7 @@ def damaged(gray: Tensor, noise: Noise, amount: float = 1.0) -> Tensor:
     ):
         place = noise(shape, gray.device)
         limit = torch.special.ndtri(1 - rate.clamp(max=0.1))  # one in 1 / rate is above it
-        for tone, marks in ((1.0, place > limit), (0.0, place < -limit)):
+        for level, marks in ((1.0, place > limit), (0.0, place < -limit)):
             grown = F.max_pool2d(F.pad(marks.float(), (0, size - 1, 0, size - 1)), size, stride=1)
-            gray = torch.where(grown > 0, tone, gray)
+            gray = torch.where(grown > 0, level, gray)
     return gray

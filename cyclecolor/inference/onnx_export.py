@@ -176,17 +176,19 @@ def _followed(network: nn.Module) -> Any:
         for logger in loggers:
             logger.setLevel(logging.ERROR)
         network(*inputs.values())  # so that `constant` keeps numbers, none of what the exporter has for them
-        program: Any = torch.onnx.export(
-            network,
-            tuple(inputs.values()),
-            dynamo=True,
-            dynamic_shapes=tuple(_dynamic(name) for name in inputs),
-            input_names=list(inputs),
-            output_names=["output"],
-            verbose=False,
-        )
-    for logger, level in zip(loggers, before, strict=True):
-        logger.setLevel(level)
+        try:
+            program: Any = torch.onnx.export(
+                network,
+                tuple(inputs.values()),
+                dynamo=True,
+                dynamic_shapes=tuple(_dynamic(name) for name in inputs),
+                input_names=list(inputs),
+                output_names=["output"],
+                verbose=False,
+            )
+        finally:
+            for logger, level in zip(loggers, before, strict=True):
+                logger.setLevel(level)
     return program.model_proto
 
 

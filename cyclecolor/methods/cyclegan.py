@@ -63,6 +63,7 @@ class CycleGAN(Method):
         """Of both generators, then of both discriminators."""
         objective, emphasis = self.experiment.discriminator.objective, self.experiment.weights.chroma_emphasis
         real_gray, real_color = self.read(batch)
+        real_gray = self.damaged(real_gray)
         real_chroma = self.shrink(real_color[:, 1:])
         with self.autocast(), frozen(self.D_color, self.D_gray):
             fake_gray = self.damaged(self.on_films(real_color))
@@ -80,7 +81,7 @@ class CycleGAN(Method):
         fake_gray = self.pools["gray"].query(self.found(fake_gray).float())
         with self.autocast():
             seen_color = self.discriminator_input(seen_gray.detach(), real_chroma)
-            real_scan, fake_scan = with_detail(self.damaged(real_gray)), with_detail(fake_gray)
+            real_scan, fake_scan = with_detail(real_gray), with_detail(fake_gray)
             discriminators = {
                 "D_color": discriminator_loss(self.D_color(seen_color), self.D_color(fake_color), objective),
                 "D_gray": discriminator_loss(self.D_gray(real_scan), self.D_gray(fake_scan), objective),
@@ -110,8 +111,8 @@ class CycleGAN(Method):
     def damaged(self, gray: Tensor) -> Tensor:
         """Gray (N, 1, H, W) in [-1, 1] with specks and scratches, if the experiment wants it.
 
-        Scans have some, films draw none: over real and fake gray alike, they tell `D_gray` nothing, and
-        `G_color` learns to see past them.
+        Scans have some, films draw none: over real and fake gray alike, they tell no discriminator
+        anything, and `G_color` learns to see past them.
         """
         if not self.experiment.damage:
             return gray
@@ -148,8 +149,9 @@ class CycleGAN(Method):
             return
         count = min(MATCHED, experiment.num_steps * experiment.accumulate * experiment.batch_size)
         samples = (dataset[position] for position in progress(range(count)))
-        crops = default_collate([{pile: sample[pile] for pile in ("gray", "color")} for sample in samples])
-        crops = {pile: middle(images, MATCH_SIDE) for pile, images in crops.items()}
+        crops = default_collate(
+            [{pile: middle(sample[pile], MATCH_SIDE) for pile in ("gray", "color")} for sample in samples]
+        )
         picks = torch.randint(count, (experiment.match_steps, 2, MATCH_BATCH))
         batches = (
             self.read({"gray": crops["gray"][i], "color": crops["color"][j]}) for i, j in progress(picks)

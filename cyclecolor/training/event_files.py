@@ -48,7 +48,10 @@ class EventFiles:
     ) -> None:
         """How far a run is: its error on held-out photos, the first of them, its rates, the film it found."""
         self._numbers(step, "held-out photos", {"chroma error": error})
-        rates = {name: optimizer.param_groups[-1]["lr"] for name, optimizer in method.optimizers.items()}
+        rates = {
+            name: max(group["lr"] for group in optimizer.param_groups)  # others learn at a share of it
+            for name, optimizer in method.optimizers.items()
+        }
         self._numbers(step, "learning rate", rates)
         film = method.networks.get("G_gray")
         if isinstance(film, FilmGenerator):

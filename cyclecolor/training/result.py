@@ -30,9 +30,10 @@ def summarize(experiment: Experiment, run_dir: Path, checkpoint: Path) -> str:
     if truth:
         scoring = partial(progress_bar, desc="scoring", leave=False)
         rows = evaluate(colorizer, photos, only=("ciede2000",), progress=scoring)["ciede2000"]
-        both = rows["ours"], rows["do_nothing"]
-        ours, nothing = (score.value for score in both if score is not None)
-        lines.append(f"score       CIEDE2000 {ours:.2f}; doing nothing {nothing:.2f} ({ours / nothing:.0%})")
+        ours, nothing = rows["ours"], rows["do_nothing"]
+        if ours and nothing and nothing.value:  # gray photos leave nothing to do
+            both = f"{ours.value:.2f}; doing nothing {nothing.value:.2f}"
+            lines.append(f"score       CIEDE2000 {both} ({ours.value / nothing.value:.0%})")
     lines.append(f"checkpoint  {checkpoint}")
     if (best := best_of(run_dir)) not in (None, checkpoint):
         lines.append(f"best so far {best} (least error on held-out photos)")

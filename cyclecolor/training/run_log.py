@@ -39,5 +39,5 @@ class RunLog:
 def _step(line: bytes) -> float:
     try:
         return json.loads(line)["step"]
-    except ValueError:
+    except (ValueError, KeyError, TypeError):
         return float("inf")

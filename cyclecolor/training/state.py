@@ -11,7 +11,7 @@ from torch.optim.swa_utils import AveragedModel
 from ..checkpoint import Checkpoint, open_checkpoint
 from ..config import Experiment, Generator
 from ..errors import CycleColorError
-from ..methods import Distillation, Method
+from ..methods import METHODS, Distillation, Method
 from ..networks import fold_norms, stride_of
 
 # Settings that may differ between a run and its resumption.
@@ -106,7 +106,7 @@ def start_from(method: Method, path: Path) -> None:
     """
     path, checkpoint = open_checkpoint(path)
     ours, theirs = (
-        {"space": e.space, **_shape(e.G_color)} for e in (method.experiment, checkpoint.experiment)
+        {"space": _space(e), **_shape(e.G_color)} for e in (method.experiment, checkpoint.experiment)
     )
     other = {key: value for key, value in theirs.items() if ours[key] != value}
     if other:
@@ -126,11 +126,12 @@ def call_teachers(method: Method) -> None:
     """
     if not isinstance(method, Distillation):
         return
-    ours = {"space": method.experiment.space, "stride": stride_of(method.networks["G_color"])}
+    ours = {"space": _space(method.experiment), "stride": stride_of(method.networks["G_color"])}
     for name in method.experiment.teachers:
         path, checkpoint = open_checkpoint(Path(expanduser(name)))
-        teacher = method.build_generator("G_color", checkpoint.experiment)
-        theirs = {"space": checkpoint.experiment.space, "stride": stride_of(teacher)}
+        theirs_method = METHODS[checkpoint.experiment.method]
+        teacher = theirs_method.build_generator("G_color", checkpoint.experiment)
+        theirs = {"space": _space(checkpoint.experiment), "stride": stride_of(teacher)}
         if theirs != ours:
             raise CycleColorError(
                 f"teachers: the colors of {path} are {theirs}; those of G_color are {ours}", exit_code=2
@@ -138,6 +139,10 @@ def call_teachers(method: Method) -> None:
         teacher.load_state_dict(checkpoint.averaged("G_color"))
         teacher = fold_norms(teacher.eval()).to(method.device)
         method.teachers.append(teacher.to(memory_format=torch.channels_last))
+
+
+def _space(experiment: Experiment) -> str:
+    return METHODS[experiment.method].color_space(experiment).name
 
 
 def _shape(generator: Generator) -> dict[str, Any]:

@@ -74,6 +74,16 @@ class Trainer:
     ):
         self.experiment, self.run_dir = experiment, Path(run_dir)
         self.lock = RunLock(self.run_dir) if is_first() else None
+        self.events: EventFiles | None = None
+        try:
+            self._open(device or pick_device(), allow_changed_data=allow_changed_data)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, device: torch.device, *, allow_changed_data: bool) -> None:
+        """All that a run has in memory: as at its start, or as its newest checkpoint says."""
+        experiment = self.experiment
         checkpoint = newest_for_all(self.run_dir)
         if checkpoint:
             check_same(experiment, checkpoint.experiment, self.run_dir)
@@ -81,7 +91,7 @@ class Trainer:
         self.data = at_hand(experiment.data, self.run_dir)
         self.step = 0
         self._saved: tuple[int, float | None] | None = None  # step and score of the newest checkpoint
-        self._build(device or pick_device(), new=checkpoint is None)
+        self._build(device, new=checkpoint is None)
         if checkpoint:
             check_same_piles(self.piles, checkpoint, self.run_dir, accepted=allow_changed_data)
             restore(self.method, self.averages, checkpoint)
@@ -236,13 +246,13 @@ class Trainer:
         return self.step % self.experiment.save_every == 0 or self.step == self.experiment.num_steps
 
     def _save_at_once(self) -> Path:
-        """A checkpoint before leaving; scored if one of this step always is: what is best must not differ."""
+        """A checkpoint; scored if one of this step always is: what is best must not depend on the clock."""
         return self.save(score=self._score() if self._due() else None)
 
     def _save_if_possible(self) -> None:
         """A checkpoint on the way; a full disk is said, and perhaps gone by the next time."""
         try:
-            self.save(score=self._score())
+            self._save_at_once()
         except CycleColorError as error:
             logger.warning("%s; training continues, and the checkpoint before is kept", error)
 

@@ -1,7 +1,4 @@
-"""Content is not film: photos of the color pile drawn so that they show what the scans show.
-
-What differs between two piles that show other things would else be taken for film.
-"""
+"""What two piles show, compared by features of their photos: content is not film."""
 
 import torch
 from torch import Tensor
@@ -50,7 +47,9 @@ def alike(scans: Tensor, photos: Tensor) -> float:
     (Schilling, 1986). As many are taken of either.
     """
     count = min(len(scans), len(photos))
-    scans, photos = compared(scans[:count], photos[:count])
+    # Spread evenly over both: piles are often sorted by what they show.
+    scans, photos = (pile[torch.linspace(0, len(pile) - 1, count).round().long()] for pile in (scans, photos))
+    scans, photos = compared(scans, photos)
     apart = torch.cdist(scans, torch.cat([scans, photos]))
     apart[:, :count].fill_diagonal_(torch.inf)
     nearest = apart.topk(min(NEIGHBORS, count - 1), largest=False).indices
