@@ -73,6 +73,20 @@ def verdicts(figures):
     return {name: figure.verdict for name, figure in figures.items() if name in LIMITS}
 
 
+class Undefined(nn.Module):
+    """`G_color` whose weights are not numbers."""
+
+    stride = 1
+
+    def forward(self, gray):
+        return torch.full_like(gray, torch.nan).expand(-1, 2, -1, -1)
+
+
+def test_what_is_undefined_does_not_pass(photos):
+    found = verdicts(audit(Pair(Undefined(), Honest()), photos))
+    assert {found[name] for name in found if name.startswith("R_")} == {"fails"}
+
+
 def test_an_honest_pair_passes(photos):
     figures = audit(Pair(Guessing(), Honest()), photos)
     assert set(verdicts(figures).values()) == {"passes"}

@@ -1,6 +1,7 @@
 """The command line as a user types it."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from PIL import Image
 
 import cyclecolor
 from cyclecolor.cli.main import main
+from cyclecolor.data.prepare import lightness_photo
+from cyclecolor.data.prepare import prepare as prepare_piles
 from cyclecolor.photos import read_photo
 from cyclecolor.training import train
 
@@ -183,6 +186,46 @@ def test_gray_share(photo_folder, tmp_path, share, grays):
     call("prepare", photo_folder, "--output", tmp_path / "piles", "--test-share", "0", "--gray-share", share)
     counts = [len(list((tmp_path / "piles" / name).iterdir())) for name in ("gray_train", "color_train")]
     assert (counts[0], sum(counts)) == (grays, 5)  # of six, one to test
+
+
+def test_prepare_leaves_photos_to_train_on_and_takes_no_odd_seed(photo_folder, tmp_path):
+    call("prepare", photo_folder, "--output", tmp_path / "piles", "--test-share", "0.9")
+    for name in ("gray_train", "color_train"):
+        assert len(list((tmp_path / "piles" / name).rglob("*.*"))) == 1
+    said = call("prepare", photo_folder, "--output", tmp_path / "odd", "--seed", "-1", code=2)
+    assert "-1 is not in the range x>=0" in said
+
+
+def test_what_prepare_was_kept_from_finishing_is_no_pile(photo_folder, tmp_path, monkeypatch):
+    """Cut short in its third photo: nothing is there but what the next turn takes away."""
+    made, output = [], tmp_path / "piles"
+
+    def cut_short(*arguments):
+        made.append(arguments)
+        if len(made) == 3:
+            raise KeyboardInterrupt
+        return copyfile(*arguments)
+
+    copyfile = shutil.copyfile
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "copyfile", cut_short)
+        with pytest.raises(KeyboardInterrupt):
+            prepare_piles(photo_folder, output)
+    assert [path.name for path in output.iterdir()] == [".partial"]
+    prepare_piles(photo_folder, output)
+    assert sorted(path.name for path in output.iterdir()) == [
+        *("color_test", "color_train", "gray_test", "gray_train", "set_aside.csv")
+    ]
+
+
+def test_the_gray_twin_of_what_is_transparent_lies_on_white(tmp_path):
+    clear = np.zeros((8, 8, 4), np.uint8)
+    clear[..., 0], clear[:4, :, 3] = 200, 255
+    Image.fromarray(clear).save(tmp_path / "clear.png")
+    gray = lightness_photo(read_photo(tmp_path / "clear.png"))
+    assert (gray.pixels[4:] == 255).all()
+    assert (gray.pixels[:4] < 128).all()
+    assert gray.alpha is None
 
 
 def test_prepare_renders_a_film(photo_folder, tmp_path):

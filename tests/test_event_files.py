@@ -41,6 +41,8 @@ def test_each_step_counts_once_after_a_resumption(tmp_path):
     assert {"film/contrast", "learning rate/G", "held-out photos/chroma error"} <= set(
         events.Tags()["scalars"]
     )
+    rates = [event.value for event in events.Scalars("learning rate/G")]
+    assert rates[0] == pytest.approx(5e-4)  # of G_color; a film learns at a share of it
     assert events.Tags()["histograms"] == ["chroma"]
 
 

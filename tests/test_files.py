@@ -56,6 +56,16 @@ def test_who_comes_second_is_told_by_whom_a_file_is_held(system, tmp_path, note,
     assert path.read_text() == "another"
 
 
+@pytest.mark.skipif(locks.fcntl is None, reason="locks of POSIX")
+def test_a_file_system_without_locks_holds_nobody_up(tmp_path, monkeypatch):
+    def without_locks(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(locks.fcntl, "lockf", without_locks)
+    hold_file(tmp_path / "run.lock", "a note")()
+    assert (tmp_path / "run.lock").read_text() == "a note"
+
+
 def test_another_thread_may_end_a_hold(system, tmp_path):
     release = hold_file(tmp_path / "run.lock", "")
     thread = threading.Thread(target=release)

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import struct
+import subprocess
 import sys
 import time
 import zlib
@@ -439,15 +440,46 @@ def test_a_log_line_that_was_cut_is_done_again(tmp_path, trained):
     assert (run / "log.jsonl").read_text() == '{"step": 4, "x": 1}\n'
 
 
+@pytest.mark.parametrize("gone", [lambda path: path.write_bytes(b"no longer a photo"), Path.unlink])
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_photo_gone_in_mid_run_is_replaced_and_named(tmp_path, photo_folder, workers, said):
+def test_a_photo_gone_in_mid_run_is_replaced_and_named(tmp_path, photo_folder, workers, gone, said):
     data = {"color": str(photo_folder), "size": 16, "cache_gb": 0.0, "workers": workers}
     experiment = small(method="regression", num_steps=4, data=data)
     trainer = Trainer(experiment, tmp_path / "run")
-    (photo_folder / "2.png").write_bytes(b"no longer a photo")
+    gone(photo_folder / "2.png")
     trainer.run()
     assert sum("2.png" in line and "takes its place" in line for line in said) == 1
     assert "photos that became unreadable during the training: 1" in said
+
+
+def test_all_photos_gone_in_mid_run_is_one_line_and_an_end(tmp_path, photo_folder):
+    """In a process of its own: loader processes must not keep it from ending."""
+    code = """if 1:
+        import shutil, sys
+        from cyclecolor.cli.main import main
+        from cyclecolor.training import Trainer
+
+        folder = sys.argv.pop()
+
+        class Losing(Trainer):
+            def run(self):
+                shutil.rmtree(folder)
+                return super().run()
+
+        import cyclecolor.training.trainer as trainer
+        trainer.Trainer = Losing
+        main()
+    """
+    (tmp_path / "losing.py").write_text(code)
+    (tmp_path / "x.toml").write_text('method = "regression"\nnum_steps = 50\nprecision = "float32"\n')
+    data = f"data={{color = '{photo_folder}', cache_gb = 0.0, workers = 1, size = 16}}"
+    settings = ["--set", data, "--set", "G_color={width = 8, stages = 2}", "--set", "batch_size=2"]
+    command = [sys.executable, tmp_path / "losing.py", "train", tmp_path / "x.toml"]
+    command += ["--run-dir", tmp_path / "run", *settings, photo_folder]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    assert str(photo_folder) in done.stderr.splitlines()[-1]
 
 
 def test_a_stand_in_depends_on_the_position_alone(photo_folder):

@@ -2,13 +2,15 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from conftest import tiny_experiment
+from conftest import PAPER, tiny_experiment
 from PIL import Image
 
 from cyclecolor.checkpoint import average_checkpoint, export_checkpoint, read_checkpoint
@@ -55,6 +57,26 @@ def test_starting_from_another_run_takes_its_averaged_color_generator(tmp_path):
         experiment = tiny_experiment(init=str(first), **changes)
         with pytest.raises(CycleColorError, match=reason):
             Trainer(experiment, tmp_path / "refused")
+
+
+def test_what_makes_whole_images_is_no_start_and_no_teacher(tmp_path):
+    """Its G_color has the same settings, and another number of channels."""
+    first = train(tiny_experiment(**PAPER, num_steps=1), tmp_path / "first")
+    changes = {"G_color": PAPER["G_color"], "method": "regression"}
+    with pytest.raises(CycleColorError, match=r"its G_color was made with \{'space': 'rgb'\}"):
+        Trainer(tiny_experiment(init=str(first), **changes), tmp_path / "second")
+    changes |= {"method": "distillation", "teachers": [str(first)]}
+    with pytest.raises(CycleColorError, match=r"the colors of .* are \{'space': 'rgb'"):
+        Trainer(tiny_experiment(**changes), tmp_path / "third")
+
+
+def test_a_run_that_is_refused_lets_others_in(tmp_path):
+    """Another process may hold the folder then."""
+    train(tiny_experiment(num_steps=1), tmp_path)
+    with pytest.raises(CycleColorError, match="trained with other settings"):
+        train(tiny_experiment(num_steps=1, batch_size=3), tmp_path)
+    code = "import sys; from cyclecolor.training import RunLock; RunLock(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", code, tmp_path], check=True)
 
 
 def test_statistics_of_the_start_are_kept_if_wanted(tmp_path):
@@ -316,6 +338,17 @@ def test_a_training_without_photos_to_measure_has_a_result(tmp_path, folders, si
     said = summarize(experiment, tmp_path / "run", train(experiment, tmp_path / "run"))
     assert ("sheet " in said) == (tmp_path / "run/sheet.png").exists() == has_sheet
     assert "next        cyclecolor translate" in said
+
+
+def test_a_training_on_gray_photos_has_nothing_to_score(tmp_path):
+    for folder in ("gray_train", "color_train", "color_test"):
+        (tmp_path / folder).mkdir()
+        Image.new("RGB", (40, 40), (90, 90, 90)).save(tmp_path / folder / "a.png")
+    changes = {"method": "regression", "num_steps": 1, "data": {"size": 32, "root": str(tmp_path)}}
+    experiment = tiny_experiment(**changes)
+    said = summarize(experiment, tmp_path / "run", train(experiment, tmp_path / "run"))
+    assert "score" not in said
+    assert "checkpoint " in said
 
 
 def test_log_has_a_line_each_step(tmp_path):

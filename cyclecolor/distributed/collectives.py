@@ -2,7 +2,7 @@
 
 Every process holds the same state and draws the same random numbers; only the images differ. Process `rank`
 of `world_size` has the rank-th of as many equal parts of each batch. Alone, every function here gives back
-what it is given.
+what it is given. One thing depends on the number of processes: `any_film` takes its share of each part.
 """
 
 import torch
