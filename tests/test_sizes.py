@@ -5,8 +5,9 @@ from itertools import product
 
 import pytest
 import torch
-from conftest import tiny_experiment
+from conftest import PAPER, tiny_experiment
 
+from cyclecolor.config import parse_experiment
 from cyclecolor.errors import CycleColorError
 from cyclecolor.methods import METHODS
 from cyclecolor.training import train
@@ -128,3 +129,17 @@ def test_a_film_is_matched_on_the_smallest_crops(tmp_path):
     patches = {"discriminator": PATCHES, "batch_size": 1, "num_steps": 1}
     changes = {"G_color": RESNET, "G_gray": FILM, "match_steps": 2, **patches}
     train(tiny_experiment(**changes, data={"size": smallest(**changes)}), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"data": {"tones": 0.3}}, "data.tones is for paired methods"),
+        ({"data": {"film": "blue_plate"}}, "data.film = 'blue_plate' makes pairs"),
+        ({**PAPER, "data": {"film": "blue_plate"}}, "data.film = 'blue_plate' makes pairs"),
+        ({"G_gray": {"type": "resnet", "pretrained": True}}, "pretrained = true is for type = 'fusion'"),
+    ],
+)
+def test_settings_that_would_do_nothing_are_refused(settings, reason):
+    with pytest.raises(CycleColorError, match=reason):
+        parse_experiment(settings, source="here")

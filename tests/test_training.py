@@ -15,7 +15,8 @@ from PIL import Image
 
 from cyclecolor.checkpoint import average_checkpoint, export_checkpoint, read_checkpoint
 from cyclecolor.cli.main import main
-from cyclecolor.data import PairedDataset, ScenePile, UnpairedDataset, batches
+from cyclecolor.config import Data
+from cyclecolor.data import PairedDataset, ScenePile, UnpairedDataset, batches, open_piles
 from cyclecolor.data.augment import Augment, Tones
 from cyclecolor.errors import CycleColorError
 from cyclecolor.inference import ChromaColorizer, load
@@ -338,6 +339,17 @@ def test_a_training_without_photos_to_measure_has_a_result(tmp_path, folders, si
     said = summarize(experiment, tmp_path / "run", train(experiment, tmp_path / "run"))
     assert ("sheet " in said) == (tmp_path / "run/sheet.png").exists() == has_sheet
     assert "next        cyclecolor translate" in said
+
+
+@pytest.mark.parametrize("given", [("gray", "color"), ("gray",), ("color",)])
+def test_folders_of_their_own_come_before_those_of_the_root(tmp_path, given):
+    for name in ("root/gray_train", "root/color_train", "gray", "color"):
+        (tmp_path / name).mkdir(parents=True)
+        Image.new("RGB", (20, 20), (200, 90, 60)).save(tmp_path / name / "a.png")
+    data = Data(root=str(tmp_path / "root"), **{name: str(tmp_path / name) for name in given})
+    piles = open_piles(data, paired=False)
+    found = {name: pile.root.relative_to(tmp_path).as_posix() for name, pile in piles.items()}
+    assert found == {name: name if name in given else f"root/{name}_train" for name in ("gray", "color")}
 
 
 def test_a_training_on_gray_photos_has_nothing_to_score(tmp_path):

@@ -302,6 +302,17 @@ def test_a_checkpoint_with_restraint_still_loads(good, tmp_path):
                 read_checkpoint(path)
 
 
+def test_a_checkpoint_with_settings_that_did_nothing_still_loads(good, tmp_path):
+    """Unpaired trainings took the film and the tones of paired ones, and left them out."""
+    header, data = split(good)
+    described = json.loads(header["__metadata__"]["cyclecolor"])
+    assert described["experiment"]["method"] in ("cyclegan", "paper_cyclegan")
+    described["experiment"]["data"] |= {"tones": 0.3, "film": "blue_plate"}
+    header["__metadata__"]["cyclecolor"] = json.dumps(described)
+    (tmp_path / "x.safetensors").write_bytes(sealed(header, data))
+    assert read_checkpoint(tmp_path / "x.safetensors").experiment == small()
+
+
 def test_what_format_2_leaves_out_is_bounded(tmp_path):
     with open(FORMAT_2, "rb") as opened:
         file = TensorFile(opened)

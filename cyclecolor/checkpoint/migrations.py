@@ -26,9 +26,13 @@ PLACES = {"0": "0", "3": "2", "6": "4"}  # in a part of a ResNet generator
 def modern_experiment(table: dict[str, Any], version: str) -> dict[str, Any]:
     """The settings of a checkpoint under the names of today.
 
-    `restraint`, which made pale colors paler for a time, is no more.
+    `restraint`, which made pale colors paler for a time, is no more. Unpaired methods took `film` and `tones`
+    without a word, and without effect; today they refuse them.
     """
     table.pop("restraint", None)
+    unpaired = table.get("method", "cyclegan") in ("cyclegan", "paper_cyclegan")
+    if unpaired and isinstance(data := table.get("data"), dict):
+        table["data"] = {key: value for key, value in data.items() if key not in ("film", "tones")}
     if version not in VERSIONS:
         return table
     table = _renamed(table, {"guard": "bottleneck", "vividness": "saturation"})

@@ -137,7 +137,8 @@ def batches(
                 yield next(loader)
                 start, deaths = start + 1, 0
         except CycleColorError as error:  # a loader process puts its traceback before the words
-            raise CycleColorError(str(error).rpartition("CycleColorError: ")[2].strip()) from None
+            words = str(error).rpartition("CycleColorError: ")[2].strip()
+            raise CycleColorError(words, exit_code=error.exit_code) from None
         except RuntimeError as error:
             if "exited unexpectedly" not in str(error):
                 raise
