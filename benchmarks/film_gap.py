@@ -122,7 +122,7 @@ def table_of_parts(parts: dict[str, Any]) -> str:
     """A row for each film in a box: how much is closed on it, and the differences; means over seeds."""
     others = [(name, metric) for name in ("augmented", "one_film") for metric in PAIRED]
     titles = [f"{METRICS[metric]}, closed" for metric in PAIRED]
-    titles += [f"{METRICS[metric]}, less {name}" for name, metric in others]
+    titles += [f"{METRICS[metric]}, minus {name}" for name, metric in others]
     lines = [f"| unpaired, on | {' | '.join(titles)} |", "|---" + "|--:" * len(titles) + "|"]
     for film, of in parts.items():
         cells = [f"{closed(means(of['seeds'], metric)):.0%}" for metric in PAIRED]
@@ -140,7 +140,7 @@ def tables(film: str, of: dict[str, Any]) -> str:
     ]
     for metric in METRICS:
         lines += rows_of(metric, of["seeds"])
-    lines += ["", "| unpaired less | " + " | ".join(METRICS[m] for m in PAIRED) + " |"]
+    lines += ["", "| unpaired minus | " + " | ".join(METRICS[m] for m in PAIRED) + " |"]
     lines.append("|---" + "|--:" * len(PAIRED) + "|")
     for name, less in of["less"].items():
         lines.append(f"| {name} | {' | '.join(cell(less[metric]) for metric in PAIRED)} |")

@@ -10,7 +10,7 @@ from PIL import Image
 from cyclecolor.color import SPACES, rgb_to_lab
 from cyclecolor.data import render_scene
 from cyclecolor.errors import CycleColorError
-from cyclecolor.evaluation import evaluate
+from cyclecolor.evaluation import contact_sheet, evaluate
 from cyclecolor.evaluation.folders import table
 from cyclecolor.evaluation.inputs import read_inputs
 from cyclecolor.evaluation.pictures import STATISTICS
@@ -185,3 +185,17 @@ def test_photos_too_small_to_measure_are_skipped(folders, photos):
     color, _ = folders
     Image.fromarray(photos[0][:20]).save(color / "sub" / "0.png")
     assert "smaller than 32" in read_inputs(color).skipped[0]
+
+
+def test_a_contact_sheet_shows_gray_output_and_truth_as_they_are():
+    """At its own size, a photo whose colors are known: its gray, and itself twice, to a level of 8 bits."""
+    photo = render_scene(5, 0, size=64)
+    sheet = np.array(contact_sheet(Known([photo]), [photo], height=64)).astype(int)
+    gray, ours, truth = np.split(sheet, 3)
+    assert abs(ours - photo).max() <= 1
+    assert (truth == photo).all()
+    assert np.ptp(gray, axis=2).max() <= 1
+    lab, true_lab = (
+        rgb_to_lab(torch.from_numpy(row / 255).float().permute(2, 0, 1)[None]) for row in (gray, photo)
+    )
+    assert (lab[:, 0] - true_lab[:, 0]).abs().max() < 0.3  # L*: half a level of 8 bits, or a little more

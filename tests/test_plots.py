@@ -73,8 +73,11 @@ def test_a_wave_is_at_its_frequency():
     assert power.shape == (TILE // 2 + 1,)
 
 
-def test_names_are_text():
-    ElementTree.fromstring(line_picture("<&>", {"<b>": [(0, 1.0), (1, 2.0)]}, '<"x">', 2))
+def test_names_are_text_and_that_of_the_axis_stands_in_its_middle():
+    root = ElementTree.fromstring(line_picture("<&>", {"<b>": [(0, 1.0), (1, 2.0)]}, '<"x">', 2))
+    width = float(root.get("viewBox").split()[2])
+    (axis,) = (text for text in root.iter() if text.text == '<"x">')
+    assert float(axis.get("x")) == width / 2
 
 
 @pytest.mark.parametrize(
