@@ -155,6 +155,7 @@ def test_one_clear_line(memory, photo_folder, run):
             copy(Data(**data), run)
         assert "word@" not in str(error.value)
         assert "1234" not in str(error.value)
+    assert error.value.exit_code == 2  # what was typed is wrong
     assert not pile(run / "photos").keys() - {".lock-0"}
 
 

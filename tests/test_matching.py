@@ -7,7 +7,14 @@ from conftest import tiny_experiment
 from cyclecolor.color import SPACES
 from cyclecolor.data import render_scene
 from cyclecolor.methods import METHODS, cyclegan
-from cyclecolor.methods.film_matching import distance, match_film, measures, wasserstein
+from cyclecolor.methods.film_matching import (
+    DIRECTIONS,
+    _directions,
+    distance,
+    match_film,
+    measures,
+    wasserstein,
+)
 from cyclecolor.networks import FilmGenerator
 from cyclecolor.networks.film_generator import GAIN, STARTS
 from cyclecolor.training import Trainer
@@ -20,6 +27,12 @@ def scenes(series: int) -> torch.Tensor:
     """Scenes that no other series has, as lightness and chroma."""
     photos = [torch.from_numpy(render_scene(series, i, size=32)) for i in range(SCENES)]
     return LAB.color(torch.stack(photos).movedim(-1, 1) / 255)
+
+
+def test_pictures_are_looked_at_along_unit_vectors():
+    found = _directions(9, torch.Generator().manual_seed(0))
+    assert found.shape == (9, DIRECTIONS)
+    torch.testing.assert_close(found.square().sum(dim=0), torch.ones(DIRECTIONS))
 
 
 @torch.no_grad()

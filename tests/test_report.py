@@ -88,6 +88,7 @@ def test_one_page_of_two_runs(runs, page):
     for expected in (
         runs[0].name,
         runs[1].name,
+        "run method steps images seen images/s",
         "5 of 5",
         "9.50 [9.00, 10.00]",
         "1.02, passes",
@@ -119,6 +120,7 @@ def test_mistakes_are_one_line(runs, page, tmp_path):
     assert page(tmp_path, code=2).startswith(f"cyclecolor: {tmp_path}: no checkpoint in this folder")
     many = [tmp_path / str(i) for i in range(7)]
     assert "name at most 6" in page(*many, code=2)
+    assert "0: no file, run folder or released checkpoint" in page(*many[:6], code=2)
 
 
 def test_names_are_the_shortest_ends_of_paths_that_differ(runs, tmp_path):

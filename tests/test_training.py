@@ -23,6 +23,7 @@ from cyclecolor.inference import ChromaColorizer, load
 from cyclecolor.networks import FusionGenerator
 from cyclecolor.training import Trainer, summarize, train
 from cyclecolor.training.ema import average_of
+from cyclecolor.training.held_out import some_photos
 from cyclecolor.training.schedule import rate_scale
 from cyclecolor.training.step import StepResult
 
@@ -350,6 +351,10 @@ def test_folders_of_their_own_come_before_those_of_the_root(tmp_path, given):
     piles = open_piles(data, paired=False)
     found = {name: pile.root.relative_to(tmp_path).as_posix() for name, pile in piles.items()}
     assert found == {name: name if name in given else f"root/{name}_train" for name in ("gray", "color")}
+
+
+def test_piles_that_are_gone_at_the_end_have_no_photos_to_show(tmp_path):
+    assert some_photos(Data(gray=str(tmp_path / "gone")), 3) == []
 
 
 def test_a_training_on_gray_photos_has_nothing_to_score(tmp_path):
