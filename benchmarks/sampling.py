@@ -95,8 +95,8 @@ class Trial:
 
     def pytest_runtestloop(self, session) -> bool:
         """Find out which tests call what, then try all."""
-        rooms = {"/".join(mutant.function.split("/")[:2]) for mutant in self.mutants}
-        found = sorted(path for room in rooms for path in (ROOT / room).rglob("*.py"))
+        folders = {"/".join(mutant.function.split("/")[:2]) for mutant in self.mutants}
+        found = sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
         files = [path.relative_to(ROOT).as_posix() for path in found]
         calls = calls_of(session, ROOT, files, self.minutes, self.kept)
         for number, mutant in enumerate(self.mutants, 1):
@@ -137,8 +137,8 @@ def try_sample(mutants: list[Mutant], options: dict[str, Any]) -> list[Mutant]:
     """Try mutants; say what comes of each, and return those that no test noticed."""
     import pytest
 
-    rooms = list(dict.fromkeys(mutant.function.split("/")[1] for mutant in mutants))
-    names = dict.fromkeys(name for room in rooms for name in TESTS[room].split())
+    folders = list(dict.fromkeys(mutant.function.split("/")[1] for mutant in mutants))
+    names = dict.fromkeys(name for folder in folders for name in TESTS[folder].split())
     trial = Trial(mutants, **options)
     quiet = ["-q", "-s", "-p", "no:cacheprovider"]
     os.chdir(ROOT)

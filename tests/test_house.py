@@ -17,8 +17,8 @@ from cyclecolor.training import train, trainer
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "cyclecolor"
 
-# Top to bottom: a room imports only rooms below its own. Rooms of one level do not know each other.
-ROOMS = (
+# Top to bottom: a folder imports only folders below its own. Folders of one level do not know each other.
+FOLDERS = (
     ["__main__"],
     ["cli"],
     ["training", "demo"],
@@ -33,7 +33,7 @@ ROOMS = (
     ["files"],
     ["errors"],
 )
-LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
+LEVEL = {folder: level for level, folders in enumerate(FOLDERS) for folder in folders}
 
 
 def imported_modules(path: Path, tree: ast.Module) -> Iterator[str]:
@@ -50,12 +50,12 @@ def imported_modules(path: Path, tree: ast.Module) -> Iterator[str]:
 
 def climbing_imports(path: Path, text: str) -> list[str]:
     """The imports of a file in the package that do not go down."""
-    room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    folder = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
     ours = [name.split(".") for name in imported_modules(path, ast.parse(text))]
     others = {parts[1] for parts in ours if parts[0] == "cyclecolor" and len(parts) > 1} & LEVEL.keys()
     if ["cyclecolor"] in ours:
         others |= {"cyclecolor"}
-    return sorted(o for o in others - {room} if o == "cyclecolor" or LEVEL[o] <= LEVEL[room])
+    return sorted(o for o in others - {folder} if o == "cyclecolor" or LEVEL[o] <= LEVEL[folder])
 
 
 def test_imports_only_go_down():
@@ -89,7 +89,7 @@ def test_an_import_that_goes_down_is_fine(planted):
     assert not climbing_imports(PACKAGE / "photos" / "planted.py", planted)
 
 
-def test_every_room_is_a_folder_and_none_is_a_junk_drawer():
+def test_every_folder_is_on_the_page_and_none_is_a_junk_drawer():
     for path in PACKAGE.rglob("*.py"):
         assert path.stem not in {"utils", "util", "helpers", "common", "misc"}, path
     single = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__", "__main__"}
@@ -98,15 +98,15 @@ def test_every_room_is_a_folder_and_none_is_a_junk_drawer():
 
 def test_every_room_is_on_the_page_of_the_architecture():
     page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
-    rooms = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
-    assert not {room for room in rooms if f"| `{room}/` |" not in page}
+    folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert not {folder for folder in folders if f"| `{folder}/` |" not in page}
 
 
 def test_every_room_travels_in_the_wheel():
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
-    rooms = {".".join(path.parent.relative_to(ROOT).parts) for path in PACKAGE.rglob("__init__.py")}
-    assert set(setup["options"]["packages"].split()) == rooms | {"cyclecolor.checkpoints"}
+    folders = {".".join(path.parent.relative_to(ROOT).parts) for path in PACKAGE.rglob("__init__.py")}
+    assert set(setup["options"]["packages"].split()) == folders | {"cyclecolor.checkpoints"}
 
 
 PICKLERS = {
