@@ -82,7 +82,7 @@ LINES = [
         "test_losses.py",
     ),
     Line(CYCLEGAN, 'self.pools["color"].query(fake_color.float())', "fake_color.detach()", "test_losses.py"),
-    Line(CYCLEGAN, "with_detail(self.damaged(real_gray))", "with_detail(real_gray)", "test_losses.py"),
+    Line(CYCLEGAN, "real_gray = self.damaged(real_gray)", "real_gray = real_gray", "test_losses.py"),
     Line(
         CYCLEGAN,
         'crops["color"][j]',

@@ -89,20 +89,20 @@ def test_an_import_that_goes_down_is_fine(planted):
     assert not climbing_imports(PACKAGE / "photos" / "planted.py", planted)
 
 
-def test_every_folder_is_on_the_page_and_none_is_a_junk_drawer():
+def test_no_folder_and_no_file_is_a_junk_drawer():
     for path in PACKAGE.rglob("*.py"):
         assert path.stem not in {"utils", "util", "helpers", "common", "misc"}, path
     single = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__", "__main__"}
     assert single == {"errors"}
 
 
-def test_every_room_is_on_the_page_of_the_architecture():
+def test_every_folder_is_on_the_page_of_the_architecture():
     page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
     folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
     assert not {folder for folder in folders if f"| `{folder}/` |" not in page}
 
 
-def test_every_room_travels_in_the_wheel():
+def test_every_folder_travels_in_the_wheel():
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
     folders = {".".join(path.parent.relative_to(ROOT).parts) for path in PACKAGE.rglob("__init__.py")}
