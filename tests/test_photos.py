@@ -249,8 +249,10 @@ def test_16_bit_color_keeps_all_levels(tmp_path, channels, suffix):
 @pytest.mark.parametrize("wrong", ["a pixel", "the order of channels", "the size", "another depth"])
 def test_16_bits_that_two_readers_see_differently_are_not_believed(tmp_path, monkeypatch, wrong):
     """The second reader errs; what comes back is right all the same, or the photo is refused."""
-    path = tmp_path / "a.png"
-    cv2.imwrite(str(path), np.ascontiguousarray(RGB16[..., ::-1]))
+    path = tmp_path / "a.jp2"
+    lossless = [cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000]
+    cv2.imwrite(str(path), np.ascontiguousarray(RGB16[..., ::-1]), lossless)
+    np.testing.assert_array_equal(read_photo(path).pixels, RGB16)
     decode = cv2.imdecode
 
     def err(content, flags):
