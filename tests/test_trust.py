@@ -303,11 +303,12 @@ def test_a_checkpoint_with_restraint_still_loads(good, tmp_path):
 
 
 def test_a_checkpoint_with_settings_that_did_nothing_still_loads(good, tmp_path):
-    """Unpaired trainings took the film and the tones of paired ones, and left them out."""
+    """Unpaired trainings took the film and the tones of paired ones, the paper's generators ImageNet."""
     header, data = split(good)
     described = json.loads(header["__metadata__"]["cyclecolor"])
     assert described["experiment"]["method"] in ("cyclegan", "paper_cyclegan")
     described["experiment"]["data"] |= {"tones": 0.3, "film": "blue_plate"}
+    described["experiment"]["G_gray"]["pretrained"] = True
     header["__metadata__"]["cyclecolor"] = json.dumps(described)
     (tmp_path / "x.safetensors").write_bytes(sealed(header, data))
     assert read_checkpoint(tmp_path / "x.safetensors").experiment == small()

@@ -26,10 +26,13 @@ PLACES = {"0": "0", "3": "2", "6": "4"}  # in a part of a ResNet generator
 def modern_experiment(table: dict[str, Any], version: str) -> dict[str, Any]:
     """The settings of a checkpoint under the names of today.
 
-    `restraint`, which made pale colors paler for a time, is no more. Unpaired methods took `film` and `tones`
-    without a word, and without effect; today they refuse them.
+    `restraint`, which made pale colors paler for a time, is no more. What was taken without a word, and without
+    effect, is refused today: `film` and `tones` of unpaired methods, `pretrained` of the paper's generator.
     """
     table.pop("restraint", None)
+    for generator in (table.get("G_color"), table.get("G_gray")):
+        if isinstance(generator, dict) and generator.get("type") == "resnet":
+            generator.pop("pretrained", None)
     unpaired = table.get("method", "cyclegan") in ("cyclegan", "paper_cyclegan")
     if unpaired and isinstance(data := table.get("data"), dict):
         table["data"] = {key: value for key, value in data.items() if key not in ("film", "tones")}
