@@ -26,8 +26,8 @@ PLACES = {"0": "0", "3": "2", "6": "4"}  # in a part of a ResNet generator
 def modern_experiment(table: dict[str, Any], version: str) -> dict[str, Any]:
     """The settings of a checkpoint under the names of today.
 
-    `restraint`, which made pale colors paler for a time, is no more. Some settings had no effect, and are refused
-    today: `film` and `tones` of unpaired methods, `pretrained` of the paper's generator.
+    `restraint`, which made pale colors paler for a time, is no more. Some settings had no effect, and are
+    refused today: `film` and `tones` of unpaired methods, `pretrained` of the paper's generator.
     """
     table.pop("restraint", None)
     for generator in (table.get("G_color"), table.get("G_gray")):
