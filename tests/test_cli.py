@@ -196,6 +196,11 @@ def test_prepare_leaves_photos_to_train_on_and_takes_no_odd_seed(photo_folder, t
     assert "-1 is not in the range x>=0" in said
 
 
+def test_info_counts_the_images_of_all_batches_of_a_step(tmp_path):
+    train(tiny_experiment(method="regression", num_steps=2, accumulate=3), tmp_path)
+    assert "images seen   12 of each pile" in call("info", tmp_path)
+
+
 def test_what_prepare_was_kept_from_finishing_is_no_pile(photo_folder, tmp_path, monkeypatch):
     """Cut short in its third photo: nothing is there but what the next turn takes away."""
     made, output = [], tmp_path / "piles"

@@ -440,6 +440,14 @@ def test_a_log_line_that_was_cut_is_done_again(tmp_path, trained):
     assert (run / "log.jsonl").read_text() == '{"step": 4, "x": 1}\n'
 
 
+@pytest.mark.parametrize("odd", ['{"x": 1}', "[1]", "7"])
+def test_lines_of_the_log_that_name_no_step_are_dropped(tmp_path, trained, odd):
+    run = copy_run(trained, tmp_path)
+    (run / "log.jsonl").write_text(f'{{"step": 1, "x": 1}}\n{odd}\n')
+    Trainer(small(), run).close()
+    assert (run / "log.jsonl").read_text() == '{"step": 1, "x": 1}\n'
+
+
 @pytest.mark.parametrize("gone", [lambda path: path.write_bytes(b"no longer a photo"), Path.unlink])
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_photo_gone_in_mid_run_is_replaced_and_named(tmp_path, photo_folder, workers, gone, said):
